@@ -1,0 +1,2 @@
+//! WireMin.
+#![no_std]
