@@ -1,0 +1,436 @@
+//! What a person or a script can ask of an account, and what it tells them: one vocabulary for the page (through
+//! WASM) and for `wiremin bot` (JSON lines). Invariant: every command is answered by exactly one `Done` or `Failed`
+//! with its `id`.
+//!
+//! JSON: commands are `{"id": 7, "cmd": "send", ...}`, events `{"event": "message", ...}`; field names in snake case.
+//! Account ids are 52 characters, message, greeting and invitation ids 32 hex digits, times Unix milliseconds.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+use serde::{Deserialize, Serialize};
+
+/// A command with the number its answer carries.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Request {
+    pub id: u64,
+    #[serde(flatten)]
+    pub command: Command,
+}
+
+/// What can be asked for. Answers are named behind each.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "cmd", rename_all = "snake_case")]
+pub enum Command {
+    /// Draws a new seed and forgets it again: `Answer::Words`.
+    NewWords,
+    /// Which of these words are right, and whose account they lead to: `Answer::WordCheck`.
+    CheckWords {
+        words: String,
+    },
+    /// Words of the list that start with this: `Answer::Completions` (8 at most).
+    Complete {
+        prefix: String,
+    },
+    /// Makes the account of these words on this device, new or (`restore`) known before.
+    Create {
+        name: String,
+        words: String,
+        passcode: String,
+        restore: bool,
+        remember: bool,
+    },
+    Unlock {
+        passcode: String,
+        remember: bool,
+    },
+    Lock,
+    ChangePasscode {
+        old: String,
+        new: String,
+    },
+    /// Shows the 18 words again: `Answer::Words`.
+    ShowWords {
+        passcode: String,
+    },
+    Rename {
+        name: String,
+    },
+    /// Adds a relay by its hint (base64url), to be dialled from now on.
+    AddRelay {
+        hint: String,
+    },
+    /// Makes an invitation, valid that many hours (1, 24, 168 or 720): `Answer::Invitation`.
+    Invite {
+        hours: u32,
+        single_use: bool,
+    },
+    Revoke {
+        invite: String,
+    },
+    /// Reads a link (whole, or the part behind `#`) and looks the invitation up: `Answer::Opened`.
+    OpenInvite {
+        link: String,
+    },
+    /// Greets the inviter: `Answer::Contact`.
+    Greet {
+        link: String,
+        text: String,
+    },
+    Accept {
+        greeting: String,
+    },
+    Decline {
+        greeting: String,
+    },
+    Block {
+        greeting: String,
+    },
+    /// Everything the account shows, as events again, ending with `Done`.
+    Snapshot,
+    /// `Answer::Message`.
+    Send {
+        contact: String,
+        text: String,
+    },
+    /// Stops sending a message that was not delivered.
+    Cancel {
+        message: String,
+        contact: String,
+    },
+    /// Sends a cancelled or failed message again.
+    Retry {
+        message: String,
+        contact: String,
+    },
+    /// Messages before that place, newest last: `Answer::History`. `before: null` is the end.
+    History {
+        contact: String,
+        before: Option<u64>,
+        limit: u32,
+    },
+    MarkRead {
+        contact: String,
+    },
+    DeleteMessage {
+        contact: String,
+        message: String,
+    },
+    DeleteConversation {
+        contact: String,
+    },
+    /// Deletes the contact with keys and conversation; `block` also refuses later greetings.
+    RemoveContact {
+        contact: String,
+        block: bool,
+    },
+    Unblock {
+        contact: String,
+    },
+    /// Whether acknowledgements are sent to that contact.
+    Acknowledge {
+        contact: String,
+        on: bool,
+    },
+    /// `Answer::SafetyNumber`: 60 digits, the same on both sides.
+    SafetyNumber {
+        contact: String,
+    },
+    /// The whole account, encrypted under this passphrase: `Answer::File` (base64).
+    Export {
+        passphrase: String,
+    },
+    /// Puts an exported account on this empty device, under a passcode of its own.
+    Import {
+        file: String,
+        passphrase: String,
+        passcode: String,
+        remember: bool,
+    },
+    /// Destroys everything this device keeps.
+    Erase,
+}
+
+/// What an account tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A command was carried out.
+    Done {
+        id: u64,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        answer: Option<Answer>,
+    },
+    /// A command was not carried out.
+    Failed {
+        id: u64,
+        error: Problem,
+    },
+    /// What the device is ready for. The first event of all.
+    Phase {
+        #[serde(flatten)]
+        phase: Phase,
+    },
+    Profile {
+        account: String,
+        name: String,
+        restored: bool,
+    },
+    /// All relays this account uses.
+    Relays {
+        relays: Vec<RelayView>,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        clock_off_s: Option<i64>,
+    },
+    Invite {
+        invite: InviteView,
+    },
+    InviteRemoved {
+        invite: String,
+    },
+    Greeting {
+        greeting: GreetingView,
+    },
+    GreetingRemoved {
+        greeting: String,
+    },
+    /// New, or changed.
+    Contact {
+        contact: ContactView,
+    },
+    ContactRemoved {
+        contact: String,
+    },
+    /// New, or changed.
+    Message {
+        message: MessageView,
+    },
+    MessageRemoved {
+        contact: String,
+        message: String,
+    },
+    ConversationCleared {
+        contact: String,
+    },
+    /// Proof-of-work for a message, greeting or invitation: 0 to 1 of what is expected, may pass 1.
+    Work {
+        what: String,
+        share: f32,
+    },
+    /// Something went wrong that no command asked for (disk full, relay refused, clock wrong).
+    Trouble {
+        problem: Problem,
+    },
+}
+
+/// Which screen is next.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// Reading the store.
+    Starting,
+    /// No account here.
+    Empty,
+    /// `wait_until`: no attempt is taken before (Unix ms); `attempts`: wrong ones so far.
+    Locked {
+        account: String,
+        attempts: u32,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        wait_until: Option<u64>,
+    },
+    Open,
+}
+
+/// What a command brought.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Answer {
+    Words {
+        words: Vec<String>,
+    },
+    WordCheck {
+        /// All 18 are words of the list.
+        complete: bool,
+        /// The checksum holds. False with `complete`: mistyped, or an account of other software.
+        checksum: bool,
+        account: Option<String>,
+        /// Places (from 0) and what is wrong there.
+        unknown: Vec<UnknownWord>,
+        count: u32,
+    },
+    Completions {
+        words: Vec<String>,
+    },
+    /// The link's fragment, without `#`; put behind a page's address, or behind `wiremin:`.
+    Invitation {
+        invite: InviteView,
+        fragment: String,
+    },
+    Opened {
+        inviter: String,
+        name: String,
+        until: u64,
+        own: bool,
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        contact: Option<Box<ContactView>>,
+    },
+    Contact {
+        contact: Box<ContactView>,
+    },
+    Message {
+        message: Box<MessageView>,
+    },
+    History {
+        messages: Vec<MessageView>,
+        more: bool,
+    },
+    SafetyNumber {
+        digits: String,
+    },
+    File {
+        file: String,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UnknownWord {
+    pub at: u32,
+    pub word: String,
+    pub near: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RelayView {
+    /// First 16 hex digits of the node key.
+    pub relay: String,
+    /// As in the hint: `127.0.0.1:8420`.
+    pub address: String,
+    pub hint: String,
+    pub state: RelayState,
+    /// Why the last attempt failed, in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub error: Option<Problem>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RelayState {
+    Connecting,
+    /// Connected, fetching what was missed.
+    CatchingUp,
+    Open,
+    /// Tried again by itself.
+    Down,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InviteView {
+    pub invite: String,
+    pub fragment: String,
+    pub until: u64,
+    pub single_use: bool,
+    pub state: InviteState,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InviteState {
+    /// Not on a relay yet: whoever opens the link now finds nothing.
+    Publishing,
+    Live,
+    Revoked,
+    Used,
+    Expired,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct GreetingView {
+    pub greeting: String,
+    pub account: String,
+    pub name: String,
+    pub text: String,
+    pub at: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ContactView {
+    /// The contact's account id.
+    pub contact: String,
+    pub name: String,
+    pub state: ContactState,
+    pub unread: u32,
+    pub messages: u64,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last: Option<MessageView>,
+    pub acknowledge: bool,
+    pub added: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContactState {
+    /// We greeted and wait for an answer.
+    Greeted,
+    Active,
+    Blocked,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MessageView {
+    pub message: String,
+    pub contact: String,
+    pub mine: bool,
+    pub text: String,
+    /// By the sender's clock; shown, never sorted by.
+    pub at: u64,
+    /// Sort by (order, mine, index).
+    pub order: u64,
+    /// Place in this device's history, for paging.
+    pub index: u64,
+    pub delivery: Delivery,
+}
+
+/// What is known of a message's way, and nothing more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Delivery {
+    /// Came in, opened, its signature right.
+    Received,
+    Queued {
+        waits_for: WaitsFor,
+    },
+    /// On that many relays, each with its signed receipt, until then.
+    Stored {
+        relays: u32,
+        until: u64,
+    },
+    Delivered {
+        at: u64,
+    },
+    /// No longer sent by us; if it was stored before it may still arrive.
+    Cancelled {
+        was_stored: bool,
+    },
+    Failed {
+        problem: Problem,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WaitsFor {
+    Work,
+    /// The contact's current keys.
+    Keys,
+    Relay,
+    /// The contact has not accepted yet.
+    Acceptance,
+}
+
+/// An error for people: what happened, whether their data is safe, what to do now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Problem {
+    /// Stable, for scripts and translations: `wrong_passcode`.
+    pub code: String,
+    pub happened: String,
+    pub safe: String,
+    pub todo: String,
+}
