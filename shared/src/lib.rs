@@ -5,5 +5,6 @@
 #![no_std]
 extern crate alloc;
 
+pub mod crypto;
 pub mod io;
 pub mod time;
