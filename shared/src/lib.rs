@@ -7,4 +7,7 @@ extern crate alloc;
 
 pub mod crypto;
 pub mod io;
+pub mod limits;
+pub mod object;
 pub mod time;
+pub mod wire;

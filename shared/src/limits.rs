@@ -1,0 +1,73 @@
+//! Every bound of the wire, of links and of the relay, units last. PROTOCOL.md sections 2 to 4.
+//!
+//! Invariant: nothing a peer sends sizes an allocation; what can grow names its bound here.
+
+/// The largest frame; a longer one closes the link.
+pub const FRAME_BYTES_MAX: usize = 17_408;
+/// The smallest body; bodies are this times a power of two.
+pub const BODY_BYTES_MIN: usize = 1024;
+/// The largest body.
+pub const BODY_BYTES_MAX: usize = 16_384;
+/// Effort above this is malformed: nobody can do it, and 2^effort must not overflow.
+pub const EFFORT_MAX: u8 = 32;
+/// How far past its lifetime an object's expiry may lie when it arrives.
+pub const EXPIRY_SLACK_HOURS: u32 = 2;
+/// How long the text of a hint may be before it is decoded.
+pub const HINT_TEXT_BYTES_MAX: usize = 128;
+
+/// Scan records in one page.
+pub const SCAN_PAGE_RECORDS_MAX: usize = 600;
+/// Bits of a prefix in Get and Find.
+pub const PREFIX_BITS_MAX: u8 = 64;
+/// Requests a link may have unanswered.
+pub const REQUESTS_PER_LINK_MAX: usize = 16;
+/// Malformed frames that close a link.
+pub const MALFORMED_FRAMES_MAX: u8 = 8;
+
+/// Silence after which a side pings.
+pub const PING_AFTER_MS: u64 = 20_000;
+/// Silence after which the link is dead.
+pub const DEAD_AFTER_MS: u64 = 45_000;
+/// How long a link may take from opening to a Welcome.
+pub const HANDSHAKE_MS: u64 = 10_000;
+
+/// Links of a relay.
+pub const LINKS_MAX: usize = 4096;
+/// Links from one address (a household behind one NAT, several tabs each).
+pub const LINKS_PER_ADDRESS_MAX: usize = 64;
+/// Links from one /24 or /48.
+pub const LINKS_PER_NETWORK_MAX: usize = 512;
+
+/// Objects a relay keeps unless configured otherwise: about 300 bytes of memory each.
+pub const STORE_OBJECTS_DEFAULT: u64 = 1_000_000;
+/// Bytes a relay keeps unless configured otherwise, headers included.
+pub const STORE_BYTES_DEFAULT: u64 = 4 << 30;
+/// Bodies waiting to become durable.
+pub const PENDING_BYTES_MAX: usize = 8 << 20;
+/// Objects in one batch of saves.
+pub const SAVE_BATCH_OBJECTS_MAX: usize = 256;
+/// Bytes of bodies in one batch of saves.
+pub const SAVE_BATCH_BYTES_MAX: usize = 1 << 20;
+/// Objects that may give way to a single new one.
+pub const EVICTED_PER_PUT_MAX: usize = 32;
+
+/// Rows of one page of the scan at start.
+pub const START_PAGE_ROWS: u32 = 1024;
+/// Reads of the store under way for all links.
+pub const READS_MAX: usize = 64;
+/// Objects in one read.
+pub const READ_OBJECTS_MAX: usize = 16;
+/// Bytes of bodies in one read.
+pub const READ_BYTES_MAX: usize = 64 * 1024;
+
+/// Pushes kept for links that fall behind.
+pub const PUSH_RING_ENTRIES_MAX: usize = 4096;
+/// Bytes of bodies kept for links that fall behind.
+pub const PUSH_RING_BYTES_MAX: usize = 8 << 20;
+
+/// Objects a client accepts as the answer to one Get or Find.
+pub const ANSWER_OBJECTS_MAX: u32 = 65_536;
+/// Useless frames of a relay (malformed, unasked for, bad objects) after which a client gives it up.
+pub const CLIENT_FAULTS_MAX: u32 = 64;
+/// How much a client's idea of the relay's time may be off before it drops an object as implausible.
+pub const CLIENT_CLOCK_SLACK_HOURS: u32 = 2;

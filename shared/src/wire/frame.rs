@@ -1,0 +1,330 @@
+//! The messages of a link. PROTOCOL.md section 3, the table of frames.
+//!
+//! Invariant: a frame borrows from the bytes it was parsed from; what parses encodes to the same bytes.
+
+use super::codec::{Malformed, Reader, Writer};
+use super::header::{HEADER_BYTES, Id};
+use super::scan::{Records, SCAN_RECORD_BYTES, ScanRecord, records};
+use crate::limits::{BODY_BYTES_MAX, FRAME_BYTES_MAX, PREFIX_BITS_MAX};
+use alloc::vec::Vec;
+
+/// The version in Hello and Welcome.
+pub const LINK_VERSION: u8 = 1;
+
+/// A relay's answer to Hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    pub version: u8,
+    pub network: u32,
+    pub node_key: [u8; 32],
+    /// The relay's clock, Unix milliseconds.
+    pub time: u64,
+    pub effort_floor: u8,
+    pub live_records: u32,
+    pub signature: [u8; 64],
+}
+
+impl Welcome {
+    /// All fields before the signature, as signed.
+    pub fn signed_fields(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(50);
+        w.u8(self.version)
+            .u32(self.network)
+            .bytes(&self.node_key)
+            .u64(self.time);
+        w.u8(self.effort_floor).u32(self.live_records);
+        w.0
+    }
+}
+
+/// One frame without its request number. Fields in their order on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame<'a> {
+    Hello {
+        version: u8,
+        network: u32,
+        nonce: [u8; 32],
+    },
+    Welcome(Welcome),
+    Bye {
+        reason: u8,
+    },
+    Ping {
+        echo: u64,
+    },
+    Pong {
+        echo: u64,
+    },
+    Put {
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8],
+    },
+    Stored {
+        id: Id,
+        time: u64,
+        signature: [u8; 64],
+    },
+    Refused {
+        code: u8,
+        detail: u32,
+    },
+    Scan {
+        bucket: u32,
+        first: u32,
+    },
+    ScanPage {
+        bucket: u32,
+        closed: bool,
+        total: u32,
+        bytes: u64,
+        first: u32,
+        records: Records<'a>,
+    },
+    Get {
+        bucket: u32,
+        bits: u8,
+        prefix: u64,
+    },
+    Object {
+        bucket: u32,
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8],
+    },
+    End {
+        count: u32,
+    },
+    Find {
+        bits: u8,
+        prefix: u64,
+    },
+    Watch {
+        mode: u8,
+    },
+    News {
+        bucket: u32,
+        record: ScanRecord,
+    },
+    Lagged {
+        bucket: u32,
+    },
+}
+
+/// Why bytes are not a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameError {
+    /// Longer than any frame: the link is closed.
+    TooLong,
+    /// A type of a later version. Types from 0x10 on are requests or answers.
+    Unknown { code: u8, request: u32 },
+    /// Too few or left-over bytes, or a field outside its range.
+    Malformed { request: Option<u32> },
+}
+
+impl<'a> Frame<'a> {
+    /// The request number and the frame.
+    pub fn parse(bytes: &'a [u8]) -> Result<(u32, Frame<'a>), FrameError> {
+        if bytes.len() > FRAME_BYTES_MAX {
+            return Err(FrameError::TooLong);
+        }
+        let mut r = Reader::new(bytes);
+        let no_request = |_| FrameError::Malformed { request: None };
+        let code = r.u8().map_err(no_request)?;
+        let request = r.u32().map_err(no_request)?;
+        let malformed = |_| FrameError::Malformed {
+            request: Some(request),
+        };
+        match Self::fields(code, &mut r).map_err(malformed)? {
+            None => Err(FrameError::Unknown { code, request }),
+            Some(frame) => {
+                r.end().map_err(malformed)?;
+                Ok((request, frame))
+            }
+        }
+    }
+
+    fn fields(code: u8, r: &mut Reader<'a>) -> Result<Option<Frame<'a>>, Malformed> {
+        Ok(Some(match code {
+            0x01 => Frame::Hello {
+                version: r.u8()?,
+                network: r.u32()?,
+                nonce: r.array()?,
+            },
+            0x02 => Frame::Welcome(Welcome {
+                version: r.u8()?,
+                network: r.u32()?,
+                node_key: r.array()?,
+                time: r.u64()?,
+                effort_floor: r.u8()?,
+                live_records: r.u32()?,
+                signature: r.array()?,
+            }),
+            0x03 => Frame::Bye { reason: r.u8()? },
+            0x04 => Frame::Ping { echo: r.u64()? },
+            0x05 => Frame::Pong { echo: r.u64()? },
+            0x10 => Frame::Put {
+                header: r.array_ref()?,
+                body: body(r)?,
+            },
+            0x11 => Frame::Stored {
+                id: Id(r.array()?),
+                time: r.u64()?,
+                signature: r.array()?,
+            },
+            0x12 => Frame::Refused {
+                code: r.u8()?,
+                detail: r.u32()?,
+            },
+            0x20 => Frame::Scan {
+                bucket: r.u32()?,
+                first: r.u32()?,
+            },
+            0x21 => Frame::ScanPage {
+                bucket: r.u32()?,
+                closed: flag(r)?,
+                total: r.u32()?,
+                bytes: r.u64()?,
+                first: r.u32()?,
+                records: records(r)?,
+            },
+            0x22 => Frame::Get {
+                bucket: r.u32()?,
+                bits: bits(r)?,
+                prefix: r.u64()?,
+            },
+            0x23 => Frame::Object {
+                bucket: r.u32()?,
+                header: r.array_ref()?,
+                body: body(r)?,
+            },
+            0x24 => Frame::End { count: r.u32()? },
+            0x25 => Frame::Find {
+                bits: bits(r)?,
+                prefix: r.u64()?,
+            },
+            0x30 => Frame::Watch {
+                mode: flag(r)?.into(),
+            },
+            0x31 => Frame::News {
+                bucket: r.u32()?,
+                record: ScanRecord::read(r)?,
+            },
+            0x32 => Frame::Lagged { bucket: r.u32()? },
+            _ => return Ok(None),
+        }))
+    }
+
+    /// The frame as sent.
+    pub fn encode(&self, request: u32) -> Vec<u8> {
+        let mut w = Writer::with_capacity(self.size_hint());
+        w.u8(self.code()).u32(request);
+        match *self {
+            Frame::Hello {
+                version,
+                network,
+                nonce,
+            } => w.u8(version).u32(network).bytes(&nonce),
+            Frame::Welcome(ref f) => w.bytes(&f.signed_fields()).bytes(&f.signature),
+            Frame::Bye { reason } => w.u8(reason),
+            Frame::Ping { echo } | Frame::Pong { echo } => w.u64(echo),
+            Frame::Put { header, body } => w.bytes(header).bytes(body),
+            Frame::Stored {
+                id,
+                time,
+                signature,
+            } => w.bytes(&id.0).u64(time).bytes(&signature),
+            Frame::Refused { code, detail } => w.u8(code).u32(detail),
+            Frame::Scan { bucket, first } => w.u32(bucket).u32(first),
+            Frame::ScanPage {
+                bucket,
+                closed,
+                total,
+                bytes,
+                first,
+                records,
+            } => w
+                .u32(bucket)
+                .u8(closed.into())
+                .u32(total)
+                .u64(bytes)
+                .u32(first)
+                .bytes(records.0.as_flattened()),
+            Frame::Get {
+                bucket,
+                bits,
+                prefix,
+            } => w.u32(bucket).u8(bits).u64(prefix),
+            Frame::Object {
+                bucket,
+                header,
+                body,
+            } => w.u32(bucket).bytes(header).bytes(body),
+            Frame::End { count } => w.u32(count),
+            Frame::Find { bits, prefix } => w.u8(bits).u64(prefix),
+            Frame::Watch { mode } => w.u8(mode),
+            Frame::News { bucket, ref record } => w.u32(bucket).bytes(&record.encode()),
+            Frame::Lagged { bucket } => w.u32(bucket),
+        };
+        w.0
+    }
+
+    /// The type byte.
+    pub fn code(&self) -> u8 {
+        match self {
+            Frame::Hello { .. } => 0x01,
+            Frame::Welcome(_) => 0x02,
+            Frame::Bye { .. } => 0x03,
+            Frame::Ping { .. } => 0x04,
+            Frame::Pong { .. } => 0x05,
+            Frame::Put { .. } => 0x10,
+            Frame::Stored { .. } => 0x11,
+            Frame::Refused { .. } => 0x12,
+            Frame::Scan { .. } => 0x20,
+            Frame::ScanPage { .. } => 0x21,
+            Frame::Get { .. } => 0x22,
+            Frame::Object { .. } => 0x23,
+            Frame::End { .. } => 0x24,
+            Frame::Find { .. } => 0x25,
+            Frame::Watch { .. } => 0x30,
+            Frame::News { .. } => 0x31,
+            Frame::Lagged { .. } => 0x32,
+        }
+    }
+
+    fn size_hint(&self) -> usize {
+        match self {
+            Frame::Put { body, .. } | Frame::Object { body, .. } => body.len() + 96,
+            Frame::ScanPage { records, .. } => records.len() * SCAN_RECORD_BYTES + 32,
+            _ => 128,
+        }
+    }
+}
+
+fn flag(r: &mut Reader<'_>) -> Result<bool, Malformed> {
+    match r.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Malformed),
+    }
+}
+
+fn bits(r: &mut Reader<'_>) -> Result<u8, Malformed> {
+    let bits = r.u8()?;
+    if bits <= PREFIX_BITS_MAX {
+        Ok(bits)
+    } else {
+        Err(Malformed)
+    }
+}
+
+fn body<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
+    let body = r.rest();
+    if body.len() <= BODY_BYTES_MAX {
+        Ok(body)
+    } else {
+        Err(Malformed)
+    }
+}
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

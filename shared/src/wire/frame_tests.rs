@@ -1,0 +1,165 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+use super::*;
+use crate::wire::scan::prefix_range;
+use alloc::vec;
+
+const HEADER: [u8; 72] = [7; 72];
+
+fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
+    let body = [9; 1024];
+    let records = [[3; 24], [4; 24]];
+    let welcome = Welcome {
+        version: 1,
+        network: 2,
+        node_key: [3; 32],
+        time: 4,
+        effort_floor: 5,
+        live_records: 6,
+        signature: [7; 64],
+    };
+    let record = ScanRecord {
+        tag: [1; 16],
+        hash: [2; 8],
+    };
+    let page = Records::new(&records);
+    for frame in [
+        Frame::Hello {
+            version: 1,
+            network: 2,
+            nonce: [3; 32],
+        },
+        Frame::Welcome(welcome),
+        Frame::Bye { reason: 5 },
+        Frame::Ping { echo: 6 },
+        Frame::Pong { echo: 7 },
+        Frame::Put {
+            header: &HEADER,
+            body: &body,
+        },
+        Frame::Stored {
+            id: Id([1; 32]),
+            time: 2,
+            signature: [3; 64],
+        },
+        Frame::Refused { code: 5, detail: 6 },
+        Frame::Scan {
+            bucket: 1,
+            first: 2,
+        },
+        Frame::ScanPage {
+            bucket: 1,
+            closed: true,
+            total: 2,
+            bytes: 3,
+            first: 4,
+            records: page,
+        },
+        Frame::Get {
+            bucket: 1,
+            bits: 64,
+            prefix: 3,
+        },
+        Frame::Object {
+            bucket: 1,
+            header: &HEADER,
+            body: &body,
+        },
+        Frame::End { count: 1 },
+        Frame::Find { bits: 0, prefix: 1 },
+        Frame::Watch { mode: 1 },
+        Frame::News { bucket: 1, record },
+        Frame::Lagged { bucket: 2 },
+    ] {
+        out(frame);
+    }
+}
+
+#[test]
+fn every_frame_comes_back_as_it_went() {
+    let mut types = vec![];
+    every_frame(&mut |frame| {
+        let bytes = frame.encode(0xdead_beef);
+        assert_eq!(Frame::parse(&bytes), Ok((0xdead_beef, frame)));
+        types.push(bytes[0]);
+    });
+    let table = [
+        0x01, 0x02, 0x03, 0x04, 0x05, 0x10, 0x11, 0x12, 0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x30,
+        0x31, 0x32,
+    ];
+    assert_eq!(types, table);
+}
+
+#[test]
+fn too_few_and_left_over_bytes_are_malformed() {
+    every_frame(&mut |frame| {
+        let mut bytes = frame.encode(1);
+        let open_ended = matches!(frame.code(), 0x10 | 0x21 | 0x23);
+        for n in 0..bytes.len() {
+            match Frame::parse(&bytes[..n]) {
+                Ok(_) => assert!(open_ended),
+                Err(FrameError::Malformed { request }) => {
+                    assert_eq!(request, (n >= 5).then_some(1));
+                }
+                Err(e) => unreachable!("{e:?}"),
+            }
+        }
+        bytes.push(0);
+        assert_eq!(
+            Frame::parse(&bytes).is_ok(),
+            open_ended && frame.code() != 0x21
+        );
+    });
+}
+
+#[test]
+fn bounds_of_fields() {
+    let malformed = Err(FrameError::Malformed { request: Some(1) });
+    assert_eq!(
+        Frame::parse(
+            &Frame::Find {
+                bits: 65,
+                prefix: 0
+            }
+            .encode(1)
+        ),
+        malformed
+    );
+    assert_eq!(Frame::parse(&Frame::Watch { mode: 2 }.encode(1)), malformed);
+    let long = vec![0; 16_385];
+    assert_eq!(
+        Frame::parse(
+            &Frame::Put {
+                header: &HEADER,
+                body: &long
+            }
+            .encode(1)
+        ),
+        malformed
+    );
+    assert_eq!(Frame::parse(&vec![0x10; 17_409]), Err(FrameError::TooLong));
+    let unknown = Err(FrameError::Unknown {
+        code: 0x77,
+        request: 0x0404_0404,
+    });
+    assert_eq!(Frame::parse(&[0x77, 4, 4, 4, 4, 4, 4]), unknown);
+    let many = vec![[0; 24]; 700];
+    let records = Records::new(&many);
+    assert_eq!(records.len(), 600);
+    let page = Frame::ScanPage {
+        bucket: 1,
+        closed: false,
+        total: 700,
+        bytes: 3,
+        first: 0,
+        records,
+    };
+    assert!(page.encode(1).len() <= FRAME_BYTES_MAX);
+}
+
+#[test]
+fn ranges_of_prefixes() {
+    assert_eq!(prefix_range(0, 77), (0, u64::MAX));
+    assert_eq!(prefix_range(64, 77), (77, 77));
+    assert_eq!(prefix_range(1, u64::MAX), (1 << 63, u64::MAX));
+    assert_eq!(prefix_range(4, 0xabcd << 48), (0xa << 60, (0xb << 60) - 1));
+}

@@ -1,0 +1,17 @@
+//! The bytes of the protocol as typed values: header, frames, hints. PROTOCOL.md sections 2 and 3.
+//!
+//! Invariant: parsing never panics, never allocates, and what parses encodes to the same bytes.
+
+pub mod codec;
+pub mod frame;
+pub mod header;
+pub mod hint;
+pub mod reason;
+pub mod scan;
+
+pub use codec::{Malformed, Reader};
+pub use frame::{Frame, FrameError, Welcome};
+pub use header::{Front, Header, Id, Kind, Lifetime, SizeClass};
+pub use hint::{IceCredentials, RelayHint};
+pub use reason::{Bye, Refused};
+pub use scan::{Records, ScanRecord};
