@@ -8,6 +8,8 @@ extern crate alloc;
 pub mod crypto;
 pub mod io;
 pub mod limits;
+pub mod link;
 pub mod object;
+pub mod relay;
 pub mod time;
 pub mod wire;

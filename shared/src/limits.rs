@@ -71,3 +71,5 @@ pub const ANSWER_OBJECTS_MAX: u32 = 65_536;
 pub const CLIENT_FAULTS_MAX: u32 = 64;
 /// How much a client's idea of the relay's time may be off before it drops an object as implausible.
 pub const CLIENT_CLOCK_SLACK_HOURS: u32 = 2;
+/// How long a client waits for the next frame of an answer.
+pub const ANSWER_AFTER_MS: u64 = 60_000;

@@ -6,6 +6,7 @@ pub mod codec;
 pub mod frame;
 pub mod header;
 pub mod hint;
+pub mod proof;
 pub mod reason;
 pub mod scan;
 
@@ -13,5 +14,6 @@ pub use codec::{Malformed, Reader};
 pub use frame::{Frame, FrameError, Welcome};
 pub use header::{Front, Header, Id, Kind, Lifetime, SizeClass};
 pub use hint::{IceCredentials, RelayHint};
+pub use proof::Receipt;
 pub use reason::{Bye, Refused};
 pub use scan::{Records, ScanRecord};

@@ -1,0 +1,263 @@
+//! A relay: takes objects that are paid for, keeps them until they expire, and hands them to whoever asks. It cannot
+//! open any of them. PROTOCOL.md sections 2 to 4; the shell's side is `io.rs`.
+//!
+//! Invariant: `Stored` is sent only after the store said `Saved` for that object, and everything a peer can make grow
+//! has a bound in `limits.rs`.
+//!
+//! ```text
+//! config  what it is told, its state     start  from the store to the indexes     rows   keys and values
+//! links   Hello to Bye, idle links       put    checks, saving, receipts          index  what is kept in memory
+//! read    Scan, Get, Find                push   the ring behind Watch             link   one link's state
+//! ```
+
+mod config;
+mod counters;
+mod index;
+mod link;
+mod links;
+mod push;
+mod put;
+mod read;
+mod rows;
+mod start;
+
+pub use config::{RelayConfig, StartError, State, Status};
+pub use counters::Counters;
+pub use rows::{BODIES, HEADS, META, SCHEMA};
+
+use crate::crypto::Rng;
+use crate::io::{Batch, Input, LinkId, Output, Query, Token};
+use crate::time::{Millis, Now, hour};
+use crate::wire::{Frame, Refused};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::convert::Infallible;
+use index::{Index, bucket_of};
+use link::{Link, Origins};
+use push::Ring;
+use put::Puts;
+use read::Read;
+
+/// What a token stands for.
+#[derive(Debug)]
+enum Effect {
+    Schema,
+    NewSchema,
+    Heads,
+    Objects,
+    Sweep,
+    Read(Read),
+}
+
+/// A node without an account.
+#[derive(Debug)]
+pub struct Relay {
+    config: RelayConfig,
+    state: State,
+    now: Now,
+    rng: Rng,
+    index: Index,
+    links: BTreeMap<LinkId, Link>,
+    origins: Origins,
+    deadlines: BTreeSet<(Millis, LinkId)>,
+    puts: Puts,
+    ring: Ring,
+    /// Watching links that may have something to get.
+    behind: BTreeSet<LinkId>,
+    /// Links whose next read can be made.
+    hungry: BTreeSet<LinkId>,
+    /// The link served last.
+    served: LinkId,
+    reads: usize,
+    effects: BTreeMap<Token, Effect>,
+    next_token: u64,
+    last_arrival: u64,
+    swept_hour: u32,
+    counters: Counters,
+    out: VecDeque<Output<Infallible>>,
+}
+
+impl Relay {
+    /// A relay that starts by reading its indexes from the store. `seed` is fresh random at each start.
+    pub fn new(config: RelayConfig, seed: [u8; 32], now: Now) -> Self {
+        let mut relay = Relay {
+            config,
+            state: State::Starting,
+            now,
+            rng: Rng::new(seed),
+            index: Index::loading(),
+            links: BTreeMap::new(),
+            origins: Origins::default(),
+            deadlines: BTreeSet::new(),
+            puts: Puts::default(),
+            ring: Ring::default(),
+            behind: BTreeSet::new(),
+            hungry: BTreeSet::new(),
+            served: LinkId(0),
+            reads: 0,
+            effects: BTreeMap::new(),
+            next_token: 0,
+            last_arrival: 0,
+            swept_hour: 0,
+            counters: Counters::default(),
+            out: VecDeque::new(),
+        };
+        relay.load_schema();
+        relay
+    }
+
+    // Getters.
+
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    pub fn status(&self) -> Status {
+        Status {
+            state: self.state,
+            objects: self.index.len(),
+            records: self.index.records_len(),
+            bytes: self.index.bytes(),
+            links: self.links.len(),
+            watches: self.links.values().filter(|l| l.watch.is_some()).count(),
+            saving: self.puts.len(),
+            reading: self.reads,
+        }
+    }
+
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    // Inputs.
+
+    /// Takes what happened. Bad bytes are counted, not thrown.
+    pub fn handle_input(&mut self, now: Now, input: Input<'_, Infallible>) {
+        self.now = Now {
+            mono: now.mono.max(self.now.mono),
+            unix: now.unix,
+        };
+        match input {
+            Input::LinkUp {
+                link,
+                from,
+                binding,
+                ..
+            } => self.on_link_up(link, from, binding),
+            Input::LinkMessage { link, bytes } => self.on_message(link, bytes),
+            Input::LinkCongested { link, congested } => self.on_congested(link, congested),
+            Input::LinkDown { link } => self.forget_link(link),
+            Input::Loaded { token, rows } => match self.effects.remove(&token) {
+                Some(Effect::Schema) => self.on_schema(&rows),
+                Some(Effect::Heads) => self.on_heads(&rows),
+                Some(Effect::Read(read)) => self.on_read(read, rows),
+                _ => {}
+            },
+            Input::Saved { token } => match self.effects.remove(&token) {
+                Some(Effect::NewSchema) => self.load_heads(&[]),
+                Some(Effect::Objects) => self.on_saved(token),
+                _ => {}
+            },
+            Input::StoreFailed { token, error } => match self.effects.remove(&token) {
+                Some(Effect::Schema | Effect::NewSchema | Effect::Heads) => {
+                    self.fail(StartError::Store(error));
+                }
+                Some(Effect::Objects) => self.on_save_failed(token, error),
+                Some(Effect::Read(read)) => self.on_read_failed(&read),
+                Some(Effect::Sweep) => self.counters.saves_failed += 1,
+                None => {}
+            },
+            Input::Command(never) => match never {},
+            // A relay neither dials nor solves nor remembers.
+            Input::Wake
+            | Input::DialFailed { .. }
+            | Input::Solving { .. }
+            | Input::Solved { .. }
+            | Input::Derived { .. }
+            | Input::Recalled { .. } => {}
+        }
+        self.on_time();
+        self.save_formed();
+        self.read_next();
+    }
+
+    // Outputs.
+
+    /// What to do next; drain until `WaitUntil`.
+    pub fn poll_output(&mut self) -> Output<Infallible> {
+        if let Some(output) = self.out.pop_front() {
+            return output;
+        }
+        if let Some(output) = self.next_push() {
+            return output;
+        }
+        Output::WaitUntil(self.next_time())
+    }
+
+    fn next_time(&self) -> Millis {
+        let next_hour = (u64::from(hour(self.now.unix)) + 1) * 3_600_000;
+        let sweep = self.now.mono + next_hour.saturating_sub(self.now.unix);
+        let links = self.deadlines.first().map_or(sweep, |(at, _)| *at);
+        links.min(sweep)
+    }
+
+    fn on_time(&mut self) {
+        self.close_idle();
+        let hour = hour(self.now.unix);
+        if self.state == State::Running && hour > self.swept_hour {
+            self.sweep(hour);
+        }
+    }
+
+    /// Drops what has expired, from memory at once, from the store in its turn.
+    fn sweep(&mut self, hour: u32) {
+        self.swept_hour = hour;
+        // Nobody pages through buckets of more than an hour ago while they shrink.
+        let old = self.current_bucket().saturating_sub(6);
+        self.counters.expired += self.index.expire(hour, old);
+        self.save(Effect::Sweep, rows::delete_expired(hour));
+    }
+
+    // Effects and frames.
+
+    fn token(&mut self, effect: Effect) -> Token {
+        self.next_token += 1;
+        let token = Token(self.next_token);
+        self.effects.insert(token, effect);
+        token
+    }
+
+    fn save(&mut self, effect: Effect, batch: Batch) -> Token {
+        let token = self.token(effect);
+        self.out.push_back(Output::Save { token, batch });
+        token
+    }
+
+    fn load(&mut self, effect: Effect, query: Query) {
+        let token = self.token(effect);
+        self.out.push_back(Output::Load { token, query });
+    }
+
+    fn send(&mut self, link: LinkId, request: u32, frame: &Frame<'_>) {
+        let bytes = frame.encode(request);
+        self.out.push_back(Output::Send { link, bytes });
+    }
+
+    fn refuse(&mut self, link: LinkId, request: u32, why: Refused, detail: u32) {
+        self.counters.count(why);
+        let code = why as u8;
+        self.send(link, request, &Frame::Refused { code, detail });
+    }
+
+    /// Microseconds, above every arrival so far.
+    fn next_arrival(&mut self) -> u64 {
+        let clock = self.now.unix.saturating_mul(1000);
+        self.last_arrival = clock.max(self.last_arrival.saturating_add(1));
+        self.last_arrival
+    }
+
+    /// The bucket that the next arrival falls into.
+    fn current_bucket(&self) -> u32 {
+        let clock = self.now.unix.saturating_mul(1000);
+        bucket_of(clock.max(self.last_arrival.saturating_add(1)))
+    }
+}

@@ -1,0 +1,324 @@
+//! From Put to Stored: checks in the protocol's order, saves in batches, receipts after `Saved`.
+//!
+//! Invariant: an object is in the index, is pushed and is acknowledged only when its batch is durable; if the batch
+//! fails, what was to give way to it is back.
+
+use super::index::{Entry, bucket_of};
+use super::push::Push;
+use super::rows::{self, BODIES, HEADS};
+use super::{Effect, Relay};
+use crate::io::{Batch, Change, LinkId, StoreError, Token};
+use crate::limits::{
+    EVICTED_PER_PUT_MAX, PENDING_BYTES_MAX, SAVE_BATCH_BYTES_MAX, SAVE_BATCH_OBJECTS_MAX,
+};
+use crate::object::{Admission, admit, record};
+use crate::time::hour;
+use crate::wire::header::HEADER_BYTES;
+use crate::wire::{Frame, Header, Id, Kind, Receipt, Refused};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Batches under way; while both are, the next one grows.
+const BATCHES_MAX: usize = 2;
+
+/// An object on its way to the store.
+#[derive(Debug)]
+struct Pending {
+    arrival: u64,
+    entry: Entry,
+    /// header || body.
+    row: Vec<u8>,
+    /// Who waits for the receipt.
+    waiters: Vec<(LinkId, u32)>,
+    /// What gives way to it.
+    evicted: Vec<(u64, Entry)>,
+}
+
+/// All of them, and in which batch they are.
+#[derive(Debug, Default)]
+pub(super) struct Puts {
+    pending: BTreeMap<Id, Pending>,
+    /// The newest pending record of a tag.
+    tags: BTreeMap<[u8; 16], Id>,
+    arrivals: BTreeSet<u64>,
+    bytes: usize,
+    /// Not yet handed out.
+    forming: VecDeque<Id>,
+    batches: BTreeMap<Token, Vec<Id>>,
+}
+
+impl Puts {
+    pub fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    /// Headers and bodies.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The earliest arrival that may still be added to its bucket.
+    pub fn first_arrival(&self) -> Option<u64> {
+        self.arrivals.first().copied()
+    }
+
+    fn add(&mut self, pending: Pending) {
+        let id = pending.entry.id;
+        self.bytes += pending.row.len();
+        self.arrivals.insert(pending.arrival);
+        if pending.entry.kind == Kind::Record {
+            self.tags.insert(pending.entry.scan.tag, id);
+        }
+        self.forming.push_back(id);
+        self.pending.insert(id, pending);
+    }
+
+    fn take(&mut self, id: &Id) -> Option<Pending> {
+        let pending = self.pending.remove(id)?;
+        self.bytes -= pending.row.len();
+        self.arrivals.remove(&pending.arrival);
+        if self.tags.get(&pending.entry.scan.tag) == Some(id) {
+            self.tags.remove(&pending.entry.scan.tag);
+        }
+        Some(pending)
+    }
+
+    /// The next batch's objects, if there are any and a batch is free.
+    fn next_batch(&mut self) -> Vec<Id> {
+        let mut ids = Vec::new();
+        let mut bytes = 0;
+        if self.batches.len() >= BATCHES_MAX {
+            return ids;
+        }
+        while let Some(pending) = self.forming.front().and_then(|id| self.pending.get(id)) {
+            bytes += pending.row.len();
+            let full = ids.len() >= SAVE_BATCH_OBJECTS_MAX || bytes > SAVE_BATCH_BYTES_MAX;
+            if full && !ids.is_empty() {
+                break;
+            }
+            ids.extend(self.forming.pop_front());
+        }
+        ids
+    }
+}
+
+impl Relay {
+    pub(super) fn on_put(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        raw: &[u8; HEADER_BYTES],
+        body: &[u8],
+    ) {
+        if !self.begin(link, request) {
+            return;
+        }
+        self.counters.puts += 1;
+        let rules = Admission {
+            network: self.config.network,
+            hour: hour(self.now.unix),
+            effort_floor: self.config.effort_floor,
+            work_divisor: self.config.work_divisor,
+        };
+        let refusal = match admit(raw, body, &rules) {
+            Ok(header) => self.take(link, request, &header, raw, body).err(),
+            Err(error) => Some(error.refused(&rules)),
+        };
+        if let Some((why, detail)) = refusal {
+            self.finish(link, request);
+            self.refuse(link, request, why, detail);
+        }
+    }
+
+    /// Queues an admitted object for saving, or joins one that is the same.
+    fn take(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        header: &Header,
+        raw: &[u8; HEADER_BYTES],
+        body: &[u8],
+    ) -> Result<(), (Refused, u32)> {
+        let id = header.id();
+        if self.index.contains(&id) {
+            self.counters.puts_duplicate += 1;
+            self.receipt(link, request, id);
+            return Ok(());
+        }
+        if let Some(pending) = self.puts.pending.get_mut(&id) {
+            self.counters.puts_duplicate += 1;
+            pending.waiters.push((link, request));
+            return Ok(());
+        }
+        let version = self.record_version(header, body)?;
+        let entry = Entry::new(header, version);
+        if self.puts.bytes + HEADER_BYTES + body.len() > PENDING_BYTES_MAX {
+            return Err((Refused::OverQuota, 1));
+        }
+        let gone = self.room_for(&entry).ok_or((Refused::StoreFull, 0))?;
+        let evicted = gone
+            .into_iter()
+            .filter_map(|at| Some((at, self.index.remove(at)?)))
+            .collect();
+        let mut row = Vec::with_capacity(HEADER_BYTES + body.len());
+        row.extend_from_slice(raw);
+        row.extend_from_slice(body);
+        let arrival = self.next_arrival();
+        self.puts.add(Pending {
+            arrival,
+            entry,
+            row,
+            waiters: vec![(link, request)],
+            evicted,
+        });
+        Ok(())
+    }
+
+    /// Makes room: what gives way to an object of this effort and size, or `None` if too little would.
+    pub(super) fn room_for(&self, entry: &Entry) -> Option<Vec<u64>> {
+        let objects = self.index.places() + self.puts.len() as u64 + 1;
+        let mut excess_objects = objects.saturating_sub(self.config.store_objects_max);
+        let bytes = self.index.bytes() + self.puts.bytes() as u64 + entry.bytes();
+        let mut excess_bytes = bytes.saturating_sub(self.config.store_bytes_max);
+        let mut gone = Vec::new();
+        let mut least = self.index.least();
+        while excess_objects > 0 || excess_bytes > 0 {
+            let (arrival, other) = least.next()?;
+            if other.effort >= entry.effort || gone.len() >= EVICTED_PER_PUT_MAX {
+                return None;
+            }
+            gone.push(arrival);
+            excess_objects = excess_objects.saturating_sub(1);
+            excess_bytes = excess_bytes.saturating_sub(other.bytes());
+        }
+        Some(gone)
+    }
+
+    /// The version of a record that may be kept; 0 for anything else.
+    fn record_version(&self, header: &Header, body: &[u8]) -> Result<u64, (Refused, u32)> {
+        if header.kind != Kind::Record {
+            return Ok(0);
+        }
+        let record = record::check(header, body, hour(self.now.unix))
+            .map_err(|_| (Refused::BadRecord, 0))?;
+        let pending = self.puts.tags.get(&header.tag);
+        let pending = pending.and_then(|id| self.puts.pending.get(id));
+        let newest = pending
+            .map(|p| &p.entry)
+            .into_iter()
+            .chain(self.index.record(&header.tag))
+            .map(|e| e.version)
+            .max();
+        if newest.is_some_and(|newest| record.version <= newest) {
+            return Err((Refused::OldRecord, 0));
+        }
+        Ok(record.version)
+    }
+
+    fn receipt(&mut self, link: LinkId, request: u32, id: Id) {
+        if !self.finish(link, request) {
+            return;
+        }
+        let receipt = Receipt::sign(&self.config.node_key, id, self.now.unix);
+        self.counters.stored += 1;
+        let stored = Frame::Stored {
+            id,
+            time: receipt.time,
+            signature: receipt.signature,
+        };
+        self.send(link, request, &stored);
+    }
+
+    /// Hands out what has gathered.
+    pub(super) fn save_formed(&mut self) {
+        loop {
+            let ids = self.puts.next_batch();
+            if ids.is_empty() {
+                return;
+            }
+            let mut batch = Batch {
+                durable: true,
+                changes: Vec::with_capacity(ids.len() * 2),
+            };
+            for pending in ids.iter().filter_map(|id| self.puts.pending.get(id)) {
+                self.add_changes(&mut batch, pending);
+            }
+            let token = self.save(Effect::Objects, batch);
+            self.puts.batches.insert(token, ids);
+        }
+    }
+
+    fn add_changes(&self, batch: &mut Batch, pending: &Pending) {
+        let entry = &pending.entry;
+        for (_, evicted) in &pending.evicted {
+            rows::delete(batch, evicted);
+        }
+        if let Some(older) = self.index.record(&entry.scan.tag)
+            && entry.kind == Kind::Record
+        {
+            rows::delete(batch, older);
+        }
+        let header = pending.row.get(..HEADER_BYTES).unwrap_or_default();
+        let key = rows::key(entry);
+        batch.changes.push(Change::Put {
+            table: HEADS,
+            key: key.clone(),
+            value: rows::head(header, pending.arrival, entry.version),
+        });
+        batch.changes.push(Change::Put {
+            table: BODIES,
+            key,
+            value: pending.row.clone(),
+        });
+    }
+
+    pub(super) fn on_saved(&mut self, token: Token) {
+        let ids = self.puts.batches.remove(&token).unwrap_or_default();
+        for id in ids {
+            let Some(pending) = self.puts.take(&id) else {
+                continue;
+            };
+            self.counters.evicted += pending.evicted.len() as u64;
+            let (_, replaced) = self.index.insert(pending.arrival, pending.entry);
+            if let Some(older) = replaced {
+                self.counters.replaced += 1;
+                // Its row is still there if it was itself on its way when this one was handed out.
+                let mut batch = Batch::default();
+                rows::delete(&mut batch, &older);
+                self.save(Effect::Sweep, batch);
+            }
+            for (link, request) in pending.waiters {
+                self.receipt(link, request, id);
+            }
+            if pending.entry.kind != Kind::Record {
+                self.announce(Push {
+                    bucket: bucket_of(pending.arrival),
+                    scan: pending.entry.scan,
+                    row: Some(pending.row),
+                });
+            }
+        }
+    }
+
+    pub(super) fn on_save_failed(&mut self, token: Token, error: StoreError) {
+        self.counters.saves_failed += 1;
+        let why = match error {
+            StoreError::Full => Refused::StoreFull,
+            StoreError::Unavailable => Refused::StoreFailed,
+        };
+        for id in self.puts.batches.remove(&token).unwrap_or_default() {
+            let Some(pending) = self.puts.take(&id) else {
+                continue;
+            };
+            for (arrival, entry) in pending.evicted {
+                self.index.insert(arrival, entry);
+            }
+            for (link, request) in pending.waiters {
+                if self.finish(link, request) {
+                    self.refuse(link, request, why, 0);
+                }
+            }
+        }
+    }
+}

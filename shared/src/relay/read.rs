@@ -1,0 +1,310 @@
+//! Scan, Get, Find and Watch: answers that follow a cursor, as fast as the link takes them.
+//!
+//! Invariant: bodies in memory are bounded by the reads under way, not by what was asked for.
+
+use super::index::bucket_of;
+use super::link::{Cursor, Job, Watch};
+use super::push::Push;
+use super::rows::{self, BODIES};
+use super::{Effect, Relay};
+use crate::io::{LinkId, Output, Query, Row};
+use crate::limits::{READ_BYTES_MAX, READ_OBJECTS_MAX, READS_MAX, SCAN_PAGE_RECORDS_MAX};
+use crate::wire::scan::prefix_range;
+use crate::wire::{Frame, Records, Refused};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+
+/// Objects asked of the store, in the order in which they will be sent.
+#[derive(Debug)]
+pub(super) struct Read {
+    link: LinkId,
+    request: u32,
+    bucket: u32,
+    keys: Vec<Vec<u8>>,
+}
+
+impl Relay {
+    pub(super) fn on_scan(&mut self, link: LinkId, request: u32, bucket: u32, first: u32) {
+        self.counters.scans += 1;
+        let saving = self.puts.first_arrival().map(bucket_of);
+        let closed = bucket < self.current_bucket() && saving.is_none_or(|s| bucket < s);
+        let found = self.index.bucket(bucket);
+        let from = usize::try_from(first).unwrap_or(usize::MAX);
+        let records: Vec<[u8; 24]> = found
+            .into_iter()
+            .flat_map(|b| b.from(from).take(SCAN_PAGE_RECORDS_MAX))
+            .map(|scan| scan.encode())
+            .collect();
+        let page = Frame::ScanPage {
+            bucket,
+            closed,
+            total: found.map_or(0, |b| u32::try_from(b.total()).unwrap_or(u32::MAX)),
+            bytes: found.map_or(0, |b| b.body_bytes),
+            first,
+            records: Records::new(&records),
+        };
+        let bytes = page.encode(request);
+        self.out.push_back(Output::Send { link, bytes });
+    }
+
+    pub(super) fn on_get(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        bucket: u32,
+        bits: u8,
+        prefix: u64,
+    ) {
+        self.counters.gets += 1;
+        let (low, last) = prefix_range(bits, prefix);
+        let cursor = Cursor::Bucket {
+            bucket,
+            next: Some((low, 0)),
+            last,
+        };
+        self.add_job(link, request, cursor);
+    }
+
+    pub(super) fn on_find(&mut self, link: LinkId, request: u32, bits: u8, prefix: u64) {
+        self.counters.finds += 1;
+        let (low, high) = prefix_range(bits, prefix);
+        let mut first = [0; 16];
+        let mut last = [0xff; 16];
+        first[..8].copy_from_slice(&low.to_be_bytes());
+        last[..8].copy_from_slice(&high.to_be_bytes());
+        let next = Some(first);
+        self.add_job(link, request, Cursor::Records { next, last });
+    }
+
+    fn add_job(&mut self, link: LinkId, request: u32, cursor: Cursor) {
+        if !self.begin(link, request) {
+            return;
+        }
+        if let Some(state) = self.links.get_mut(&link) {
+            state.jobs.push_back(Job {
+                request,
+                cursor,
+                sent: 0,
+            });
+            if state.is_hungry() {
+                self.hungry.insert(link);
+            }
+        }
+    }
+
+    /// Makes reads, link after link, a piece of one job at a time.
+    pub(super) fn read_next(&mut self) {
+        while self.reads < READS_MAX {
+            let after = self.hungry.range(LinkId(self.served.0.saturating_add(1))..);
+            let next = after.copied().next();
+            let Some(link) = next.or_else(|| self.hungry.first().copied()) else {
+                return;
+            };
+            self.served = link;
+            self.read_for(link);
+        }
+    }
+
+    fn read_for(&mut self, link: LinkId) {
+        self.hungry.remove(&link);
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        let Some(mut job) = state.jobs.pop_front() else {
+            return;
+        };
+        let mut keys = Vec::new();
+        let mut bytes = 0;
+        while keys.len() < READ_OBJECTS_MAX && bytes < READ_BYTES_MAX {
+            let Some(entry) = advance(&self.index, &mut job.cursor) else {
+                break;
+            };
+            bytes += entry.bytes() as usize;
+            keys.push(rows::key(entry));
+        }
+        if keys.is_empty() {
+            state.requests.remove(&job.request);
+            if state.is_hungry() {
+                self.hungry.insert(link);
+            }
+            self.send(link, job.request, &Frame::End { count: job.sent });
+            return;
+        }
+        state.reading = true;
+        let bucket = match job.cursor {
+            Cursor::Bucket { bucket, .. } => bucket,
+            Cursor::Records { .. } => 0,
+        };
+        let read = Read {
+            link,
+            request: job.request,
+            bucket,
+            keys: keys.clone(),
+        };
+        // Jobs of a link take turns.
+        state.jobs.push_back(job);
+        self.reads += 1;
+        let table = BODIES;
+        self.load(Effect::Read(read), Query::Keys { table, keys });
+    }
+
+    pub(super) fn on_read(&mut self, read: Read, rows: Vec<Row>) {
+        self.reads -= 1;
+        let Some(state) = self.links.get_mut(&read.link) else {
+            return;
+        };
+        state.reading = false;
+        let rows: BTreeMap<Vec<u8>, Vec<u8>> = rows.into_iter().map(|r| (r.key, r.value)).collect();
+        let mut sent = 0;
+        // What is missing was evicted, replaced or expired since.
+        for row in read.keys.iter().filter_map(|key| rows.get(key)) {
+            let Ok((header, body)) = rows::parse_body(row) else {
+                self.counters.rows_damaged += 1;
+                continue;
+            };
+            let bucket = read.bucket;
+            let object = Frame::Object {
+                bucket,
+                header,
+                body,
+            };
+            let bytes = object.encode(read.request);
+            let link = read.link;
+            self.out.push_back(Output::Send { link, bytes });
+            sent += 1;
+        }
+        self.counters.objects_sent += u64::from(sent);
+        if let Some(job) = state.jobs.iter_mut().find(|j| j.request == read.request) {
+            job.sent += sent;
+        }
+        if state.is_hungry() {
+            self.hungry.insert(read.link);
+        }
+    }
+
+    pub(super) fn on_read_failed(&mut self, read: &Read) {
+        self.reads -= 1;
+        self.counters.reads_failed += 1;
+        let Some(state) = self.links.get_mut(&read.link) else {
+            return;
+        };
+        state.reading = false;
+        state.jobs.retain(|j| j.request != read.request);
+        if state.is_hungry() {
+            self.hungry.insert(read.link);
+        }
+        if self.finish(read.link, read.request) {
+            self.refuse(read.link, read.request, Refused::StoreFailed, 0);
+        }
+    }
+
+    pub(super) fn on_watch(&mut self, link: LinkId, request: u32, whole: bool) {
+        let bucket = self.current_bucket();
+        let next = self.ring.end();
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        if state.watch.is_some() {
+            return self.on_malformed(link, Some(request));
+        }
+        // Pushes may start in an earlier bucket: that of what is being saved right now.
+        let saving = self.puts.first_arrival().map_or(bucket, bucket_of);
+        let bucket = bucket.min(saving);
+        state.watch = Some(Watch {
+            request,
+            whole,
+            next,
+            bucket,
+        });
+        self.send(link, request, &Frame::Lagged { bucket });
+    }
+
+    /// Makes an arrival known to the links that watch.
+    pub(super) fn announce(&mut self, mut push: Push) {
+        let mut watched = false;
+        let mut whole = false;
+        for (id, link) in &self.links {
+            if let Some(watch) = link.watch {
+                watched = true;
+                whole |= watch.whole;
+                if !link.congested {
+                    self.behind.insert(*id);
+                }
+            }
+        }
+        if !whole {
+            push.row = None;
+        }
+        self.ring.add(push);
+        if !watched {
+            self.ring.drop_below(self.ring.end());
+        }
+    }
+
+    /// The next frame that some watching link has not got yet.
+    pub(super) fn next_push(&mut self) -> Option<Output<Infallible>> {
+        while let Some(link) = self.behind.first().copied() {
+            let watch = self.links.get_mut(&link).and_then(|l| l.watch.as_mut());
+            let end = self.ring.end();
+            let Some(watch) = watch.filter(|w| w.next < end) else {
+                self.behind.remove(&link);
+                continue;
+            };
+            let request = watch.request;
+            let bytes = match self.ring.push(watch.next) {
+                None => {
+                    watch.next = end;
+                    self.counters.lagged += 1;
+                    let bucket = watch.bucket;
+                    Frame::Lagged { bucket }.encode(request)
+                }
+                Some(push) => {
+                    watch.next += 1;
+                    watch.bucket = push.bucket;
+                    self.counters.pushed += 1;
+                    push_frame(push, watch.whole).encode(request)
+                }
+            };
+            return Some(Output::Send { link, bytes });
+        }
+        None
+    }
+}
+
+fn push_frame(push: &Push, whole: bool) -> Frame<'_> {
+    let row = push.row.as_deref().filter(|_| whole);
+    match row.and_then(|row| rows::parse_body(row).ok()) {
+        Some((header, body)) => Frame::Object {
+            bucket: push.bucket,
+            header,
+            body,
+        },
+        None => Frame::News {
+            bucket: push.bucket,
+            record: push.scan,
+        },
+    }
+}
+
+/// The next object of a cursor; afterwards the cursor is behind it.
+fn advance<'a>(index: &'a super::Index, cursor: &mut Cursor) -> Option<&'a super::index::Entry> {
+    match cursor {
+        Cursor::Bucket { bucket, next, last } => {
+            let ((hash, arrival), entry) = index.next_in_bucket(*bucket, (*next)?, *last)?;
+            *next = Some((hash, arrival.saturating_add(1)));
+            Some(entry)
+        }
+        Cursor::Records { next, last } => {
+            let from = (*next)?;
+            if from > *last {
+                return None;
+            }
+            let (tag, entry) = index.next_record(from, *last)?;
+            *next = u128::from_be_bytes(tag)
+                .checked_add(1)
+                .map(u128::to_be_bytes);
+            Some(entry)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The relay's tables. Keys start with the hour of expiry, so that expiring is one `DeleteBelow` and the scan at start
+//! reads heads only.
+//!
+//! ```text
+//! META    "schema"                            -> schema u32 | network u32
+//! HEADS   expiry u32 (big-endian) || id[32]   -> header[72] | arrival u64 (us) | version u64 (records; else 0)
+//! BODIES  the same key                        -> header[72] | body
+//! ```
+//! A body's row repeats its header so that serving an object is one read.
+
+use super::index::Entry;
+use crate::io::{Batch, Change, Row, Table};
+use crate::wire::header::HEADER_BYTES;
+use crate::wire::{Header, Malformed, Reader};
+use alloc::vec::Vec;
+
+/// The schema this version reads and writes.
+pub const SCHEMA: u32 = 1;
+pub const META: Table = Table(0);
+pub const HEADS: Table = Table(1);
+pub const BODIES: Table = Table(2);
+pub(super) const SCHEMA_KEY: &[u8] = b"schema";
+
+/// Key of an object in HEADS and BODIES.
+pub(super) fn key(entry: &Entry) -> Vec<u8> {
+    let mut key = entry.expiry.to_be_bytes().to_vec();
+    key.extend_from_slice(&entry.id.0);
+    key
+}
+
+/// The row of HEADS.
+pub(super) fn head(header: &[u8], arrival: u64, version: u64) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEADER_BYTES + 16);
+    value.extend_from_slice(header);
+    value.extend_from_slice(&arrival.to_le_bytes());
+    value.extend_from_slice(&version.to_le_bytes());
+    value
+}
+
+/// Arrival and entry from a row of HEADS that is consistent with its key.
+pub(super) fn parse_head(row: &Row) -> Result<(u64, Entry), Malformed> {
+    let mut r = Reader::new(&row.value);
+    let header = Header::parse(r.array_ref()?)?;
+    let arrival = r.u64()?;
+    let version = r.u64()?;
+    r.end()?;
+    let entry = Entry::new(&header, version);
+    if key(&entry) == row.key {
+        Ok((arrival, entry))
+    } else {
+        Err(Malformed)
+    }
+}
+
+/// Header and body from a row of BODIES.
+pub(super) fn parse_body(row: &[u8]) -> Result<(&[u8; HEADER_BYTES], &[u8]), Malformed> {
+    let mut r = Reader::new(row);
+    let header = r.array_ref()?;
+    let body = r.rest();
+    if body.len() == Header::parse(header)?.size.bytes() {
+        Ok((header, body))
+    } else {
+        Err(Malformed)
+    }
+}
+
+pub(super) fn schema_row(network: u32) -> Vec<u8> {
+    let mut value = SCHEMA.to_le_bytes().to_vec();
+    value.extend_from_slice(&network.to_le_bytes());
+    value
+}
+
+pub(super) fn delete(batch: &mut Batch, entry: &Entry) {
+    for table in [HEADS, BODIES] {
+        batch.changes.push(Change::Delete {
+            table,
+            key: key(entry),
+        });
+    }
+}
+
+pub(super) fn delete_expired(hour: u32) -> Batch {
+    let to = hour.saturating_add(1).to_be_bytes().to_vec();
+    let below = |table| Change::DeleteBelow {
+        table,
+        to: to.clone(),
+    };
+    Batch {
+        durable: false,
+        changes: [HEADS, BODIES].map(below).into(),
+    }
+}
