@@ -1,10 +1,11 @@
-//! Proof-of-work on one core: the kernel against the `sha2` crate, whose block function is the fastest
-//! thing a program gets without writing its own.
+//! Proof-of-work on one core: the kernel against the `sha2` crate, whose block function is the
+//! fastest thing a program gets without writing its own.
 //!
 //!     cargo run --release -p native-node --example bench_pow [-- --json]
 //!
 //! The contenders run in turn in one process, so that a change of the machine's speed hits all
-//! alike; the figures are medians over the rounds. No target flags: the kernel is chosen at run time.
+//! alike; the figures are medians over the rounds. No target flags: the kernel is chosen at run
+//! time.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! Everything that enters and leaves the core. Read this file first.
 //!
-//! A node ([`crate::relay::Relay`], or `account::Account` in its own crate) is driven by three calls:
+//! A node ([`crate::relay::Relay`], or `account::Account` in its own crate) is driven by three
+//! calls:
 //!
 //! ```text
 //! new(config, seed: [u8; 32], now: Now) -> Node      seed: from the system's random source, fresh at each start
@@ -25,12 +26,14 @@ pub struct Token(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Table(pub u8);
 
-/// What happened outside. `C` is the node's command type ([`core::convert::Infallible`] for a relay).
+/// What happened outside. `C` is the node's command type ([`core::convert::Infallible`] for a
+/// relay).
 #[derive(Debug)]
 pub enum Input<'a, C> {
     /// The time asked for by [`Output::WaitUntil`] has come (harmless when early).
     Wake,
-    /// A link is open. `dialled` is the token of the [`Output::Dial`] it answers, `None` for one that came in.
+    /// A link is open. `dialled` is the token of the [`Output::Dial`] it answers, `None` for one
+    /// that came in.
     LinkUp {
         link: LinkId,
         dialled: Option<Token>,
@@ -41,8 +44,8 @@ pub enum Input<'a, C> {
     DialFailed { token: Token, error: DialError },
     /// One frame arrived, as sent.
     LinkMessage { link: LinkId, bytes: &'a [u8] },
-    /// The send queue of a link passed the shell's high-water mark (`true`) or drained again (`false`). While it is
-    /// congested a node sends on it only answers it already owes.
+    /// The send queue of a link passed the shell's high-water mark (`true`) or drained again
+    /// (`false`). While it is congested a node sends on it only answers it already owes.
     LinkCongested { link: LinkId, congested: bool },
     /// The link is gone, by whichever side. Nothing more arrives or leaves on it.
     LinkDown { link: LinkId },
@@ -64,7 +67,8 @@ pub enum Input<'a, C> {
     Command(C),
 }
 
-/// What the shell has to do. `E` is the node's event type ([`core::convert::Infallible`] for a relay).
+/// What the shell has to do. `E` is the node's event type ([`core::convert::Infallible`] for a
+/// relay).
 #[derive(Debug)]
 pub enum Output<E> {
     /// Send one frame. A link that cannot take it any more is closed by the shell, never stalled.
@@ -77,8 +81,9 @@ pub enum Output<E> {
     Load { token: Token, query: Query },
     /// Apply a batch, all or nothing, in the order given out. Answered by `Saved` or `StoreFailed`.
     Save { token: Token, batch: Batch },
-    /// Find a nonce with H(prefix || nonce) below target, off the main thread, in the order given out. About
-    /// `expected` hashes. Answered by `Solving` about four times a second, then `Solved`.
+    /// Find a nonce with H(prefix || nonce) below target, off the main thread, in the order given
+    /// out. About `expected` hashes. Answered by `Solving` about four times a second, then
+    /// `Solved`.
     Solve {
         token: Token,
         prefix: [u8; 32],
@@ -94,8 +99,8 @@ pub enum Output<E> {
         salt: [u8; 16],
         cost: KdfCost,
     },
-    /// Keep a key where only this device can use it, replacing an earlier one (a key file with owner-only rights,
-    /// or a value wrapped by a non-extractable WebCrypto key).
+    /// Keep a key where only this device can use it, replacing an earlier one (a key file with
+    /// owner-only rights, or a value wrapped by a non-extractable WebCrypto key).
     Remember { key: [u8; 32] },
     /// Hand back the remembered key.
     Recall { token: Token },
@@ -109,8 +114,9 @@ pub enum Output<E> {
     WaitUntil(Millis),
 }
 
-/// Where a link came from, for limits: the /24 (IPv4) or /48 (IPv6) and the address, hashed by the shell with a secret
-/// of the process so that the core never holds addresses. Zero for links dialled by this side.
+/// Where a link came from, for limits: the /24 (IPv4) or /48 (IPv6) and the address, hashed by the
+/// shell with a secret of the process so that the core never holds addresses. Zero for links
+/// dialled by this side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {
     pub network: u64,
@@ -156,7 +162,8 @@ pub struct Row {
     pub value: Vec<u8>,
 }
 
-/// Changes that happen together or not at all. Batches are applied in the order they were handed out.
+/// Changes that happen together or not at all. Batches are applied in the order they were handed
+/// out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// True: answer `Saved` only when it survives a power cut. False: an answer may come before.

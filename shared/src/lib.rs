@@ -1,7 +1,9 @@
-//! The WireMin protocol without plaintext: objects, frames, links and the relay that keeps objects for others.
+//! The WireMin protocol without plaintext: objects, frames, links and the relay that keeps objects
+//! for others.
 //!
-//! Sans-IO: no clock, socket, thread or random source in here. A shell hands in [`io::Input`] with the time and drains
-//! [`io::Output`]; see `io.rs` first, then `relay`. The bytes are described in PROTOCOL.md.
+//! Sans-IO: no clock, socket, thread or random source in here. A shell hands in [`io::Input`] with
+//! the time and drains [`io::Output`]; see `io.rs` first, then `relay`. The bytes are described in
+//! PROTOCOL.md.
 #![no_std]
 extern crate alloc;
 

@@ -67,9 +67,11 @@ pub const PUSH_RING_BYTES_MAX: usize = 8 << 20;
 
 /// Objects a client accepts as the answer to one Get or Find.
 pub const ANSWER_OBJECTS_MAX: u32 = 65_536;
-/// Useless frames of a relay (malformed, unasked for, bad objects) after which a client gives it up.
+/// Useless frames of a relay (malformed, unasked for, bad objects) after which a client gives it
+/// up.
 pub const CLIENT_FAULTS_MAX: u32 = 64;
-/// How much a client's idea of the relay's time may be off before it drops an object as implausible.
+/// How much a client's idea of the relay's time may be off before it drops an object as
+/// implausible.
 pub const CLIENT_CLOCK_SLACK_HOURS: u32 = 2;
 /// How long a client waits for the next frame of an answer.
 pub const ANSWER_AFTER_MS: u64 = 60_000;

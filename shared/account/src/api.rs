@@ -1,9 +1,10 @@
-//! What a person or a script can ask of an account, and what it tells them: one vocabulary for the page (through
-//! WASM) and for `wiremin bot` (JSON lines). Invariant: every command is answered by exactly one `Done` or `Failed`
-//! with its `id`.
+//! What a person or a script can ask of an account, and what it tells them: one vocabulary for the
+//! page (through WASM) and for `wiremin bot` (JSON lines). Invariant: every command is answered by
+//! exactly one `Done` or `Failed` with its `id`.
 //!
-//! JSON: commands are `{"id": 7, "cmd": "send", ...}`, events `{"event": "message", ...}`; field names in snake case.
-//! Account ids are 52 characters, message, greeting and invitation ids 32 hex digits, times Unix milliseconds.
+//! JSON: commands are `{"id": 7, "cmd": "send", ...}`, events `{"event": "message", ...}`; field
+//! names in snake case. Account ids are 52 characters, message, greeting and invitation ids 32 hex
+//! digits, times Unix milliseconds.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
-//! Sealing: AES-256-GCM with a hedged nonce in front, and padding to a length. PROTOCOL.md, opening.
+//! Sealing: AES-256-GCM with a hedged nonce in front, and padding to a length. PROTOCOL.md,
+//! opening.
 //!
-//! Invariant: one key never seals two different texts under one nonce, not even with a repeated random generator,
-//! because the nonce is a MAC over the text.
+//! Invariant: one key never seals two different texts under one nonce, not even with a repeated
+//! random generator, because the nonce is a MAC over the text.
 
 use super::hash::{Key, hmac, sha256};
 use aes_gcm::aead::AeadInOut;

@@ -1,5 +1,5 @@
-//! Blinded Ed25519 keys, as in Tor's rend-spec-v3, appendix A.2: whoever knows h turns A into A', and nobody else can
-//! tell that both belong together. PROTOCOL.md section 4.
+//! Blinded Ed25519 keys, as in Tor's rend-spec-v3, appendix A.2: whoever knows h turns A into A',
+//! and nobody else can tell that both belong together. PROTOCOL.md section 4.
 //!
 //! Invariant: `blind_public(A, h)` is the public key of `BlindedKey::new(a, h)`.
 
@@ -68,8 +68,8 @@ mod tests {
         HEXLOWER.decode(hex.as_bytes()).unwrap().try_into().unwrap()
     }
 
-    /// Arti's `tor-llcrypto`, tests of `pk::keymanip` (from Tor's `ed25519_exts_ref.py`): secret key, public key, h,
-    /// blinded secret key (scalar, prefix), blinded public key.
+    /// Arti's `tor-llcrypto`, tests of `pk::keymanip` (from Tor's `ed25519_exts_ref.py`): secret
+    /// key, public key, h, blinded secret key (scalar, prefix), blinded public key.
     const TOR: [[&str; 6]; 10] = [
         [
             "26c76712d89d906e6672dafa614c42e5cb1caac8c6568e4d2493087db51f0d36",

@@ -1,7 +1,7 @@
 //! SHA-256, HMAC, the labelled key derivation `kdf`, and [`Key`]. PROTOCOL.md, opening.
 //!
-//! Invariant: every derivation goes through `kdf` with a label of its own, so that one secret never gives the same
-//! bytes for two purposes.
+//! Invariant: every derivation goes through `kdf` with a label of its own, so that one secret never
+//! gives the same bytes for two purposes.
 
 use hkdf::HkdfExtract;
 use hmac::{Hmac, KeyInit, Mac};
@@ -32,8 +32,8 @@ pub fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
-/// `kdf(ikm, label, context, n)` of PROTOCOL.md; parts of `ikm` and of `context` are joined. Fills `out`, which is
-/// at most [`KDF_LEN_MAX`] long.
+/// `kdf(ikm, label, context, n)` of PROTOCOL.md; parts of `ikm` and of `context` are joined. Fills
+/// `out`, which is at most [`KDF_LEN_MAX`] long.
 pub fn kdf(ikm: &[&[u8]], label: &str, context: &[&[u8]], out: &mut [u8]) {
     assert!(
         out.len() <= KDF_LEN_MAX,
@@ -58,9 +58,9 @@ pub fn kdf_key(ikm: &[&[u8]], label: &str, context: &[&[u8]]) -> Key {
     key
 }
 
-/// Fresh randomness bound to all that will be sealed under what comes out of it, for X-Wing encapsulation:
-/// `kdf(fresh || H(bound) for each, "hedge", label, 64)`. Repeated `fresh` bytes (a restored snapshot) then still
-/// give other randomness for another text.
+/// Fresh randomness bound to all that will be sealed under what comes out of it, for X-Wing
+/// encapsulation: `kdf(fresh || H(bound) for each, "hedge", label, 64)`. Repeated `fresh` bytes (a
+/// restored snapshot) then still give other randomness for another text.
 pub fn hedge(fresh: &[u8; 32], label: &str, bound: &[&[u8]]) -> [u8; 64] {
     let hashes: alloc::vec::Vec<[u8; 32]> = bound.iter().map(|part| sha256(&[part])).collect();
     let mut ikm: alloc::vec::Vec<&[u8]> = alloc::vec![fresh];

@@ -1,7 +1,7 @@
 //! X-Wing (draft-connolly-cfrg-xwing-kem-06): X25519 and ML-KEM-768 as one key encapsulation.
 //!
-//! Invariant: a [`KemPublic`] was checked (FIPS 203, section 7.2), so encapsulating cannot fail. X25519 results of zero
-//! are accepted, as the draft has it; ML-KEM still protects the secret then.
+//! Invariant: a [`KemPublic`] was checked (FIPS 203, section 7.2), so encapsulating cannot fail.
+//! X25519 results of zero are accepted, as the draft has it; ML-KEM still protects the secret then.
 
 use super::hash::Key;
 use super::rng::Rng;
@@ -42,7 +42,8 @@ impl KemSecret {
         KemPublic(bytes)
     }
 
-    /// The shared secret. A ciphertext for another key gives a secret nobody else knows, not an error.
+    /// The shared secret. A ciphertext for another key gives a secret nobody else knows, not an
+    /// error.
     pub fn decapsulate(&self, ciphertext: &[u8; CIPHERTEXT_LEN]) -> Key {
         let mut sent = Ciphertext::default();
         sent.copy_from_slice(ciphertext);
@@ -71,7 +72,8 @@ impl KemPublic {
         &self.0
     }
 
-    /// Ciphertext and shared secret from 64 random bytes, see [`super::hedge`]. They must never be used twice.
+    /// Ciphertext and shared secret from 64 random bytes, see [`super::hedge`]. They must never be
+    /// used twice.
     pub fn encapsulate(&self, mut random: [u8; 64]) -> (Box<[u8; CIPHERTEXT_LEN]>, Key) {
         let Ok(key) = EncapsulationKey::try_from(self.0.as_slice()) else {
             unreachable!("a KemPublic was checked");
@@ -112,8 +114,8 @@ mod tests {
         HEXLOWER.decode(hex.as_bytes()).unwrap().try_into().unwrap()
     }
 
-    /// The draft's `spec/test-vectors.json`: seed, encapsulation randomness (two halves), shared secret, and the
-    /// SHA-256 of public key and ciphertext.
+    /// The draft's `spec/test-vectors.json`: seed, encapsulation randomness (two halves), shared
+    /// secret, and the SHA-256 of public key and ciphertext.
     const DRAFT: [[&str; 6]; 3] = [
         [
             "7f9c2ba4e88f827d616045507605853ed73b8093f6efbc88eb1a6eacfa66ef26",

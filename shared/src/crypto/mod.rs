@@ -1,7 +1,8 @@
 //! Thin names over the RustCrypto and dalek crates: the only place where primitives are called.
 //!
-//! Invariant: secrets are overwritten when dropped, not shown by `Debug`, and compared in constant time. Everything
-//! is deterministic: what is random comes in as an argument. PROTOCOL.md, its opening and sections 1, 4 and 5.
+//! Invariant: secrets are overwritten when dropped, not shown by `Debug`, and compared in constant
+//! time. Everything is deterministic: what is random comes in as an argument. PROTOCOL.md, its
+//! opening and sections 1, 4 and 5.
 
 pub mod aead;
 pub mod blind;

@@ -1,4 +1,5 @@
-//! The core's random generator: ChaCha20 from one seed that the shell draws from the system at each start.
+//! The core's random generator: ChaCha20 from one seed that the shell draws from the system at each
+//! start.
 //!
 //! Invariant: same seed, same calls, same numbers, on every machine; the simulation lives on that.
 
@@ -42,8 +43,9 @@ impl Rng {
 
     /// Exponentially distributed with that mean: the gaps of a Poisson process. Saturates.
     pub fn exponential(&mut self, mean_ms: u64) -> u64 {
-        // Von Neumann's method (1951), exact and without logarithms: the first number of a falling run is kept if the
-        // run's length is odd; each run thrown away before it counts one whole mean.
+        // Von Neumann's method (1951), exact and without logarithms: the first number of a falling
+        // run is kept if the run's length is odd; each run thrown away before it counts one
+        // whole mean.
         let mut whole: u64 = 0;
         loop {
             let first = self.u64();

@@ -1,6 +1,7 @@
 //! Ed25519 (RFC 8032) with the strict verification of dalek: no key or commitment of small order.
 //!
-//! Invariant: a [`PublicKey`] is a canonical encoding of a point that is not of small order, so one key has one text.
+//! Invariant: a [`PublicKey`] is a canonical encoding of a point that is not of small order, so one
+//! key has one text.
 
 use alloc::vec::Vec;
 use ed25519_dalek::{Signature, Signer, VerifyingKey};
@@ -143,7 +144,8 @@ mod tests {
         }
     }
 
-    /// The eight points of small order, and encodings that are not canonical (y of p and more; -0 for x).
+    /// The eight points of small order, and encodings that are not canonical (y of p and more; -0
+    /// for x).
     #[test]
     fn bad_keys_are_refused() {
         for hex in [

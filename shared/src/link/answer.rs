@@ -256,8 +256,8 @@ impl ClientLink {
         Ok(())
     }
 
-    /// The header of an object that is what it says: of this network, whole, paid for, and neither long expired nor
-    /// expiring later than its lifetime allows, by the relay's own clock.
+    /// The header of an object that is what it says: of this network, whole, paid for, and neither
+    /// long expired nor expiring later than its lifetime allows, by the relay's own clock.
     fn sound(&self, raw: &[u8; HEADER_BYTES], body: &[u8]) -> Option<Header> {
         let header = Header::parse(raw).ok()?;
         let hour = self.hour();

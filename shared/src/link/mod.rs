@@ -1,7 +1,8 @@
 //! The client's side of a link to a relay. PROTOCOL.md section 3.
 //!
-//! Invariant: whatever the relay sends, an answer handed on was asked for on this link and is what was asked for:
-//! receipts are signed, objects are paid for, whole, in place and unexpired. A relay can still hold things back.
+//! Invariant: whatever the relay sends, an answer handed on was asked for on this link and is what
+//! was asked for: receipts are signed, objects are paid for, whole, in place and unexpired. A relay
+//! can still hold things back.
 //!
 //! ```text
 //! link.hello() -> frame                            send it first
@@ -208,8 +209,8 @@ impl ClientLink {
         self.ask(now, what, &Frame::Find { bits, prefix: low })
     }
 
-    /// Answered by `Lagged` (scan from that bucket on), then `News` (or `Pushed` for whole objects) as they arrive.
-    /// Once a link.
+    /// Answered by `Lagged` (scan from that bucket on), then `News` (or `Pushed` for whole objects)
+    /// as they arrive. Once a link.
     pub fn watch(&mut self, now: Now, whole: bool) -> Option<(ReqId, Vec<u8>)> {
         let mut watches = self.requests.values();
         if watches.any(|a| matches!(a.what, What::Watch { .. })) {

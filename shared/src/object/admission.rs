@@ -1,6 +1,7 @@
 //! Whether a relay takes an object. PROTOCOL.md section 2, the last rule.
 //!
-//! Invariant: the checks come in the protocol's order, and none before the body's hash reads more than the header.
+//! Invariant: the checks come in the protocol's order, and none before the body's hash reads more
+//! than the header.
 
 use super::pow;
 use crate::crypto::sha256;
@@ -22,7 +23,8 @@ pub struct Admission {
 /// The first check that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdmissionError {
-    /// Version, kind, size, lifetime or reserved bits; or a body of another length than the size says.
+    /// Version, kind, size, lifetime or reserved bits; or a body of another length than the size
+    /// says.
     Malformed,
     WrongNetwork,
     /// Expired, or expiring later than its lifetime allows.

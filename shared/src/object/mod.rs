@@ -1,4 +1,5 @@
-//! Objects: the work that pays for them, who may take them, and what a record must prove. PROTOCOL.md sections 2 and 4.
+//! Objects: the work that pays for them, who may take them, and what a record must prove.
+//! PROTOCOL.md sections 2 and 4.
 
 pub mod admission;
 pub mod pow;

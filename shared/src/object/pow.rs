@@ -1,4 +1,5 @@
-//! Proof of work: how much, and the check. The search itself is the shells' (`Output::Solve`). PROTOCOL.md section 2.
+//! Proof of work: how much, and the check. The search itself is the shells' (`Output::Solve`).
+//! PROTOCOL.md section 2.
 //!
 //! Invariant: validity depends on 72 bytes and nothing else, and checking allocates nothing.
 
@@ -14,7 +15,8 @@ pub fn work(header: &Header, divisor: u64) -> u64 {
     (full / divisor.max(1)).max(1)
 }
 
-/// floor(2^256 / work), big-endian. For a work of 1, which asks for nothing, the largest number there is.
+/// floor(2^256 / work), big-endian. For a work of 1, which asks for nothing, the largest number
+/// there is.
 pub fn target(work: u64) -> [u8; 32] {
     let mut out = [0xff; 32];
     if work <= 1 {

@@ -1,4 +1,5 @@
-//! What a record proves without being opened: who owns it, and that the owner wrote it. PROTOCOL.md section 4.
+//! What a record proves without being opened: who owns it, and that the owner wrote it. PROTOCOL.md
+//! section 4.
 //!
 //! Invariant: a `Record` exists only with a good signature under the key its tag is made of.
 

@@ -4,7 +4,8 @@ use crate::crypto::SigningKey;
 use crate::io::StoreError;
 use crate::limits;
 
-/// How a relay behaves. All but the key and the network have sensible values in [`RelayConfig::new`].
+/// How a relay behaves. All but the key and the network have sensible values in
+/// [`RelayConfig::new`].
 #[derive(Debug)]
 pub struct RelayConfig {
     /// Signs Welcome and receipts; its public half is in the relay's hint.
@@ -52,7 +53,8 @@ pub enum State {
 /// Why a relay does not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartError {
-    /// The store was written by another version of this program. Update it, or use another directory.
+    /// The store was written by another version of this program. Update it, or use another
+    /// directory.
     UnknownSchema {
         found: u32,
     },
@@ -68,8 +70,8 @@ impl core::fmt::Display for StartError {
         match self {
             StartError::UnknownSchema { found } => write!(
                 f,
-                "the store has schema {found}, which this version does not know. Nothing was changed. \
-                 Use the newer version that wrote it, or another directory."
+                "the store has schema {found}, which this version does not know. Nothing was \
+                 changed. Use the newer version that wrote it, or another directory."
             ),
             StartError::OtherNetwork { found } => write!(
                 f,

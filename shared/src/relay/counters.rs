@@ -1,4 +1,5 @@
-//! Everything a relay counts, each refusal under its own name. Numbers only grow, and say nothing about anybody.
+//! Everything a relay counts, each refusal under its own name. Numbers only grow, and say nothing
+//! about anybody.
 
 use crate::wire::Refused;
 

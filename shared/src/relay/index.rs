@@ -1,7 +1,7 @@
 //! What a relay keeps in memory of what it stores: everything but bodies.
 //!
-//! Invariant: an object is named by its arrival, which is unique; every other index leads to arrivals, and all of them
-//! change together in `insert` and `remove`.
+//! Invariant: an object is named by its arrival, which is unique; every other index leads to
+//! arrivals, and all of them change together in `insert` and `remove`.
 
 use crate::wire::header::HEADER_BYTES;
 use crate::wire::{Header, Id, Kind, ScanRecord};
@@ -135,8 +135,8 @@ impl Index {
         self.buckets.get(&bucket)
     }
 
-    /// Adds an object; of two records with one tag the higher version stays and the other is returned. False: the id
-    /// or the arrival is there already, nothing changed.
+    /// Adds an object; of two records with one tag the higher version stays and the other is
+    /// returned. False: the id or the arrival is there already, nothing changed.
     pub fn insert(&mut self, arrival: u64, entry: Entry) -> (bool, Option<Entry>) {
         if self.by_id.contains_key(&entry.id) || self.objects.contains_key(&arrival) {
             return (false, None);
@@ -203,8 +203,8 @@ impl Index {
         Some(entry)
     }
 
-    /// Removes what expires at `hour` or before, and forgets the places of what is gone from buckets before `old`.
-    /// Returns how many expired.
+    /// Removes what expires at `hour` or before, and forgets the places of what is gone from
+    /// buckets before `old`. Returns how many expired.
     pub fn expire(&mut self, hour: u32, old: u32) -> u64 {
         let mut expired = 0;
         while let Some(&(expiry, arrival)) = self.by_expiry.first() {
@@ -233,7 +233,8 @@ impl Index {
             .filter_map(|(_, a)| Some((*a, self.objects.get(a)?)))
     }
 
-    /// The next object of a bucket at or after a place in the order of body hashes, up to a highest hash.
+    /// The next object of a bucket at or after a place in the order of body hashes, up to a highest
+    /// hash.
     pub fn next_in_bucket(
         &self,
         bucket: u32,

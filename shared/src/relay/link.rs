@@ -111,7 +111,8 @@ impl Link {
     }
 }
 
-/// How many links there are from where. Links dialled by this side have no origin and count towards the whole only.
+/// How many links there are from where. Links dialled by this side have no origin and count towards
+/// the whole only.
 #[derive(Debug, Default)]
 pub(super) struct Origins {
     networks: BTreeMap<u64, usize>,

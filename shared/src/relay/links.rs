@@ -1,4 +1,5 @@
-//! Links from Hello to Bye: the handshake, what a frame is, pings, and what happens to a link that sends rubbish.
+//! Links from Hello to Bye: the handshake, what a frame is, pings, and what happens to a link that
+//! sends rubbish.
 
 use super::link::{Closed, Link, Phase, Unnumbered, count_close};
 use super::{Relay, State};

@@ -1,8 +1,9 @@
-//! A relay: takes objects that are paid for, keeps them until they expire, and hands them to whoever asks. It cannot
-//! open any of them. PROTOCOL.md sections 2 to 4; the shell's side is `io.rs`.
+//! A relay: takes objects that are paid for, keeps them until they expire, and hands them to
+//! whoever asks. It cannot open any of them. PROTOCOL.md sections 2 to 4; the shell's side is
+//! `io.rs`.
 //!
-//! Invariant: `Stored` is sent only after the store said `Saved` for that object, and everything a peer can make grow
-//! has a bound in `limits.rs`.
+//! Invariant: `Stored` is sent only after the store said `Saved` for that object, and everything a
+//! peer can make grow has a bound in `limits.rs`.
 //!
 //! ```text
 //! config  what it is told, its state     start  from the store to the indexes     rows   keys and values
@@ -77,7 +78,8 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// A relay that starts by reading its indexes from the store. `seed` is fresh random at each start.
+    /// A relay that starts by reading its indexes from the store. `seed` is fresh random at each
+    /// start.
     pub fn new(config: RelayConfig, seed: [u8; 32], now: Now) -> Self {
         let mut relay = Relay {
             config,

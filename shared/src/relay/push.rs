@@ -1,6 +1,7 @@
 //! What arrived lately, for the links that watch: one ring for all, a place in it for each.
 //!
-//! Invariant: a link that is slow costs nothing but its place; what falls off the ring is told as Lagged.
+//! Invariant: a link that is slow costs nothing but its place; what falls off the ring is told as
+//! Lagged.
 
 use crate::limits::{PUSH_RING_BYTES_MAX, PUSH_RING_ENTRIES_MAX};
 use crate::wire::ScanRecord;

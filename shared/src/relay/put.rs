@@ -1,7 +1,7 @@
 //! From Put to Stored: checks in the protocol's order, saves in batches, receipts after `Saved`.
 //!
-//! Invariant: an object is in the index, is pushed and is acknowledged only when its batch is durable; if the batch
-//! fails, what was to give way to it is back.
+//! Invariant: an object is in the index, is pushed and is acknowledged only when its batch is
+//! durable; if the batch fails, what was to give way to it is back.
 
 use super::index::{Entry, bucket_of};
 use super::push::Push;
@@ -175,7 +175,8 @@ impl Relay {
         Ok(())
     }
 
-    /// Makes room: what gives way to an object of this effort and size, or `None` if too little would.
+    /// Makes room: what gives way to an object of this effort and size, or `None` if too little
+    /// would.
     pub(super) fn room_for(&self, entry: &Entry) -> Option<Vec<u64>> {
         let objects = self.index.places() + self.puts.len() as u64 + 1;
         let mut excess_objects = objects.saturating_sub(self.config.store_objects_max);

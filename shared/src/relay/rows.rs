@@ -1,5 +1,5 @@
-//! The relay's tables. Keys start with the hour of expiry, so that expiring is one `DeleteBelow` and the scan at start
-//! reads heads only.
+//! The relay's tables. Keys start with the hour of expiry, so that expiring is one `DeleteBelow`
+//! and the scan at start reads heads only.
 //!
 //! ```text
 //! META    "schema"                            -> schema u32 | network u32

@@ -1,4 +1,5 @@
-//! From a store to a running relay: the schema is checked, then heads are read page by page into the index.
+//! From a store to a running relay: the schema is checked, then heads are read page by page into
+//! the index.
 //!
 //! Invariant: nothing is written to a store of an unknown schema or another network.
 

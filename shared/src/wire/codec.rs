@@ -1,4 +1,5 @@
-//! A reader that never runs past its end and a writer to match. Integers are little-endian. PROTOCOL.md, opening lines.
+//! A reader that never runs past its end and a writer to match. Integers are little-endian.
+//! PROTOCOL.md, opening lines.
 //!
 //! Invariant: a reader hands out parts of what it was given and allocates nothing.
 

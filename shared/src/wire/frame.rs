@@ -1,6 +1,7 @@
 //! The messages of a link. PROTOCOL.md section 3, the table of frames.
 //!
-//! Invariant: a frame borrows from the bytes it was parsed from; what parses encodes to the same bytes.
+//! Invariant: a frame borrows from the bytes it was parsed from; what parses encodes to the same
+//! bytes.
 
 use super::codec::{Malformed, Reader, Writer};
 use super::header::{HEADER_BYTES, Id};

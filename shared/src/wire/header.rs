@@ -110,7 +110,8 @@ impl Lifetime {
     }
 }
 
-/// The first 16 bytes of a header: what is known before the body is sealed, and bound into it as associated data.
+/// The first 16 bytes of a header: what is known before the body is sealed, and bound into it as
+/// associated data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Front {
     pub kind: Kind,
@@ -308,7 +309,8 @@ mod tests {
                 }
             }
         }
-        // Byte 0: record or descriptor. Byte 1: 5 sizes of 8 lifetimes. Byte 2: 33 efforts. Byte 3: zero.
+        // Byte 0: record or descriptor. Byte 1: 5 sizes of 8 lifetimes. Byte 2: 33 efforts. Byte 3:
+        // zero.
         assert_eq!(accepted, 2 + 40 + 33 + 1);
     }
 

@@ -1,6 +1,7 @@
 //! What a node key signs: Welcome and receipts. PROTOCOL.md section 3.
 //!
-//! Invariant: a Welcome is bound to one link and one nonce, so that it proves nothing anywhere else.
+//! Invariant: a Welcome is bound to one link and one nonce, so that it proves nothing anywhere
+//! else.
 
 use super::frame::Welcome;
 use super::header::Id;
@@ -40,7 +41,8 @@ impl Welcome {
         self
     }
 
-    /// Checks the signature under the key in the Welcome, which the caller has compared with the hint's.
+    /// Checks the signature under the key in the Welcome, which the caller has compared with the
+    /// hint's.
     pub fn verify(&self, binding: &[u8; 32], nonce: &[u8; 32]) -> Result<(), BadSignature> {
         let key = PublicKey::from_bytes(&self.node_key).map_err(|BadKey| BadSignature)?;
         let fields = self.signed_fields();

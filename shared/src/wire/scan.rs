@@ -76,7 +76,8 @@ pub(super) fn records<'a>(r: &mut Reader<'a>) -> Result<Records<'a>, Malformed> 
     Ok(Records(records))
 }
 
-/// The keys that start with the first `bits` bits of `prefix`: from the lowest to the highest, both inclusive.
+/// The keys that start with the first `bits` bits of `prefix`: from the lowest to the highest, both
+/// inclusive.
 pub fn prefix_range(bits: u8, prefix: u64) -> (u64, u64) {
     let low_bits = u64::MAX.checked_shr(bits.into()).unwrap_or(0);
     (prefix & !low_bits, prefix | low_bits)

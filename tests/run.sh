@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# All tests. Each step runs even when one before it failed; the last lines are the counts.
+#
+# One native profile serves everything: lints aside, the tests, the programs they start and the
+# relay behind the browser tests are built once, with `dev`, whose dependencies are optimised.
+set -uo pipefail
+. "$(dirname "$0")/step.sh"
+. "$WIREMIN_ROOT/tests/node.sh"
+. "$WIREMIN_ROOT/tests/chromium.sh"
+. "$WIREMIN_ROOT/tests/count.sh"
+cd "$WIREMIN_ROOT"
+
+need_rust
+need_node
+
+gate fmt "Rust formatting" cargo fmt --all --check
+gate no_std "the core without a standard library" tests/no_std.sh
+gate web "the browser peer" web-node/build.sh
+if [ -f www/package.json ]; then
+    npm_install www www || gate_failed "packages of the page"
+    gate check "the page's types and formatting" npm --prefix www run --silent check
+    suite vitest "the page's tests" npm --prefix www run --silent test
+    gate page "the page" www/build.sh
+fi
+
+gate clippy "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
+gate programs "the native programs" native-node/build.sh dev
+export WIREMIN_BIN_DIR=$TARGET_DIR/debug
+suite native "the native tests" cargo test --locked --workspace --no-fail-fast \
+    --exclude web-node --exclude bindgen
+
+if [ -d tests/e2e ]; then
+    npm_install tests tests || gate_failed "packages of the browser tests"
+    need_chromium tests
+    suite e2e "the tests in a real browser" npm --prefix tests run --silent e2e
+fi
+
+summary
