@@ -1,3 +1,4 @@
 //! WireMin.
 
 pub mod pow;
+pub mod rtc;

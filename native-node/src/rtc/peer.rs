@@ -1,0 +1,214 @@
+//! Making peer connections: the settings that both ends share, and what is asked of a data
+//! channel.
+//!
+//! Invariant: a link is announced only with the one data channel of PROTOCOL.md section 3 open.
+
+use super::certificate::CertificateFile;
+use super::link::{IN_FLIGHT_BYTES_MAX, Links};
+use super::session::VirtualSocket;
+use super::{CHANNEL_LABEL, DownReason};
+use rtc::ice::mdns::MulticastDnsMode;
+use sha2::{Digest, Sha256};
+use shared::io::LinkId;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use webrtc::data_channel::DataChannel;
+use webrtc::error::Result;
+use webrtc::peer_connection::{
+    PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCConfigurationBuilder,
+    RTCPeerConnectionState, SettingEngineBuilder,
+};
+use webrtc::runtime::{
+    AsyncInterval, AsyncTcpListener, AsyncTcpStream, AsyncUdpSocket, JoinHandle, Runtime,
+    TokioRuntime,
+};
+
+/// Bytes that a peer may have under way towards us: bounds what a link holds unread.
+const RECEIVE_WINDOW_BYTES: u32 = 256 * 1024;
+/// A data channel more than the one is noticed, and ends the link.
+const CHANNELS_MAX: usize = 1;
+
+/// Hands a connection's events to its link's task.
+pub struct Handler {
+    pub links: Arc<Links>,
+    pub link: LinkId,
+    channels: mpsc::Sender<Arc<dyn DataChannel>>,
+}
+
+impl Handler {
+    pub fn new(
+        links: Arc<Links>,
+        link: LinkId,
+    ) -> (Arc<Self>, mpsc::Receiver<Arc<dyn DataChannel>>) {
+        let (channels, opened) = mpsc::channel(CHANNELS_MAX);
+        (
+            Arc::new(Self {
+                links,
+                link,
+                channels,
+            }),
+            opened,
+        )
+    }
+}
+
+// Called on the connection's own driver: nothing here may wait.
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        match state {
+            RTCPeerConnectionState::Closed => self.links.end(self.link, DownReason::ClosedByPeer),
+            RTCPeerConnectionState::Failed => self.links.end(self.link, DownReason::Failed),
+            _ => {}
+        }
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        if self.channels.try_send(channel).is_err() {
+            self.links.end(self.link, DownReason::Misuse);
+        }
+    }
+}
+
+fn settings() -> SettingEngineBuilder {
+    SettingEngineBuilder::new()
+        // Otherwise each connection opens a multicast socket.
+        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+        .with_sctp_max_receive_buffer_size(RECEIVE_WINDOW_BYTES)
+        // The library would compare with the fingerprint of a description. A listener has none to
+        // compare with (the link handshake binds the certificate really used), and a dialler
+        // compares itself, so that it can say what was wrong.
+        .with_disable_certificate_fingerprint_verification(true)
+}
+
+/// The listening side of a link, over a virtual socket. Its ICE never fails; silence is the mux's
+/// to notice.
+pub async fn listening(
+    certificate: &CertificateFile,
+    runtime: VirtualRuntime,
+    handler: Arc<Handler>,
+) -> Result<Arc<dyn PeerConnection>> {
+    let engine = settings()
+        .with_ice_connection_attempts(Some(Duration::from_millis(2)), Some(1_000))
+        .with_ice_timeouts(None, Some(Duration::ZERO), Some(Duration::from_secs(10)))
+        .with_host_acceptance_min_wait(Some(Duration::ZERO))
+        .build();
+    let local = SocketAddr::new(super::session::PEER.ip(), 0);
+    build(certificate, engine, Arc::new(runtime), handler, local).await
+}
+
+/// The dialling side of a link, over a socket of its own.
+pub async fn dialling(
+    certificate: &CertificateFile,
+    handler: Arc<Handler>,
+    local: SocketAddr,
+) -> Result<Arc<dyn PeerConnection>> {
+    let engine = settings()
+        .with_ice_connection_attempts(Some(Duration::from_millis(20)), Some(500))
+        .with_ice_timeouts(
+            Some(Duration::from_secs(5)),
+            Some(Duration::from_secs(10)),
+            Some(Duration::from_secs(2)),
+        )
+        .with_host_acceptance_min_wait(Some(Duration::ZERO))
+        .build();
+    build(certificate, engine, Arc::new(TokioRuntime), handler, local).await
+}
+
+async fn build(
+    certificate: &CertificateFile,
+    engine: webrtc::peer_connection::SettingEngine,
+    runtime: Arc<dyn Runtime>,
+    handler: Arc<Handler>,
+    local: SocketAddr,
+) -> Result<Arc<dyn PeerConnection>> {
+    let configuration = RTCConfigurationBuilder::new()
+        .with_certificates(vec![certificate.certificate()])
+        .build();
+    let connection = PeerConnectionBuilder::new()
+        .with_configuration(configuration)
+        .with_setting_engine(engine)
+        .with_runtime(runtime)
+        .with_handler(handler)
+        .with_udp_addrs(vec![local])
+        .with_data_channel_send_buffer_limit(IN_FLIGHT_BYTES_MAX)
+        .build()
+        .await?;
+    Ok(Arc::new(connection))
+}
+
+/// Whether this is the channel a link consists of: right label, ordered, reliable.
+pub async fn is_link_channel(channel: &Arc<dyn DataChannel>) -> bool {
+    matches!(channel.label().await, Ok(label) if label == CHANNEL_LABEL)
+        && matches!(channel.ordered().await, Ok(true))
+        && matches!(channel.max_retransmits().await, Ok(None))
+        && matches!(channel.max_packet_life_time().await, Ok(None))
+}
+
+/// SHA-256 of the certificate that the other side proved to own in the DTLS handshake.
+pub async fn remote_fingerprint(connection: &Arc<dyn PeerConnection>) -> Option<[u8; 32]> {
+    let transport = connection.sctp().await?.transport();
+    let certificates = transport.get_remote_certificates().await.ok()?;
+    Some(Sha256::digest(certificates.first()?).into())
+}
+
+/// Tokio, but for UDP sockets: whatever the connection binds, it gets the virtual one.
+#[derive(Debug)]
+pub struct VirtualRuntime {
+    pub session: Arc<super::session::Session>,
+    pub sockets: Arc<[Arc<super::socket::UdpPort>]>,
+}
+
+impl Runtime for VirtualRuntime {
+    fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) -> Box<dyn JoinHandle> {
+        TokioRuntime.spawn(future)
+    }
+
+    fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {
+        let local = socket.local_addr()?;
+        Ok(Arc::new(VirtualSocket::new(
+            self.session.clone(),
+            self.sockets.clone(),
+            local,
+        )?))
+    }
+
+    fn wrap_tcp_listener(&self, listener: TcpListener) -> io::Result<Arc<dyn AsyncTcpListener>> {
+        TokioRuntime.wrap_tcp_listener(listener)
+    }
+
+    fn connect_tcp<'a>(
+        &'a self,
+        _remote: SocketAddr,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Arc<dyn AsyncTcpStream>>> + Send + 'a>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn resolve_host<'a>(
+        &'a self,
+        _host: &'a str,
+    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        TokioRuntime.sleep(duration)
+    }
+
+    fn interval(&self, period: Duration) -> Box<dyn AsyncInterval> {
+        TokioRuntime.interval(period)
+    }
+
+    fn block_on(&self, future: Pin<Box<dyn Future<Output = ()> + '_>>) {
+        TokioRuntime.block_on(future);
+    }
+
+    fn yield_now(&self) -> Pin<Box<dyn Future<Output = ()> + Send + 'static>> {
+        TokioRuntime.yield_now()
+    }
+}

@@ -1,0 +1,291 @@
+//! The listening side: one UDP port number for all links.
+//!
+//! Invariant: what a stranger can make this hold is bounded by [`RtcLimits`]; when half-open links
+//! are at their bound, the oldest one that has not yet shown that it receives makes room.
+
+use super::link::{Links, Outbox, SendError};
+use super::paths::{ClientKey, Paths, Route, Verdict};
+use super::peer::{self, Handler, VirtualRuntime};
+use super::sdp::{self, AnswerError};
+use super::session::Session;
+use super::socket::UdpPort;
+use super::stun::IceKey;
+use super::{DownReason, RtcConfig, RtcError, RtcEvent, RtcStats};
+use bytes::Bytes;
+use shared::io::LinkId;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use webrtc::peer_connection::{PeerConnection, RTCSessionDescription};
+
+/// A half-open link younger than this is not pushed out by a newer one.
+const HALF_OPEN_GRACE: Duration = Duration::from_millis(500);
+
+/// A UDP port that browsers and native dialers reach from a relay hint.
+pub struct RtcPort {
+    hub: Arc<Hub>,
+    local: SocketAddr,
+    tasks: Vec<AbortHandle>,
+}
+
+struct Hub {
+    config: RtcConfig,
+    sockets: Arc<[Arc<UdpPort>]>,
+    paths: Mutex<Paths>,
+    links: Arc<Links>,
+    /// Links by age. `true`: the data channel is open.
+    sessions: Mutex<BTreeMap<LinkId, (Arc<Session>, bool)>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while holding these; a poisoned lock still holds whole data.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl RtcPort {
+    /// Bind and serve. Events of all links come out of the one receiver; while nobody takes them,
+    /// the links stop reading.
+    pub async fn listen(config: RtcConfig) -> Result<(Self, mpsc::Receiver<RtcEvent>), RtcError> {
+        let key = IceKey::new(&config.ufrag, &config.pwd).ok_or(RtcError::Credentials)?;
+        let sockets = bind_all(&config.bind)?;
+        let local = sockets.first().ok_or(RtcError::NoAddress)?.local_addr();
+        let (links, events) = Links::new(config.limits.send_bytes_max);
+        let hub = Arc::new(Hub {
+            paths: Mutex::new(Paths::new(key, config.limits)),
+            config,
+            sockets: sockets.into(),
+            links,
+            sessions: Mutex::default(),
+        });
+        let mut tasks = vec![tokio::spawn(hub.clone().keep_time()).abort_handle()];
+        for (index, socket) in hub.sockets.iter().enumerate() {
+            let receive = hub.clone().receive(index, socket.clone());
+            tasks.push(tokio::spawn(receive).abort_handle());
+        }
+        Ok((Self { hub, local, tasks }, events))
+    }
+
+    /// The first bound address; its port is the port of all.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// SHA-256 of the DTLS certificate, as hints carry it.
+    pub fn fingerprint(&self) -> [u8; 32] {
+        self.hub.config.certificate.fingerprint()
+    }
+
+    /// Answer an HTTP offer: what the browser could have made up from the hint. `addresses` are
+    /// those the relay can be reached at, best first, such as the one the request came to.
+    pub fn answer(&self, offer: &str, addresses: &[IpAddr]) -> Result<String, AnswerError> {
+        let at: Vec<SocketAddr> = addresses
+            .iter()
+            .map(|ip| SocketAddr::new(*ip, self.local.port()))
+            .collect();
+        let config = &self.hub.config;
+        sdp::answer_from_hint(offer, &at, &self.fingerprint(), &config.ufrag, &config.pwd)
+    }
+
+    /// Queue one message. Never waits.
+    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<(), SendError> {
+        self.hub.links.try_send(link, bytes)
+    }
+
+    /// Close a link after what was sent before has left (2 s at most). `Down` follows.
+    pub fn close(&self, link: LinkId) {
+        self.hub.links.end(link, DownReason::Closed);
+    }
+
+    pub fn stats(&self) -> RtcStats {
+        RtcStats {
+            datagrams: lock(&self.hub.paths).counters,
+            ..self.hub.links.stats()
+        }
+    }
+}
+
+impl Drop for RtcPort {
+    fn drop(&mut self) {
+        self.hub.links.end_all();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+fn bind_all(addresses: &[SocketAddr]) -> Result<Vec<Arc<UdpPort>>, RtcError> {
+    let mut sockets: Vec<Arc<UdpPort>> = Vec::new();
+    for address in addresses {
+        let mut address = *address;
+        if let Some(first) = sockets.first() {
+            address.set_port(first.local_addr().port());
+        }
+        let socket = UdpPort::bind(address).map_err(|cause| RtcError::Bind { address, cause })?;
+        sockets.push(Arc::new(socket));
+    }
+    Ok(sockets)
+}
+
+fn fresh_transaction() -> [u8; 12] {
+    let mut bytes = [0; 12];
+    // Without randomness a challenge could be guessed; then it is better not to be answered.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes = [0; 12];
+    }
+    bytes
+}
+
+impl Hub {
+    async fn receive(self: Arc<Self>, index: usize, socket: Arc<UdpPort>) {
+        let mut buffers = socket.buffers();
+        loop {
+            let now = Instant::now();
+            let take = |remote, local, bytes: &[u8]| {
+                self.on_datagram(
+                    now,
+                    Route {
+                        remote,
+                        local,
+                        socket: index,
+                    },
+                    bytes,
+                );
+            };
+            if let Err(error) = socket.receive(&mut buffers, take).await {
+                tracing::warn!(%error, "cannot read from the WebRTC port; trying again");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+
+    fn on_datagram(self: &Arc<Self>, now: Instant, route: Route, bytes: &[u8]) {
+        let verdict = lock(&self.paths).on_datagram(now, route, bytes, fresh_transaction);
+        match verdict {
+            Verdict::Drop => {}
+            Verdict::Answer(answer) => {
+                if let Some(socket) = self.sockets.get(route.socket) {
+                    // A lost answer is asked for again.
+                    let _ = socket.try_send(answer.as_bytes(), None, &route);
+                }
+            }
+            Verdict::Deliver(session) => session.deliver(now, bytes),
+            Verdict::Open(client) => self.open(now, client, route, bytes),
+        }
+    }
+
+    /// A client begins its DTLS handshake.
+    fn open(self: &Arc<Self>, now: Instant, client: ClientKey, route: Route, bytes: &[u8]) {
+        let ip = route.remote.ip();
+        let mut paths = lock(&self.paths);
+        if !paths.has_room(ip, self.links.len()) || !self.make_room(now) {
+            paths.counters.refused_full += 1;
+            return;
+        }
+        let session = Arc::new(Session::new(now, route));
+        let (link, outbox) = self.links.register();
+        paths.on_opened(client, ip, session.clone());
+        drop(paths);
+        lock(&self.sessions).insert(link, (session.clone(), false));
+        session.deliver(now, bytes);
+        let hub = self.clone();
+        tokio::spawn(async move {
+            hub.serve(link, &outbox, &session).await;
+            hub.links.remove(link);
+            lock(&hub.sessions).remove(&link);
+            lock(&hub.paths).on_closed(client, ip);
+        });
+    }
+
+    /// Whether one more link may be half-open, at the cost of one that has not shown that it
+    /// receives at its address.
+    fn make_room(&self, now: Instant) -> bool {
+        let sessions = lock(&self.sessions);
+        let half_open = || sessions.iter().filter(|(_, (_, open))| !open);
+        if half_open().count() < self.config.limits.half_open_max {
+            return true;
+        }
+        let unproven = half_open().find(|(_, (session, _))| {
+            !session.is_proven()
+                && now.saturating_duration_since(session.started()) >= HALF_OPEN_GRACE
+        });
+        if let Some((link, _)) = unproven {
+            self.links.end(*link, DownReason::Failed);
+        }
+        unproven.is_some()
+    }
+
+    /// The life of one link.
+    async fn serve(&self, link: LinkId, outbox: &Outbox, session: &Arc<Session>) {
+        let (handler, mut channels) = Handler::new(self.links.clone(), link);
+        let runtime = VirtualRuntime {
+            session: session.clone(),
+            sockets: self.sockets.clone(),
+        };
+        let certificate = &self.config.certificate;
+        let connection = match peer::listening(certificate, runtime, handler).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(%error, "cannot make a peer connection");
+                return;
+            }
+        };
+        let opening = async {
+            negotiate(&connection).await.ok()?;
+            let channel = channels.recv().await?;
+            if !peer::is_link_channel(&channel).await {
+                self.links.totals.misuse.fetch_add(1, Relaxed);
+                return None;
+            }
+            let remote_fingerprint = peer::remote_fingerprint(&connection).await?;
+            Some((channel, remote_fingerprint))
+        };
+        let opened = tokio::select! {
+            opened = tokio::time::timeout(self.config.limits.half_open_timeout, opening) => {
+                opened.ok().flatten()
+            }
+            _ = outbox.ended() => None,
+        };
+        if let Some((channel, remote_fingerprint)) = opened {
+            if let Some((_, open)) = lock(&self.sessions).get_mut(&link) {
+                *open = true;
+            }
+            let up = RtcEvent::Up {
+                link,
+                remote: session.route().remote,
+                local_fingerprint: certificate.fingerprint(),
+                remote_fingerprint,
+            };
+            self.links.carry(link, outbox, &channel, up).await;
+        } else {
+            self.links.totals.expired.fetch_add(1, Relaxed);
+        }
+        // Closing cannot usefully fail.
+        let _ = connection.close().await;
+    }
+
+    async fn keep_time(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        let allowed = self.config.limits.silence_timeout.as_millis();
+        loop {
+            ticks.tick().await;
+            let now = Instant::now();
+            lock(&self.paths).on_timer(now);
+            for (link, (session, _)) in lock(&self.sessions).iter() {
+                if u128::from(session.silence_ms(now)) > allowed {
+                    self.links.end(*link, DownReason::Silent);
+                }
+            }
+        }
+    }
+}
+
+async fn negotiate(connection: &Arc<dyn PeerConnection>) -> webrtc::error::Result<()> {
+    let offer = RTCSessionDescription::offer(sdp::made_up_offer())?;
+    connection.set_remote_description(offer).await?;
+    let answer = connection.create_answer(None).await?;
+    connection.set_local_description(answer).await
+}
