@@ -11,8 +11,20 @@
 //!
 //! Invariant: state that something sent depends on has been `Saved` before it is sent.
 
-use crate::time::Millis;
+use crate::time::{Millis, Now};
 use alloc::vec::Vec;
+
+/// What a shell drives: a relay, or an account.
+pub trait Node {
+    /// What a person or a script can ask ([`core::convert::Infallible`] for a relay).
+    type Command;
+    /// What they are told.
+    type Event;
+    /// One thing that happened.
+    fn handle_input(&mut self, now: Now, input: Input<'_, Self::Command>);
+    /// What to do next; drain until `WaitUntil`.
+    fn poll_output(&mut self) -> Output<Self::Event>;
+}
 
 /// A link, numbered by the shell, never reused within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

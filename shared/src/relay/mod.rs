@@ -27,7 +27,7 @@ pub use counters::Counters;
 pub use rows::{BODIES, HEADS, META, SCHEMA};
 
 use crate::crypto::Rng;
-use crate::io::{Batch, Input, LinkId, Output, Query, Token};
+use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};
 use crate::time::{Millis, Now, hour};
 use crate::wire::{Frame, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -261,5 +261,18 @@ impl Relay {
     fn current_bucket(&self) -> u32 {
         let clock = self.now.unix.saturating_mul(1000);
         bucket_of(clock.max(self.last_arrival.saturating_add(1)))
+    }
+}
+
+impl Node for Relay {
+    type Command = Infallible;
+    type Event = Infallible;
+
+    fn handle_input(&mut self, now: Now, input: Input<'_, Infallible>) {
+        Relay::handle_input(self, now, input);
+    }
+
+    fn poll_output(&mut self) -> Output<Infallible> {
+        Relay::poll_output(self)
     }
 }
