@@ -6,3 +6,8 @@
 extern crate alloc;
 
 pub mod api;
+pub mod export;
+pub mod identity;
+pub mod passcode;
+pub mod rows;
+pub mod vault;
