@@ -1,0 +1,37 @@
+/** A disc whose colours and cut come from an account id, with the first letter of the name. */
+
+/** FNV-1a: spreads ids that differ in one letter over all colours. */
+function hash(text: string): number {
+  let h = 0x811c9dc5
+  for (let i = 0; i < text.length; i++) {
+    h ^= text.charCodeAt(i)
+    h = Math.imul(h, 0x01000193)
+  }
+  return h >>> 0
+}
+
+function firstLetter(name: string): string {
+  const [letter] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(name.trim())
+  return letter?.segment.toLocaleUpperCase() ?? '?'
+}
+
+export function Avatar({ id, name, size = 44 }: { id: string; name: string; size?: number }) {
+  const h = hash(id)
+  const hue = h % 360
+  const turn = (h >>> 9) % 360
+  const far = (hue + 35 + ((h >>> 18) % 50)) % 360
+  return (
+    <svg class="avatar" width={size} height={size} viewBox="0 0 40 40" aria-hidden="true">
+      <circle cx="20" cy="20" r="20" fill={`hsl(${hue} 38% 42%)`} />
+      <path
+        d="M20 0a20 20 0 0 1 0 40c9-9 9-31 0-40z"
+        fill={`hsl(${far} 45% 52%)`}
+        transform={`rotate(${turn} 20 20)`}
+        opacity="0.85"
+      />
+      <text x="20" y="26.3" text-anchor="middle" font-size="17.5" font-weight="600" fill="#fff">
+        {firstLetter(name)}
+      </text>
+    </svg>
+  )
+}

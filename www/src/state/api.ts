@@ -1,0 +1,173 @@
+/**
+ * The vocabulary shared with the core: commands, events and answers as JSON.
+ * Mirrors shared/account/src/api.rs field by field; change both together.
+ */
+
+export interface Problem {
+  code: string
+  happened: string
+  safe: string
+  todo: string
+}
+
+export type Phase =
+  | { phase: 'starting' }
+  | { phase: 'empty' }
+  | { phase: 'locked'; account: string; attempts: number; wait_until?: number }
+  | { phase: 'open' }
+
+export type RelayState = 'connecting' | 'catching_up' | 'open' | 'down'
+export interface RelayView {
+  relay: string
+  address: string
+  hint: string
+  state: RelayState
+  error?: Problem
+}
+
+export type InviteState = 'publishing' | 'live' | 'revoked' | 'used' | 'expired'
+export interface InviteView {
+  invite: string
+  fragment: string
+  until: number
+  single_use: boolean
+  state: InviteState
+}
+
+export interface GreetingView {
+  greeting: string
+  account: string
+  name: string
+  text: string
+  at: number
+}
+
+export type ContactState = 'greeted' | 'active' | 'blocked'
+export interface ContactView {
+  contact: string
+  name: string
+  state: ContactState
+  unread: number
+  messages: number
+  last?: MessageView
+  acknowledge: boolean
+  added: number
+}
+
+export type WaitsFor = 'work' | 'keys' | 'relay' | 'acceptance'
+export type Delivery =
+  | { state: 'received' }
+  | { state: 'queued'; waits_for: WaitsFor }
+  | { state: 'stored'; relays: number; until: number }
+  | { state: 'delivered'; at: number }
+  | { state: 'cancelled'; was_stored: boolean }
+  | { state: 'failed'; problem: Problem }
+
+export interface MessageView {
+  message: string
+  contact: string
+  mine: boolean
+  text: string
+  /** By the sender's clock; shown, never sorted by. */
+  at: number
+  order: number
+  /** Place in this device's history, for paging. */
+  index: number
+  delivery: Delivery
+}
+
+export interface UnknownWord {
+  at: number
+  word: string
+  near: string[]
+}
+
+export type Command =
+  | { cmd: 'new_words' }
+  | { cmd: 'check_words'; words: string }
+  | { cmd: 'complete'; prefix: string }
+  | {
+      cmd: 'create'
+      name: string
+      words: string
+      passcode: string
+      restore: boolean
+      remember: boolean
+    }
+  | { cmd: 'unlock'; passcode: string; remember: boolean }
+  | { cmd: 'lock' }
+  | { cmd: 'change_passcode'; old: string; new: string }
+  | { cmd: 'show_words'; passcode: string }
+  | { cmd: 'rename'; name: string }
+  | { cmd: 'add_relay'; hint: string }
+  | { cmd: 'invite'; hours: number; single_use: boolean }
+  | { cmd: 'revoke'; invite: string }
+  | { cmd: 'open_invite'; link: string }
+  | { cmd: 'greet'; link: string; text: string }
+  | { cmd: 'accept'; greeting: string }
+  | { cmd: 'decline'; greeting: string }
+  | { cmd: 'block'; greeting: string }
+  | { cmd: 'snapshot' }
+  | { cmd: 'send'; contact: string; text: string }
+  | { cmd: 'cancel'; message: string; contact: string }
+  | { cmd: 'retry'; message: string; contact: string }
+  | { cmd: 'history'; contact: string; before: number | null; limit: number }
+  | { cmd: 'mark_read'; contact: string }
+  | { cmd: 'delete_message'; contact: string; message: string }
+  | { cmd: 'delete_conversation'; contact: string }
+  | { cmd: 'remove_contact'; contact: string; block: boolean }
+  | { cmd: 'unblock'; contact: string }
+  | { cmd: 'acknowledge'; contact: string; on: boolean }
+  | { cmd: 'safety_number'; contact: string }
+  | { cmd: 'export'; passphrase: string }
+  | { cmd: 'import'; file: string; passphrase: string; passcode: string; remember: boolean }
+  | { cmd: 'erase' }
+
+export type Request = Command & { id: number }
+
+export type Answer =
+  | { kind: 'words'; words: string[] }
+  | {
+      kind: 'word_check'
+      complete: boolean
+      checksum: boolean
+      account: string | null
+      unknown: UnknownWord[]
+      count: number
+    }
+  | { kind: 'completions'; words: string[] }
+  | { kind: 'invitation'; invite: InviteView; fragment: string }
+  | {
+      kind: 'opened'
+      inviter: string
+      name: string
+      until: number
+      own: boolean
+      contact?: ContactView
+    }
+  | { kind: 'contact'; contact: ContactView }
+  | { kind: 'message'; message: MessageView }
+  | { kind: 'history'; messages: MessageView[]; more: boolean }
+  | { kind: 'safety_number'; digits: string }
+  | { kind: 'file'; file: string }
+
+export type AnswerKind = Answer['kind']
+export type AnswerOf<K extends AnswerKind> = Extract<Answer, { kind: K }>
+
+export type Event =
+  | { event: 'done'; id: number; answer?: Answer }
+  | { event: 'failed'; id: number; error: Problem }
+  | ({ event: 'phase' } & Phase)
+  | { event: 'profile'; account: string; name: string; restored: boolean }
+  | { event: 'relays'; relays: RelayView[]; clock_off_s?: number }
+  | { event: 'invite'; invite: InviteView }
+  | { event: 'invite_removed'; invite: string }
+  | { event: 'greeting'; greeting: GreetingView }
+  | { event: 'greeting_removed'; greeting: string }
+  | { event: 'contact'; contact: ContactView }
+  | { event: 'contact_removed'; contact: string }
+  | { event: 'message'; message: MessageView }
+  | { event: 'message_removed'; contact: string; message: string }
+  | { event: 'conversation_cleared'; contact: string }
+  | { event: 'work'; what: string; share: number }
+  | { event: 'trouble'; problem: Problem }

@@ -1,0 +1,162 @@
+/**
+ * The whole state of the page, and how each event of the core changes it.
+ * Invariant: `reduce` is pure, and playing an event twice changes nothing.
+ */
+import type {
+  ContactView,
+  Event,
+  GreetingView,
+  InviteView,
+  MessageView,
+  Phase,
+  Problem,
+  RelayView,
+} from './api'
+
+export interface Conversation {
+  /** Sorted by (order, mine, index). */
+  messages: MessageView[]
+  /** Null: the history was not asked for yet. */
+  more: boolean | null
+}
+
+export interface State {
+  phase: Phase
+  profile: { account: string; name: string; restored: boolean } | null
+  relays: RelayView[]
+  clockOffS: number | null
+  invites: Record<string, InviteView>
+  greetings: Record<string, GreetingView>
+  contacts: Record<string, ContactView>
+  conversations: Record<string, Conversation>
+  /** Share of proof-of-work done, by what it is for. */
+  work: Record<string, number>
+  troubles: Problem[]
+}
+
+export const initial: State = {
+  phase: { phase: 'starting' },
+  profile: null,
+  relays: [],
+  clockOffS: null,
+  invites: {},
+  greetings: {},
+  contacts: {},
+  conversations: {},
+  work: {},
+  troubles: [],
+}
+
+const TROUBLES_MAX = 4
+
+function without<T>(map: Record<string, T>, key: string): Record<string, T> {
+  if (!(key in map)) return map
+  const { [key]: _, ...rest } = map
+  return rest
+}
+
+export function byOrder(a: MessageView, b: MessageView): number {
+  return a.order - b.order || Number(a.mine) - Number(b.mine) || a.index - b.index
+}
+
+/** Adds messages to a sorted list; one that is known already is replaced. */
+export function merge(known: MessageView[], added: MessageView[]): MessageView[] {
+  const fresh = new Map(added.map((m) => [m.message, m]))
+  const kept = known.filter((m) => !fresh.has(m.message))
+  return [...kept, ...fresh.values()].sort(byOrder)
+}
+
+function withMessages(
+  state: State,
+  contact: string,
+  change: (c: Conversation) => Conversation,
+): State {
+  const before = state.conversations[contact] ?? { messages: [], more: null }
+  return { ...state, conversations: { ...state.conversations, [contact]: change(before) } }
+}
+
+/** A page of history, as an answer brought it. */
+export function addHistory(
+  state: State,
+  contact: string,
+  messages: MessageView[],
+  more: boolean,
+): State {
+  return withMessages(state, contact, (c) => ({ messages: merge(c.messages, messages), more }))
+}
+
+export function dismissTrouble(state: State, code: string): State {
+  return { ...state, troubles: state.troubles.filter((p) => p.code !== code) }
+}
+
+function onPhase(state: State, phase: Phase): State {
+  if (phase.phase === 'open') return { ...state, phase }
+  // Nothing of an account stays on a page that is locked or empty.
+  return { ...initial, phase, troubles: state.troubles }
+}
+
+function onMessage(state: State, message: MessageView): State {
+  const next = withMessages(state, message.contact, (c) => ({
+    ...c,
+    messages: merge(c.messages, [message]),
+  }))
+  const waiting = message.delivery.state === 'queued' && message.delivery.waits_for === 'work'
+  return waiting ? next : { ...next, work: without(next.work, message.message) }
+}
+
+export function reduce(state: State, event: Event): State {
+  switch (event.event) {
+    case 'done':
+    case 'failed':
+      return state
+    case 'phase': {
+      const { event: _, ...phase } = event
+      return onPhase(state, phase)
+    }
+    case 'profile': {
+      const { account, name, restored } = event
+      return { ...state, profile: { account, name, restored } }
+    }
+    case 'relays':
+      return { ...state, relays: event.relays, clockOffS: event.clock_off_s ?? null }
+    case 'invite': {
+      const { invite } = event
+      const invites = { ...state.invites, [invite.invite]: invite }
+      const done = invite.state !== 'publishing'
+      return { ...state, invites, work: done ? without(state.work, invite.invite) : state.work }
+    }
+    case 'invite_removed':
+      return { ...state, invites: without(state.invites, event.invite) }
+    case 'greeting': {
+      const { greeting } = event
+      return { ...state, greetings: { ...state.greetings, [greeting.greeting]: greeting } }
+    }
+    case 'greeting_removed':
+      return { ...state, greetings: without(state.greetings, event.greeting) }
+    case 'contact': {
+      const { contact } = event
+      return { ...state, contacts: { ...state.contacts, [contact.contact]: contact } }
+    }
+    case 'contact_removed':
+      return {
+        ...state,
+        contacts: without(state.contacts, event.contact),
+        conversations: without(state.conversations, event.contact),
+      }
+    case 'message':
+      return onMessage(state, event.message)
+    case 'message_removed':
+      return withMessages(state, event.contact, (c) => ({
+        ...c,
+        messages: c.messages.filter((m) => m.message !== event.message),
+      }))
+    case 'conversation_cleared':
+      return withMessages(state, event.contact, () => ({ messages: [], more: false }))
+    case 'work':
+      return { ...state, work: { ...state.work, [event.what]: event.share } }
+    case 'trouble': {
+      const rest = state.troubles.filter((p) => p.code !== event.problem.code)
+      return { ...state, troubles: [...rest, event.problem].slice(-TROUBLES_MAX) }
+    }
+  }
+}

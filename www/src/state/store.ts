@@ -1,0 +1,147 @@
+/**
+ * The state as signals, and the way to ask the core for something.
+ * Invariant: state changes only here, by `reduce` or by the answer to a command.
+ */
+import { batch, computed, signal } from '@preact/signals'
+import { startCore, type Core } from '../core'
+import type { Answer, AnswerKind, AnswerOf, Command, Event, Problem, Request } from './api'
+import { problemOf, ProblemError } from './problem'
+import { addHistory, dismissTrouble, initial, reduce } from './reduce'
+
+export const state = signal(initial)
+/** Set when nothing can go on: unsupported browser, second tab, store out of reach. */
+export const stopped = signal<Problem | null>(null)
+
+export const phase = computed(() => state.value.phase)
+export const profile = computed(() => state.value.profile)
+export const relays = computed(() => state.value.relays)
+export const work = computed(() => state.value.work)
+export const troubles = computed(() => state.value.troubles)
+export const greetings = computed(() =>
+  Object.values(state.value.greetings).sort((a, b) => b.at - a.at),
+)
+export const invites = computed(() =>
+  Object.values(state.value.invites).sort((a, b) => b.until - a.until),
+)
+const lastAt = (c: { last?: { at: number }; added: number }) => c.last?.at ?? c.added
+export const contacts = computed(() =>
+  Object.values(state.value.contacts)
+    .filter((c) => c.state !== 'blocked')
+    .sort((a, b) => lastAt(b) - lastAt(a)),
+)
+export const blocked = computed(() =>
+  Object.values(state.value.contacts).filter((c) => c.state === 'blocked'),
+)
+export const unreadTotal = computed(
+  () => contacts.value.reduce((sum, c) => sum + c.unread, 0) + greetings.value.length,
+)
+
+/** Codes after which the page cannot go on, whatever they were reported as. */
+const FATAL = new Set(['second_tab', 'unsupported_browser', 'insecure_context', 'private_mode'])
+
+interface Waiting {
+  resolve: (answer: Answer | undefined) => void
+  reject: (error: ProblemError) => void
+}
+
+let core: Core | null = null
+let nextId = 1
+const waiting = new Map<number, Waiting>()
+/** Asked for while the peer starts: its first events come before it can be handed commands. */
+const early: Request[] = []
+const listeners = new Set<(event: Event) => void>()
+
+/** Calls back for each event after it changed the state. Returns the way to stop it. */
+export function onEvent(listener: (event: Event) => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+function settle(event: Event): void {
+  if (event.event !== 'done' && event.event !== 'failed') return
+  const waiter = waiting.get(event.id)
+  waiting.delete(event.id)
+  if (event.event === 'done') waiter?.resolve(event.answer)
+  else waiter?.reject(new ProblemError(event.error))
+}
+
+function snapshot(): void {
+  run({ cmd: 'snapshot' }).catch((error: unknown) => {
+    state.value = reduce(state.value, { event: 'trouble', problem: problemOf(error) })
+  })
+}
+
+export function receive(events: Event[]): void {
+  batch(() => {
+    state.value = events.reduce(reduce, state.value)
+    for (const event of events) {
+      if (event.event === 'trouble' && FATAL.has(event.problem.code)) stopped.value = event.problem
+    }
+  })
+  for (const event of events) {
+    settle(event)
+    for (const listener of listeners) listener(event)
+    // What came before the page was ready, or while it was locked, is told again.
+    if (event.event === 'phase' && event.phase === 'open') snapshot()
+  }
+}
+
+/** Starts the peer. `takeOver`: from another tab that holds the store. */
+export async function start(takeOver = false): Promise<void> {
+  stopped.value = null
+  core = null
+  try {
+    core = await startCore(receive, { takeOver })
+    for (const request of early.splice(0)) hand(core, request)
+  } catch (error) {
+    stopped.value = problemOf(error)
+  }
+}
+
+function hand(to: Core, request: Request): void {
+  try {
+    to.command(request)
+  } catch (error) {
+    receive([{ event: 'failed', id: request.id, error: problemOf(error) }])
+  }
+}
+
+/** Asks for something that has no answer beyond having been done. */
+export function run(command: Command): Promise<Answer | undefined> {
+  return new Promise((resolve, reject) => {
+    const request = { ...command, id: nextId++ }
+    waiting.set(request.id, { resolve, reject })
+    if (core) hand(core, request)
+    else early.push(request)
+  })
+}
+
+/** Asks for something and gives the answer, which must be of that kind. */
+export async function ask<K extends AnswerKind>(kind: K, command: Command): Promise<AnswerOf<K>> {
+  const answer = await run(command)
+  if (answer?.kind !== kind) throw new ProblemError(problemOf(new Error(`no ${kind} in answer`)))
+  return answer as AnswerOf<K>
+}
+
+const PAGE = 50
+
+/** Fetches the newest messages of a conversation, or those before the oldest known one. */
+export async function loadHistory(contact: string, older = false): Promise<void> {
+  const known = state.value.conversations[contact]?.messages ?? []
+  const before = older && known.length > 0 ? Math.min(...known.map((m) => m.index)) : null
+  const page = await ask('history', { cmd: 'history', contact, before, limit: PAGE })
+  state.value = addHistory(state.value, contact, page.messages, page.more)
+}
+
+export function dismiss(code: string): void {
+  state.value = dismissTrouble(state.value, code)
+}
+
+/** For tests: as if the page were opened anew. */
+export function reset(): void {
+  state.value = initial
+  stopped.value = null
+  waiting.clear()
+  early.length = 0
+  core = null
+}

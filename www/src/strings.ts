@@ -1,0 +1,442 @@
+/** Every English text of the page, in one place. Functions where a value goes in. */
+
+const n = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`
+
+export const s = {
+  app: 'WireMin',
+  skip: 'Skip to the conversation',
+  starting: 'Opening your messages…',
+
+  common: {
+    back: 'Back',
+    next: 'Continue',
+    cancel: 'Cancel',
+    close: 'Close',
+    save: 'Save',
+    copy: 'Copy',
+    copied: 'Copied',
+    copyFailed: 'Your browser refused to copy. Select the text and copy it by hand.',
+    more: 'More actions',
+    show: 'Show',
+    hide: 'Hide',
+    working: 'Working…',
+    accountId: 'Account id',
+    share: 'Share…',
+    dismiss: 'Dismiss',
+  },
+
+  welcome: {
+    title: 'Messages between people. Nothing in between.',
+    lead:
+      'No phone number, no company, no server that keeps your messages. Your account is a key ' +
+      'that only you hold, made here on this device.',
+    create: 'Create an account',
+    createHint: 'Takes about two minutes',
+    restore: 'Restore with 18 words',
+    restoreHint: 'You have an account already',
+    import: 'Import an exported file',
+    importHint: 'With contacts and history',
+    host: (host: string) => `This page was served by ${host}`,
+  },
+
+  steps: (at: number, of: number) => `Step ${at} of ${of}`,
+
+  name: {
+    title: 'What should people call you?',
+    lead: 'People you invite or greet will see this name. You can change it later.',
+    label: 'Display name',
+    placeholder: 'Ada',
+    empty: 'Enter a name, or just a first letter.',
+    long: 'That name is too long. Shorten it a little.',
+  },
+
+  words: {
+    title: 'Write down these 18 words',
+    lead:
+      'They are your account. With them you can restore it on any device. Keep them on paper, ' +
+      'in this order, where nobody else looks.',
+    warn: 'Nobody can give them back to you if they are lost, and whoever has them is you.',
+    copy: 'Copy all words',
+    copyWarn:
+      'Other programs can read what you copy. Paste it somewhere safe, then copy something else.',
+    drawing: 'Drawing your words…',
+    done: 'I have written them down',
+    wordAt: (at: number) => `Word ${at}`,
+  },
+
+  confirm: {
+    title: 'Check your notes',
+    lead: 'Enter these three words from what you wrote down. You can paste all 18 as well.',
+    wrong: (at: number) => `This is not word ${at}. Look at your notes again.`,
+    again: 'Show the words again',
+  },
+
+  restore: {
+    title: 'Enter your 18 words',
+    lead: 'Type them in order, or paste all of them into any field. Capital letters do not matter.',
+    unknown: (word: string) => `“${word}” is not in the list.`,
+    near: 'Did you mean',
+    progress: (count: number) => `${count} of 18 words`,
+    leadsTo: 'These words lead to',
+    fine: 'All 18 words are right.',
+    warnTitle: 'The words do not pass their own check',
+    warn:
+      'Most likely one is mistyped or two are swapped. Compare them with your notes before you go ' +
+      'on: a wrong word opens somebody else’s empty account.',
+    warnAccept: 'I compared them, and this is the id I expect',
+    clear: 'Clear all',
+    suggestions: (at: number) => `Suggestions for word ${at}`,
+  },
+
+  passcode: {
+    title: 'Choose a passcode for this device',
+    lead:
+      'It encrypts what this device keeps. It is not your account: other devices have their own, ' +
+      'and you can change it at any time.',
+    label: 'Passcode',
+    old: 'Current passcode',
+    fresh: 'New passcode',
+    repeat: 'Repeat the passcode',
+    hint: 'At least 8 characters. A few unrelated words work well.',
+    short: (missing: number) => `${n(missing, 'character', 'characters')} to go.`,
+    differ: 'The two do not match.',
+    strength: ['Easily guessed', 'Easily guessed', 'Weak', 'Good', 'Strong'] as const,
+    strengthLabel: 'Strength',
+    refused: 'Too easy to guess. Make it longer or less usual.',
+    weak: 'You can use this, but somebody who copies your device could guess it. Longer is better.',
+    unchecked: 'The strength check could not be loaded: use at least 12 characters.',
+    checking: 'Checking…',
+    remember: 'Remember on this device for 20 hours',
+    rememberHint: 'Otherwise it is asked each time this page opens.',
+  },
+
+  learn: {
+    title: 'Who learns what',
+    lead: 'Read this once, before anything leaves this device.',
+    relayTitle: 'The relay that carries your messages',
+    relay:
+      'learns your IP address, and when you fetch and send. It cannot read your messages, your ' +
+      'name or your contacts’. While few people use it, it may guess from timing who writes to whom.',
+    hostTitle: (host: string) => `Whoever serves this page: ${host}`,
+    host:
+      'gives your browser the program you are using. An honest one learns your IP address only. ' +
+      'A dishonest one could serve a changed program that reads your words, passcode and ' +
+      'messages. Strongest is a page you serve yourself, from your own computer.',
+    contactsTitle: 'The people you write with',
+    contacts:
+      'see your name and id, and that a message arrived. They do not see your IP address. What ' +
+      'they received stays theirs, even when you delete it here.',
+    deviceTitle: 'This device',
+    device:
+      'keeps everything encrypted under your passcode. If you clear this browser’s data, it is ' +
+      'gone: export your account now and then.',
+    agreeCreate: 'I understand, create my account',
+    agreeRestore: 'I understand, restore my account',
+    agreeImport: 'I understand, import my account',
+    creating: 'Locking your account with the passcode…',
+  },
+
+  importing: {
+    title: 'Import an exported account',
+    lead: 'Choose the file you exported, and enter the passphrase you gave it then.',
+    file: 'Exported file',
+    choose: 'Choose a file',
+    passphrase: 'Passphrase of the file',
+    noFile: 'Choose the exported file first.',
+    tooLarge: 'This file is too large to be an exported account.',
+  },
+
+  unlock: {
+    title: (name: string) => `Welcome back${name ? `, ${name}` : ''}`,
+    lead: 'Enter the passcode of this device.',
+    button: 'Unlock',
+    unlocking: 'Unlocking…',
+    attempts: (count: number) => `${n(count, 'wrong attempt', 'wrong attempts')} so far.`,
+    wait: (time: string) => `Too many wrong attempts. You can try again in ${time}.`,
+    forgot: 'Forgot the passcode?',
+    forgotText:
+      'It cannot be reset. You can erase this device and restore the account with your 18 words ' +
+      'or an exported file. Messages that are only on this device are lost then.',
+  },
+
+  list: {
+    title: 'Conversations',
+    invite: 'Invite',
+    open: 'Open a link',
+    greetings: 'Greetings',
+    greetingsCount: (count: number) => n(count, 'person wants to talk', 'people want to talk'),
+    settings: 'Settings',
+    lock: 'Lock',
+    empty: 'No conversations yet',
+    emptyHint: 'Invite somebody with a link or QR code, or open a link that you were sent.',
+    unread: (count: number) => n(count, 'unread message', 'unread messages'),
+    you: 'You: ',
+    greeted: 'Greeting sent',
+    added: 'Say hello',
+    cleared: 'No messages',
+  },
+
+  link: {
+    open: 'Connected',
+    catching_up: 'Fetching what you missed…',
+    connecting: 'Connecting…',
+    down: 'No connection. Messages wait here.',
+    none: 'No relay yet. Open an invitation or add a relay.',
+  },
+
+  home: {
+    title: 'Pick a conversation',
+    lead: 'Or start a new one. Nobody can write to you unless you invited them, or greeted them.',
+    firstTitle: (name: string) => `Hello ${name}`,
+    firstLead: 'Nobody can find you or write to you until you invite them. Two ways to begin:',
+    inviteTitle: 'Invite somebody',
+    inviteText: 'Make a link or a QR code and send it in any way you like.',
+    openTitle: 'Open an invitation',
+    openText: 'You got a link? Paste it here, from any host.',
+  },
+
+  greetings: {
+    title: 'Greetings',
+    lead: 'People who opened one of your invitations. They can write to you once you accept.',
+    empty: 'Nobody is waiting',
+    emptyHint: 'When somebody opens your invitation, their greeting appears here.',
+    accept: 'Accept',
+    decline: 'Decline',
+    block: 'Block',
+    noText: 'No text came with this greeting.',
+    accepted: (name: string) => `You can write with ${name} now.`,
+    declined: 'Declined. They are not told.',
+    blocked: 'Blocked. Later greetings from this account are refused.',
+  },
+
+  chat: {
+    placeholder: (name: string) => `Message ${name}`,
+    label: 'Message',
+    send: 'Send',
+    keys: 'Enter to send, Shift + Enter for a new line',
+    left: (bytes: number) => `${bytes} bytes left`,
+    over: (bytes: number) => `${bytes} bytes too long. Shorten it or send it in parts.`,
+    earlier: 'Show earlier messages',
+    loading: 'Loading…',
+    begin: 'Messages here are end-to-end encrypted. Relays carry them and cannot read them.',
+    emptyActive: (name: string) => `You and ${name} can write now.`,
+    emptyGreeted: (name: string) => `Your greeting is on its way to ${name}.`,
+    greeted: (name: string) =>
+      `${name} has not accepted yet. What you write now is sent as soon as they do.`,
+    blocked: (name: string) => `You blocked ${name}. Neither of you can write.`,
+    unblock: 'Unblock',
+    info: (name: string) => `About ${name}`,
+    log: (name: string) => `Conversation with ${name}`,
+    actions: 'Actions for this message',
+    copyText: 'Copy text',
+    delete: 'Delete for me',
+    cancelSend: 'Stop sending',
+    retry: 'Send again',
+    deleted: 'Deleted on this device.',
+    new: (name: string, text: string) => `${name}: ${text}`,
+    toBottom: 'Newest messages',
+    mine: 'You',
+  },
+
+  day: { today: 'Today', yesterday: 'Yesterday' },
+
+  delivery: {
+    work: (percent: number) => `Working… ${percent} %`,
+    workLong: 'Working… almost there',
+    workTip: 'Your device does the work that keeps spam out, then the message leaves.',
+    keys: 'Waiting for keys',
+    keysTip: (name: string) =>
+      `${name} has not published fresh keys lately. The message is sent once they come online.`,
+    relay: 'Waiting for a relay',
+    relayTip: 'No relay is connected. The message is sent as soon as one is.',
+    acceptance: 'Waiting for acceptance',
+    acceptanceTip: (name: string) => `The message is sent once ${name} accepts your greeting.`,
+    stored: (relays: number, until: string) =>
+      `Stored by ${n(relays, 'relay', 'relays')} until ${until}`,
+    storedTip: 'Signed for by each relay. It is sent again after that, unless you stop it.',
+    delivered: 'Delivered',
+    deliveredTip: (when: string) => `Their device confirmed it, ${when}.`,
+    cancelled: 'Not sent',
+    cancelledTip: 'You stopped it before it left this device.',
+    cancelledStored: 'Stopped, may still arrive',
+    cancelledStoredTip: 'A relay had stored it already; it is not sent again.',
+    failed: 'Failed',
+  },
+
+  contact: {
+    title: 'Contact',
+    since: (date: string) => `Contact since ${date}`,
+    safety: 'Safety number',
+    safetyHint: (name: string) =>
+      `Compare these digits with ${name}, in person or on a call. If they match, nobody sits ` +
+      'between you.',
+    acknowledge: 'Confirm delivery',
+    acknowledgeHint: (name: string) => `${name} sees that messages arrived on your device.`,
+    clear: 'Delete conversation',
+    clearAsk: (name: string) => `Delete all messages with ${name} on this device?`,
+    clearText: 'Their copies stay with them. The contact is kept.',
+    remove: 'Remove contact',
+    removeAsk: (name: string) => `Remove ${name}?`,
+    removeText:
+      'Deletes the keys and the conversation on this device. To talk again you need a new invitation.',
+    block: 'Block and remove',
+    blockAsk: (name: string) => `Block ${name}?`,
+    blockText:
+      'Deletes the keys and the conversation, and refuses later greetings from this account.',
+    cleared: 'Conversation deleted on this device.',
+    removed: (name: string) => `${name} was removed.`,
+    blocked: (name: string) => `${name} was blocked.`,
+  },
+
+  invite: {
+    title: 'Invite somebody',
+    lead: 'Whoever opens your link can greet you. You decide then whether to accept.',
+    expiry: 'Valid for',
+    hours: { 1: '1 hour', 24: '1 day', 168: '7 days', 720: '30 days' } as Record<number, string>,
+    single: 'Works once',
+    singleHint: 'Ends with the first person you accept.',
+    make: 'Make an invitation',
+    making: 'Making it…',
+    ready: 'Your invitation',
+    readyLead: 'Send the link, or let them scan the code.',
+    link: 'Invitation link',
+    copy: 'Copy link',
+    copied: 'Link copied',
+    publishing: 'On its way to a relay. Until then, whoever opens it finds nothing.',
+    qr: 'QR code of the invitation link',
+    qrFailed: 'The code could not be drawn. Use the link.',
+    list: 'Your invitations',
+    show: 'Show',
+    revoke: 'Revoke',
+    revokeAsk: 'Revoke this invitation?',
+    revokeText: 'Nobody can greet you with it any more. People you accepted stay.',
+    revoked: 'Invitation revoked.',
+    until: (when: string) => `until ${when}`,
+    once: 'works once',
+    many: 'works for several people',
+    states: {
+      publishing: 'Publishing',
+      live: 'Live',
+      revoked: 'Revoked',
+      used: 'Used',
+      expired: 'Expired',
+    },
+  },
+
+  open: {
+    title: 'Open an invitation',
+    lead: 'Paste the link you were sent. It may point to any host: the invitation is in the part behind #.',
+    label: 'Invitation link',
+    placeholder: 'https://…/#…',
+    look: 'Look it up',
+    looking: 'Looking it up…',
+    from: 'invites you',
+    until: (when: string) => `Valid until ${when}`,
+    own: 'This is your own invitation',
+    ownText: 'Send the link to somebody else: they open it, greet you, and you accept.',
+    known: (name: string) => `You know ${name} already`,
+    toChat: 'Go to the conversation',
+    text: 'A few words with your greeting',
+    textHint: 'So that they know who you are. They see your name and your account id, too.',
+    textPlaceholder: 'Hi, it’s me from…',
+    send: 'Send greeting',
+    sending: 'Sending…',
+    later: 'Not now',
+    other: 'Use another link',
+    pendingTitle: 'You opened an invitation',
+    pendingFrom: (name: string) => `${name} invites you to WireMin`,
+    pendingNew: 'Create an account or restore yours here, and you can answer it.',
+    pendingLocked: 'Unlock, and you can answer it.',
+    hostNote: (host: string) =>
+      `This page was served by ${host}, which may belong to whoever sent the link. ` +
+      'If you have an account elsewhere, open the link from your own page instead of entering ' +
+      'words or a passcode here.',
+  },
+
+  settings: {
+    title: 'Settings',
+    profile: 'Profile',
+    nameSaved: 'Name changed. Contacts see it with your next message.',
+    restored: 'Restored on this device from 18 words.',
+    security: 'Security',
+    showWords: 'Show my 18 words',
+    showWordsHint: 'Asks for the passcode. Make sure nobody is watching.',
+    changePasscode: 'Change passcode',
+    changeHint: 'For this device only.',
+    passcodeChanged: 'Passcode changed.',
+    lock: 'Lock now',
+    lockHint: 'Asks for the passcode again, and forgets that it was remembered.',
+    backup: 'Export',
+    backupText:
+      'An encrypted file with your account, contacts and messages. Import it on an empty device. ' +
+      'Your 18 words alone do not bring contacts back yet.',
+    export: 'Export the account',
+    exportTitle: 'Export the account',
+    exportLead: 'Choose a passphrase for the file. You need it when you import.',
+    passphrase: 'Passphrase of the file',
+    exportDone: 'File saved. Keep it apart from its passphrase.',
+    exporting: 'Encrypting…',
+    import: 'To import a file, start from an empty device: erase this one first.',
+    relays: 'Relays',
+    relaysText:
+      'They carry your messages. They see your IP address, and nothing of what you write.',
+    relaysNone: 'No relay yet. One is added with the page it serves, or with an invitation.',
+    addRelay: 'Add a relay',
+    addRelayLabel: 'Relay hint',
+    addRelayHint: 'The line of letters a relay prints when it starts.',
+    relayAdded: 'Relay added.',
+    relayStates: {
+      open: 'Connected',
+      catching_up: 'Catching up',
+      connecting: 'Connecting',
+      down: 'Out of reach, tried again by itself',
+    },
+    clock: (minutes: number) =>
+      `Your clock differs from the relays’ by ${n(minutes, 'minute', 'minutes')}. Set it right.`,
+    acknowledgements: 'Delivery confirmations',
+    acknowledgementsText: 'Who is told that their messages arrived here.',
+    acknowledgementsNone: 'You have no contacts yet.',
+    blocked: 'Blocked',
+    unblock: 'Unblock',
+    theme: 'Appearance',
+    themes: { system: 'As the device', light: 'Light', dark: 'Dark' },
+    privacy: 'Who learns what',
+    privacyShow: 'Read it again',
+    erase: 'Erase this device',
+    eraseText: 'Destroys the account, keys, contacts and messages kept in this browser.',
+    eraseTitle: 'Erase everything on this device?',
+    eraseLead:
+      'Without your 18 words the account is lost for good, and without an exported file the ' +
+      'contacts and messages are, too. Deleting overwrites the key; a copy made earlier is not reached.',
+    eraseType: (word: string) => `Type “${word}” to go on`,
+    eraseWord: 'erase',
+    eraseButton: 'Erase this device',
+    erased: 'This device is empty.',
+  },
+
+  trouble: { title: 'Something went wrong', details: 'What to do' },
+
+  stop: {
+    useHere: 'Use WireMin here',
+    reload: 'Try again',
+  },
+
+  problem: {
+    insecureContext: {
+      happened:
+        'This page came over an unprotected connection, and the browser withholds encryption.',
+      safe: 'Nothing was opened or sent.',
+      todo: 'Open it by https, or on localhost.',
+    },
+    unsupportedBrowser: (missing: string) => ({
+      happened: `This browser lacks what WireMin needs: ${missing}.`,
+      safe: 'Nothing was opened or sent.',
+      todo: 'Use a current Firefox, Chrome, Edge or Safari, outside of any lockdown mode.',
+    }),
+    unexpected: (detail: string) => ({
+      happened: `Something went wrong that should not: ${detail}`,
+      safe: 'What was saved on this device is untouched.',
+      todo: 'Reload the page. If it happens again, report these words.',
+    }),
+  },
+}

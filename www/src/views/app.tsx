@@ -1,0 +1,143 @@
+/** Which page is shown: by what the device is ready for, then by the route. */
+import { useEffect } from 'preact/hooks'
+import { ProblemNotice } from '../parts/notice'
+import { announcement, Toasts } from '../parts/toast'
+import { go, pendingLink, route } from '../state/route'
+import { dismiss, onEvent, phase, state, stopped, troubles, unreadTotal } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+import { Chat } from './chat'
+import { forgetDrafts } from './composer'
+import { Greetings } from './greetings'
+import { Home } from './home'
+import { Invites } from './invites'
+import { List } from './list'
+import { Open } from './open'
+import { Settings } from './settings'
+import { Starting, Stop } from './stop'
+import { Unlock } from './unlock'
+import { Welcome } from './welcome'
+
+function Content() {
+  const at = route.value
+  switch (at.view) {
+    case 'home':
+      return <Home />
+    case 'greetings':
+      return <Greetings />
+    case 'invites':
+      return <Invites />
+    case 'open':
+      return <Open />
+    case 'settings':
+      return <Settings />
+    case 'chat': {
+      const contact = state.value.contacts[at.contact]
+      return contact ? <Chat key={at.contact} contact={contact} /> : <Home />
+    }
+  }
+}
+
+function Troubles() {
+  if (troubles.value.length === 0) return null
+  return (
+    <div class="troubles">
+      {troubles.value.map((problem) => (
+        <ProblemNotice
+          key={problem.code}
+          problem={problem}
+          testid={T.trouble}
+          onDismiss={() => dismiss(problem.code)}
+        />
+      ))}
+    </div>
+  )
+}
+
+/** New messages of other conversations are read out; the open one is a live region itself. */
+function useAnnouncements(): void {
+  useEffect(
+    () =>
+      onEvent((event) => {
+        if (event.event === 'phase' && event.phase !== 'open') forgetDrafts()
+        if (event.event !== 'message' || event.message.mine) return
+        const { contact, text } = event.message
+        const at = route.value
+        if (at.view === 'chat' && at.contact === contact) return
+        const known = state.value.contacts[contact]
+        if (known && known.unread > 0) announcement.value = s.chat.new(known.name, text)
+      }),
+    [],
+  )
+}
+
+function Main() {
+  useAnnouncements()
+  const at = route.value
+  const gone = at.view === 'chat' && !state.value.contacts[at.contact]
+  const narrow = at.view === 'home' || gone ? 'shows-list' : 'shows-content'
+  return (
+    <div class={`app ${narrow}`} data-testid={T.app}>
+      <a class="skip" href="#main" onClick={skip}>
+        {s.skip}
+      </a>
+      <List />
+      <main class="content">
+        <Troubles />
+        <Content />
+      </main>
+    </div>
+  )
+}
+
+/** By hand: the fragment of this page's address is for invitations. */
+function skip(event: MouseEvent): void {
+  event.preventDefault()
+  const target =
+    document.querySelector<HTMLElement>('.content textarea') ??
+    document.querySelector<HTMLElement>('.content h1')
+  target?.focus()
+}
+
+function Gate() {
+  if (stopped.value) return <Stop problem={stopped.value} />
+  const now = phase.value
+  switch (now.phase) {
+    case 'starting':
+      return <Starting />
+    case 'empty':
+      return <Welcome />
+    case 'locked':
+      return <Unlock phase={now} />
+    case 'open':
+      return <Main />
+  }
+}
+
+/** An invitation that was waiting is shown as soon as the account is open. */
+function usePending(): void {
+  const open = phase.value.phase === 'open'
+  useEffect(() => {
+    if (open && pendingLink.value) go({ view: 'open' })
+    if (!open && route.value.view !== 'open') route.value = { view: 'home' }
+  }, [open])
+}
+
+function useTitle(): void {
+  const unread = phase.value.phase === 'open' ? unreadTotal.value : 0
+  useEffect(() => {
+    document.title = unread > 0 ? `(${unread}) ${s.app}` : s.app
+  }, [unread])
+}
+
+export function App() {
+  usePending()
+  useTitle()
+  return (
+    <>
+      <Gate />
+      {phase.value.phase !== 'open' && !stopped.value && troubles.value.length > 0 && <Troubles />}
+      <Toasts />
+    </>
+  )
+}

@@ -1,0 +1,106 @@
+/** One conversation: its head, the messages, and the place to write. */
+import { useEffect, useState } from 'preact/hooks'
+import { Avatar } from '../parts/avatar'
+import { Button, IconButton } from '../parts/button'
+import { Notice } from '../parts/notice'
+import { toastProblem } from '../parts/toast'
+import type { ContactView } from '../state/api'
+import { home } from '../state/route'
+import { loadHistory, run, state, work } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+import { Composer } from './composer'
+import { ContactSheet } from './contact'
+import { Log } from './log'
+
+function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void }) {
+  return (
+    <header class="chat-head">
+      <span class="pane-back">
+        <IconButton icon="back" label={s.common.back} testid={T.back} onClick={home} />
+      </span>
+      <button type="button" class="chat-who" data-testid={T.chatInfo} onClick={onInfo}>
+        <Avatar id={contact.contact} name={contact.name} size={38} />
+        <span>
+          <h1>
+            <bdi>{contact.name}</bdi>
+          </h1>
+          <span class="unseen">{s.chat.info(contact.name)}</span>
+        </span>
+      </button>
+      <IconButton icon="info" label={s.chat.info(contact.name)} onClick={onInfo} />
+    </header>
+  )
+}
+
+/** What keeps messages from flowing, told where one would write. */
+function Standing({ contact }: { contact: ContactView }) {
+  const { name } = contact
+  if (contact.state === 'greeted') {
+    const share = work.value[contact.contact]
+    const percent = share === undefined ? '' : ` ${s.delivery.work(Math.floor(share * 100))}`
+    return (
+      <Notice icon="clock">
+        <bdi>{s.chat.greeted(name)}</bdi>
+        {percent}
+      </Notice>
+    )
+  }
+  if (contact.state !== 'blocked') return null
+  const unblock = () => void run({ cmd: 'unblock', contact: contact.contact }).catch(toastProblem)
+  return (
+    <Notice tone="warn" icon="stop">
+      <bdi>{s.chat.blocked(name)}</bdi>{' '}
+      <Button small testid={T.unblock} onClick={unblock}>
+        {s.chat.unblock}
+      </Button>
+    </Notice>
+  )
+}
+
+/** Read is what was on the screen while the page was looked at. */
+function useMarkRead(contact: ContactView): void {
+  const { unread } = contact
+  useEffect(() => {
+    if (unread === 0) return
+    const mark = () => {
+      if (document.visibilityState !== 'visible') return
+      void run({ cmd: 'mark_read', contact: contact.contact }).catch(toastProblem)
+    }
+    mark()
+    document.addEventListener('visibilitychange', mark)
+    return () => document.removeEventListener('visibilitychange', mark)
+  }, [contact.contact, unread])
+}
+
+export function Chat({ contact }: { contact: ContactView }) {
+  const [info, setInfo] = useState(false)
+  const conversation = state.value.conversations[contact.contact]
+  useMarkRead(contact)
+  useEffect(() => {
+    void loadHistory(contact.contact).catch(toastProblem)
+  }, [contact.contact])
+  return (
+    <section
+      class="chat"
+      data-testid={T.chat}
+      data-contact={contact.contact}
+      data-state={contact.state}
+      onKeyDown={(event) => {
+        if (event.key === 'Escape' && !event.defaultPrevented && !info) home()
+      }}
+    >
+      <Head contact={contact} onInfo={() => setInfo(true)} />
+      <Log
+        contact={contact}
+        messages={conversation?.messages ?? []}
+        more={conversation?.more ?? null}
+      />
+      <footer class="chat-foot">
+        <Standing contact={contact} />
+        {contact.state !== 'blocked' && <Composer contact={contact} />}
+      </footer>
+      {info && <ContactSheet contact={contact} onClose={() => setInfo(false)} />}
+    </section>
+  )
+}

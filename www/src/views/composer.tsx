@@ -1,0 +1,101 @@
+/** Where a message is written. Drafts last as long as the page, each with its contact. */
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
+import { byteLength, TEXT_BYTES_MAX } from '../limits'
+import { IconButton } from '../parts/button'
+import { toastProblem } from '../parts/toast'
+import type { ContactView } from '../state/api'
+import { run } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+
+const drafts = new Map<string, string>()
+/** The count appears when this much is left. */
+const TELL_BYTES = 300
+
+export function forgetDrafts(): void {
+  drafts.clear()
+}
+
+export function Composer({ contact }: { contact: ContactView }) {
+  const [text, setText] = useState(drafts.get(contact.contact) ?? '')
+  const area = useRef<HTMLTextAreaElement>(null)
+  const left = TEXT_BYTES_MAX - byteLength(text.trim())
+  const sendable = text.trim() !== '' && left >= 0
+
+  const change = (next: string) => {
+    drafts.set(contact.contact, next)
+    setText(next)
+  }
+  useEffect(() => {
+    // On touch screens the focus would open the keyboard over the conversation.
+    if (matchMedia('(pointer: fine)').matches) area.current?.focus()
+  }, [])
+  useLayoutEffect(() => {
+    const { current } = area
+    if (!current) return
+    current.style.height = 'auto'
+    current.style.height = `${current.scrollHeight}px`
+  }, [text])
+
+  const send = async () => {
+    if (!sendable) return
+    const sent = text
+    change('')
+    area.current?.focus()
+    try {
+      await run({ cmd: 'send', contact: contact.contact, text: sent.trim() })
+    } catch (error) {
+      // Back into the field, in front of what was typed since.
+      change(sent + (drafts.get(contact.contact) ?? ''))
+      toastProblem(error)
+    }
+  }
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void send()
+      }}
+    >
+      <div class="composer-box">
+        <textarea
+          ref={area}
+          rows={1}
+          dir="auto"
+          value={text}
+          placeholder={s.chat.placeholder(contact.name)}
+          aria-label={s.chat.placeholder(contact.name)}
+          aria-describedby="composer-count"
+          aria-invalid={left < 0}
+          title={s.chat.keys}
+          data-testid={T.composer}
+          onInput={(event) => change(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+            event.preventDefault()
+            void send()
+          }}
+        />
+        <span class="composer-send">
+          <IconButton
+            icon="send"
+            label={s.chat.send}
+            testid={T.send}
+            disabled={!sendable}
+            onClick={() => void send()}
+          />
+        </span>
+      </div>
+      <p
+        id="composer-count"
+        class={left < 0 ? 'composer-count over' : 'composer-count'}
+        data-testid={T.composerCount}
+        data-left={left}
+        role={left < 0 ? 'alert' : undefined}
+      >
+        {left < 0 ? s.chat.over(-left) : left <= TELL_BYTES ? s.chat.left(left) : ''}
+      </p>
+    </form>
+  )
+}

@@ -1,0 +1,166 @@
+/** The left pane: conversations, what waits for an answer, and the ways to start. */
+import { brief } from '../format'
+import { Avatar } from '../parts/avatar'
+import { Button, IconButton } from '../parts/button'
+import { DeliveryState } from '../parts/delivery'
+import { I, Mark } from '../parts/icons'
+import { Empty } from '../parts/notice'
+import { toastProblem } from '../parts/toast'
+import type { ContactView, RelayState } from '../state/api'
+import { go, route } from '../state/route'
+import { contacts, greetings, profile, relays, run } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+
+/** The best of all relays: one that works is enough. */
+function linkState(): RelayState | 'none' {
+  const order: RelayState[] = ['open', 'catching_up', 'connecting', 'down']
+  return order.find((state) => relays.value.some((r) => r.state === state)) ?? 'none'
+}
+
+function LinkState() {
+  const state = linkState()
+  return (
+    <p class={`link-state ${state}`} role="status" data-testid={T.linkState} data-state={state}>
+      <i aria-hidden="true" />
+      {s.link[state]}
+    </p>
+  )
+}
+
+function preview(contact: ContactView): string {
+  const { last } = contact
+  if (last) return (last.mine ? s.list.you : '') + last.text
+  if (contact.state === 'greeted') return s.list.greeted
+  return contact.messages > 0 ? s.list.cleared : s.list.added
+}
+
+function Row({ contact, current }: { contact: ContactView; current: boolean }) {
+  const { last, unread } = contact
+  return (
+    <li>
+      <button
+        type="button"
+        class={`conversation${unread > 0 ? ' has-unread' : ''}`}
+        data-testid={T.conversation}
+        data-contact={contact.contact}
+        data-state={contact.state}
+        aria-current={current ? 'page' : undefined}
+        onClick={() => go({ view: 'chat', contact: contact.contact })}
+      >
+        <Avatar id={contact.contact} name={contact.name} size={46} />
+        <span class="conversation-text">
+          <span class="conversation-top">
+            <bdi class="conversation-name">{contact.name}</bdi>
+            <time>{brief(last?.at ?? contact.added)}</time>
+          </span>
+          <span class="conversation-bottom">
+            {last?.mine && <DeliveryState message={last} name={contact.name} brief />}
+            <span class="conversation-preview" dir="auto">
+              {preview(contact)}
+            </span>
+            {unread > 0 && (
+              <span class="badge" data-testid={T.unread} aria-label={s.list.unread(unread)}>
+                {unread > 99 ? '99+' : unread}
+              </span>
+            )}
+          </span>
+        </span>
+      </button>
+    </li>
+  )
+}
+
+/** Up and down move between rows, Home and End to the first and last. */
+function onArrows(event: KeyboardEvent): void {
+  if (!(event.currentTarget instanceof HTMLElement)) return
+  const rows = [...event.currentTarget.querySelectorAll<HTMLElement>('button')]
+  const at = rows.findIndex((row) => row === document.activeElement)
+  const to = {
+    ArrowDown: Math.min(at + 1, rows.length - 1),
+    ArrowUp: Math.max(at - 1, 0),
+    Home: 0,
+    End: rows.length - 1,
+  }[event.key]
+  if (to === undefined) return
+  event.preventDefault()
+  rows[to]?.focus()
+}
+
+function GreetingsRow() {
+  const count = greetings.value.length
+  return (
+    <button
+      type="button"
+      class={`nav-row${count > 0 ? ' has-unread' : ''}`}
+      data-testid={T.navGreetings}
+      aria-current={route.value.view === 'greetings' ? 'page' : undefined}
+      onClick={() => go({ view: 'greetings' })}
+    >
+      <span class="nav-icon">
+        <I name="wave" />
+      </span>
+      <span class="nav-text">
+        <strong>{s.list.greetings}</strong>
+        {count > 0 && <span>{s.list.greetingsCount(count)}</span>}
+      </span>
+      {count > 0 && <span class="badge">{count}</span>}
+    </button>
+  )
+}
+
+export function List() {
+  const me = profile.value
+  const at = route.value
+  const all = contacts.value
+  return (
+    <nav class="list" aria-label={s.list.title} data-testid={T.list}>
+      <header class="list-head">
+        <Mark size={30} />
+        <span class="list-brand">{s.app}</span>
+        <IconButton
+          icon="gear"
+          label={s.list.settings}
+          testid={T.navSettings}
+          onClick={() => go({ view: 'settings' })}
+        />
+        <IconButton
+          icon="lock"
+          label={s.list.lock}
+          testid={T.navLock}
+          onClick={() => void run({ cmd: 'lock' }).catch(toastProblem)}
+        />
+      </header>
+      <div class="list-ways">
+        <Button icon="invite" testid={T.navInvite} onClick={() => go({ view: 'invites' })}>
+          {s.list.invite}
+        </Button>
+        <Button icon="link" testid={T.navOpen} onClick={() => go({ view: 'open' })}>
+          {s.list.open}
+        </Button>
+      </div>
+      <div class="list-scroll">
+        {(greetings.value.length > 0 || all.length > 0) && <GreetingsRow />}
+        {all.length === 0 && (
+          <Empty icon="people" title={s.list.empty} text={s.list.emptyHint} testid={T.listEmpty} />
+        )}
+        <ul class="conversations" onKeyDown={onArrows}>
+          {all.map((contact) => (
+            <Row
+              key={contact.contact}
+              contact={contact}
+              current={at.view === 'chat' && at.contact === contact.contact}
+            />
+          ))}
+        </ul>
+      </div>
+      <footer class="list-foot">
+        {me && <Avatar id={me.account} name={me.name} size={34} />}
+        <div class="list-me">
+          <bdi>{me?.name}</bdi>
+          <LinkState />
+        </div>
+      </footer>
+    </nav>
+  )
+}

@@ -1,0 +1,107 @@
+/** One message: its text, when, how far on its way, and what can be done with it. */
+import { clock, moment } from '../format'
+import { Button } from '../parts/button'
+import { copy } from '../parts/copy'
+import { DeliveryState } from '../parts/delivery'
+import { Menu, type MenuItem } from '../parts/menu'
+import { UserText } from '../parts/text'
+import { toast, toastProblem } from '../parts/toast'
+import type { Command, MessageView } from '../state/api'
+import { run } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+
+function itemsFor(message: MessageView): MenuItem[] {
+  const { contact } = message
+  const id = message.message
+  const order = (command: Command, done?: string) => () => {
+    run(command)
+      .then(() => done && toast(done))
+      .catch(toastProblem)
+  }
+  const { state } = message.delivery
+  const items: MenuItem[] = [
+    {
+      text: s.chat.copyText,
+      icon: 'copy',
+      testid: T.messageCopy,
+      onPick: () => void copy(message.text).then((ok) => ok && toast(s.common.copied)),
+    },
+  ]
+  if (state === 'queued' || state === 'stored') {
+    items.push({
+      text: s.chat.cancelSend,
+      icon: 'stop',
+      testid: T.messageCancel,
+      onPick: order({ cmd: 'cancel', message: id, contact }),
+    })
+  }
+  items.push({
+    text: s.chat.delete,
+    icon: 'trash',
+    testid: T.messageDelete,
+    danger: true,
+    onPick: order({ cmd: 'delete_message', contact, message: id }, s.chat.deleted),
+  })
+  return items
+}
+
+/** A message that went nowhere says so in full, with the way out beside it. */
+function Stuck({ message }: { message: MessageView }) {
+  const { delivery } = message
+  if (delivery.state !== 'failed' && delivery.state !== 'cancelled') return null
+  const retry = () =>
+    void run({ cmd: 'retry', message: message.message, contact: message.contact }).catch(
+      toastProblem,
+    )
+  return (
+    <div class="stuck">
+      {delivery.state === 'failed' && (
+        <p role="alert">
+          {delivery.problem.happened} {delivery.problem.safe} {delivery.problem.todo}
+        </p>
+      )}
+      <Button small icon="retry" testid={T.messageRetry} onClick={retry}>
+        {s.chat.retry}
+      </Button>
+    </div>
+  )
+}
+
+export function Message(props: {
+  message: MessageView
+  name: string
+  /** Last of a run: carries the time. */
+  last: boolean
+  /** Its delivery is told in words, not by the icon alone. */
+  telling: boolean
+}) {
+  const { message, name, last } = props
+  const { mine, delivery } = message
+  const settled = delivery.state === 'delivered' || delivery.state === 'stored'
+  const telling = mine && (props.telling || !settled)
+  return (
+    <article
+      class={`message${mine ? ' mine' : ''}${last ? ' last' : ''}`}
+      data-testid={T.message}
+      data-message={message.message}
+      data-mine={mine}
+      data-state={delivery.state}
+      aria-label={mine ? s.chat.mine : name}
+    >
+      <div class="bubble-row">
+        <div class="bubble user-text" dir="auto" data-testid={T.messageText}>
+          <UserText text={message.text} />
+        </div>
+        <Menu label={s.chat.actions} testid={T.messageMenu} items={itemsFor(message)} />
+      </div>
+      {(last || telling) && (
+        <p class="message-foot">
+          <time title={moment(message.at)}>{clock(message.at)}</time>
+          {mine && <DeliveryState message={message} name={name} brief={!telling} />}
+        </p>
+      )}
+      {mine && <Stuck message={message} />}
+    </article>
+  )
+}

@@ -1,0 +1,164 @@
+/** What asks for the passcode again: the words, a new passcode, and the export. */
+import { useState } from 'preact/hooks'
+import { Button } from '../parts/button'
+import { CopyButton } from '../parts/copy'
+import { SecretField } from '../parts/field'
+import { Notice, ProblemNotice } from '../parts/notice'
+import { NewPasscode } from '../parts/passcode'
+import { Sheet } from '../parts/sheet'
+import { useTask } from '../parts/task'
+import { toast } from '../parts/toast'
+import { profile, ask, run } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+import { WordList } from './create'
+import { saveFile } from './file'
+
+export function ShowWordsSheet({ onClose }: { onClose: () => void }) {
+  const [passcode, setPasscode] = useState('')
+  const [words, setWords] = useState<string[] | null>(null)
+  const { busy, problem, run: attempt } = useTask()
+  const show = () =>
+    void attempt(async () => {
+      const answer = await ask('words', { cmd: 'show_words', passcode })
+      setPasscode('')
+      setWords(answer.words)
+    })
+  return (
+    <Sheet title={s.settings.showWords} onClose={onClose}>
+      {words ? (
+        <div class="stack">
+          <WordList words={words} />
+          <Notice tone="warn">{s.words.warn}</Notice>
+          <CopyButton text={words.join(' ')} label={s.words.copy} kind="ghost" small />
+        </div>
+      ) : (
+        <form
+          class="stack"
+          onSubmit={(event) => {
+            event.preventDefault()
+            if (passcode !== '') show()
+          }}
+        >
+          <p class="lead">{s.settings.showWordsHint}</p>
+          <SecretField
+            label={s.passcode.label}
+            value={passcode}
+            onInput={setPasscode}
+            testid={T.passcode}
+            autoFocus
+          />
+          {problem && <ProblemNotice problem={problem} />}
+          <div class="actions end">
+            <Button
+              kind="primary"
+              type="submit"
+              busy={busy}
+              disabled={passcode === ''}
+              testid={T.sheetConfirm}
+            >
+              {s.common.show}
+            </Button>
+          </div>
+        </form>
+      )}
+    </Sheet>
+  )
+}
+
+export function ChangePasscodeSheet({ onClose }: { onClose: () => void }) {
+  const [old, setOld] = useState('')
+  const [fresh, setFresh] = useState<string | null>(null)
+  const { busy, problem, run: attempt } = useTask()
+  const ready = old !== '' && fresh !== null
+  const change = async () => {
+    if (fresh === null || old === '') return
+    if (!(await attempt(() => run({ cmd: 'change_passcode', old, new: fresh })))) return
+    onClose()
+    toast(s.settings.passcodeChanged)
+  }
+  return (
+    <Sheet title={s.settings.changePasscode} onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void change()
+        }}
+      >
+        <SecretField
+          label={s.passcode.old}
+          value={old}
+          onInput={setOld}
+          testid={T.passcodeOld}
+          autoFocus
+        />
+        <NewPasscode
+          label={s.passcode.fresh}
+          known={[profile.value?.name ?? '', old, s.app]}
+          onChange={setFresh}
+        />
+        {problem && <ProblemNotice problem={problem} />}
+        <div class="actions end">
+          <Button
+            kind="primary"
+            type="submit"
+            busy={busy}
+            disabled={!ready}
+            testid={T.sheetConfirm}
+          >
+            {s.settings.changePasscode}
+          </Button>
+        </div>
+      </form>
+    </Sheet>
+  )
+}
+
+export function ExportSheet({ onClose }: { onClose: () => void }) {
+  const [passphrase, setPassphrase] = useState<string | null>(null)
+  const { busy, problem, run: attempt } = useTask()
+  const save = async () => {
+    if (passphrase === null) return
+    const done = await attempt(async () => {
+      const { file } = await ask('file', { cmd: 'export', passphrase })
+      const day = new Date().toISOString().slice(0, 10)
+      saveFile(file, `wiremin-${day}.wiremin`)
+    })
+    if (!done) return
+    onClose()
+    toast(s.settings.exportDone)
+  }
+  return (
+    <Sheet title={s.settings.exportTitle} onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={(event) => {
+          event.preventDefault()
+          void save()
+        }}
+      >
+        <p class="lead">{s.settings.exportLead}</p>
+        <NewPasscode
+          label={s.settings.passphrase}
+          testid={T.exportPassphrase}
+          known={[profile.value?.name ?? '', s.app]}
+          onChange={setPassphrase}
+          autoFocus
+        />
+        {problem && <ProblemNotice problem={problem} />}
+        <div class="actions end">
+          <Button
+            kind="primary"
+            type="submit"
+            busy={busy}
+            disabled={passphrase === null}
+            testid={T.sheetConfirm}
+          >
+            {busy ? s.settings.exporting : s.settings.export}
+          </Button>
+        </div>
+      </form>
+    </Sheet>
+  )
+}

@@ -1,0 +1,41 @@
+/** Pages that stand alone: while the store is read, and when nothing can go on. */
+import { Button } from '../parts/button'
+import { I, Mark } from '../parts/icons'
+import type { Problem } from '../state/api'
+import { start } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+
+export function Starting() {
+  return (
+    <main class="splash" id="main" data-testid={T.starting} aria-busy="true">
+      <Mark size={56} />
+      <p>{s.starting}</p>
+    </main>
+  )
+}
+
+export function Stop({ problem }: { problem: Problem }) {
+  const second = problem.code === 'second_tab'
+  return (
+    <main class="splash stop" id="main" data-testid={T.stop} data-code={problem.code}>
+      <span class="empty-icon">
+        <I name={second ? 'copy' : 'warn'} size={26} />
+      </span>
+      <div class="stack tight" role="alert">
+        <h1>{problem.happened}</h1>
+        <p class="lead">{problem.safe}</p>
+        <p class="lead">{problem.todo}</p>
+      </div>
+      {second ? (
+        <Button kind="primary" testid={T.stopAction} onClick={() => void start(true)}>
+          {s.stop.useHere}
+        </Button>
+      ) : (
+        <Button testid={T.stopAction} onClick={() => location.reload()}>
+          {s.stop.reload}
+        </Button>
+      )}
+    </main>
+  )
+}

@@ -1,0 +1,80 @@
+/** The first page of an empty device. */
+import { useState } from 'preact/hooks'
+import { I, Mark, type IconName } from '../parts/icons'
+import { s } from '../strings'
+import { T } from '../testids'
+import { Create } from './create'
+import { Import } from './import'
+import { PendingInvite } from './pending'
+import { Restore } from './restore'
+
+function Way(props: {
+  icon: IconName
+  title: string
+  hint: string
+  testid: string
+  primary?: boolean
+  onClick: () => void
+}) {
+  return (
+    <button
+      type="button"
+      class={props.primary ? 'way primary' : 'way'}
+      data-testid={props.testid}
+      onClick={props.onClick}
+    >
+      <I name={props.icon} size={22} />
+      <span class="way-text">
+        <strong>{props.title}</strong>
+        <span>{props.hint}</span>
+      </span>
+      <I name="next" />
+    </button>
+  )
+}
+
+export function Welcome() {
+  const [way, setWay] = useState<'create' | 'restore' | 'import' | null>(null)
+  const leave = () => setWay(null)
+  if (way === 'create') return <Create onLeave={leave} />
+  if (way === 'restore') return <Restore onLeave={leave} />
+  if (way === 'import') return <Import onLeave={leave} />
+  return (
+    <main class="welcome" id="main" data-testid={T.welcome}>
+      <div class="welcome-inner">
+        <div class="welcome-brand">
+          <Mark size={56} />
+          <span>{s.app}</span>
+        </div>
+        <h1>{s.welcome.title}</h1>
+        <p class="lead">{s.welcome.lead}</p>
+        <PendingInvite locked={false} />
+        <div class="ways">
+          <Way
+            icon="plus"
+            title={s.welcome.create}
+            hint={s.welcome.createHint}
+            testid={T.welcomeCreate}
+            onClick={() => setWay('create')}
+            primary
+          />
+          <Way
+            icon="key"
+            title={s.welcome.restore}
+            hint={s.welcome.restoreHint}
+            testid={T.welcomeRestore}
+            onClick={() => setWay('restore')}
+          />
+          <Way
+            icon="file"
+            title={s.welcome.import}
+            hint={s.welcome.importHint}
+            testid={T.welcomeImport}
+            onClick={() => setWay('import')}
+          />
+        </div>
+        <p class="welcome-host">{s.welcome.host(location.host)}</p>
+      </div>
+    </main>
+  )
+}

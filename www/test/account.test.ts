@@ -1,0 +1,175 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { loadCheck } from '../src/parts/strength'
+import { T } from '../src/testids'
+import { WORDS } from './fakeAccount'
+import { fake } from './fakeCore'
+import { all, at, click, has, open, paste, press, settle, type, until } from './page'
+
+const disabled = (id: string) => at(id).getAttribute('aria-disabled') === 'true'
+const sent = (cmd: string) => fake.seen.filter((command) => command.cmd === cmd)
+
+beforeAll(async () => {
+  await loadCheck()
+}, 30_000)
+
+async function choosePasscode(passcode: string): Promise<void> {
+  await type(T.passcode, passcode)
+  await type(T.passcodeRepeat, passcode)
+  await until(() => at(T.strength).dataset.score !== undefined)
+  await settle()
+}
+
+describe('creating an account', () => {
+  it('leads from the name to an open account, and sends nothing before the last step', async () => {
+    await open('empty')
+    await click(T.welcomeCreate)
+    await click(T.next)
+    expect(at(T.nameInput).getAttribute('aria-invalid')).toBe('true')
+    await type(T.nameInput, '  Ada ')
+    await click(T.next)
+    expect(all(T.word).map((word) => word.textContent)).toEqual(WORDS)
+    await click(T.next)
+
+    const places = all(T.confirmWord).map((field) => Number(field.dataset.at) - 1)
+    expect(new Set(places).size).toBe(3)
+    await type(T.confirmWord, 'wrong')
+    await click(T.next)
+    expect(has(T.restoreError)).toBe(true)
+    await paste(T.confirmWord, WORDS.join(' '))
+    expect(all(T.confirmWord).map((f) => (f as HTMLInputElement).value)).toEqual(
+      places.map((place) => WORDS[place]),
+    )
+    await click(T.next)
+
+    await choosePasscode('password')
+    expect(at(T.strength).dataset.score).toBe('0')
+    expect(disabled(T.next)).toBe(true)
+    await choosePasscode('walnut ferry quiet 9')
+    expect(disabled(T.next)).toBe(false)
+    await type(T.passcodeRepeat, 'walnut ferry quiet 8')
+    expect(disabled(T.next)).toBe(true)
+    await type(T.passcodeRepeat, 'walnut ferry quiet 9')
+    await click(T.remember)
+    await click(T.next)
+
+    expect(at(T.learn).textContent).toContain('IP address')
+    expect(at(T.learn).textContent).toContain(location.host)
+    expect(sent('create')).toEqual([])
+    await click(T.agree)
+    expect(sent('create')).toMatchObject([
+      {
+        name: 'Ada',
+        words: WORDS.join(' '),
+        passcode: 'walnut ferry quiet 9',
+        restore: false,
+        remember: false,
+      },
+    ])
+    expect(has(T.app)).toBe(true)
+    expect(has(T.listEmpty)).toBe(true)
+  })
+})
+
+describe('restoring an account', () => {
+  it('says which word is wrong, offers near ones, and goes on when all are right', async () => {
+    await open('empty')
+    await click(T.welcomeRestore)
+    await paste(T.restoreWord, WORDS.join(' ').replace('canyon', 'CANYN'))
+    await until(() => has(T.restoreError))
+    expect(at(T.restoreError).textContent).toContain('canyn')
+    expect(disabled(T.next)).toBe(true)
+    at(T.restoreError).querySelector('button')?.click()
+    await settle()
+    await until(() => has(T.restoreAccount))
+    expect(has(T.restoreWarning)).toBe(false)
+    expect(disabled(T.next)).toBe(false)
+  })
+
+  it('warns of a wrong checksum with the id it leads to, and wants a confirmation', async () => {
+    await open('empty')
+    await click(T.welcomeRestore)
+    const swapped = [WORDS[1], WORDS[0], ...WORDS.slice(2)].join(' ')
+    await paste(T.restoreWord, swapped)
+    await until(() => has(T.restoreWarning))
+    expect(at(T.restoreAccount).dataset.account).toHaveLength(52)
+    expect(disabled(T.next)).toBe(true)
+    await click(T.restoreAccept)
+    expect(disabled(T.next)).toBe(false)
+  })
+
+  it('completes words by keyboard', async () => {
+    await open('empty')
+    await click(T.welcomeRestore)
+    await type(T.restoreWord, 'can')
+    await until(() => all(T.restoreSuggestion).length > 1)
+    const second = all(T.restoreSuggestion)[1]?.textContent
+    await press(T.restoreWord, 'ArrowDown')
+    await press(T.restoreWord, 'Enter')
+    expect((at(T.restoreWord) as HTMLInputElement).value).toBe(second)
+    expect(document.activeElement).toBe(at(T.restoreWord, 1))
+  })
+})
+
+describe('unlocking', () => {
+  it('tells a wrong passcode and takes the right one', async () => {
+    await open('locked')
+    await type(T.passcode, 'guess')
+    await click(T.unlockButton)
+    expect(at(T.formError).dataset.code).toBe('wrong_passcode')
+    expect((at(T.passcode) as HTMLInputElement).value).toBe('')
+    await type(T.passcode, 'correct horse')
+    await click(T.unlockButton)
+    expect(has(T.app)).toBe(true)
+  })
+
+  it('takes nothing while it must wait', async () => {
+    await open('waiting')
+    expect(has(T.unlockWait)).toBe(true)
+    expect(at(T.passcode)).toHaveProperty('disabled', true)
+    await click(T.unlockButton)
+    expect(sent('unlock')).toEqual([])
+  })
+
+  it('erases only after the word was typed', async () => {
+    await open('locked')
+    await click(T.unlockForgot)
+    await click(T.settingsErase)
+    await click(T.eraseButton)
+    expect(sent('erase')).toEqual([])
+    await type(T.eraseWord, 'Erase')
+    await click(T.eraseButton)
+    expect(sent('erase')).toHaveLength(1)
+    expect(has(T.welcome)).toBe(true)
+  })
+})
+
+describe('a page that cannot go on', () => {
+  it('says so, and can take over from a second tab', async () => {
+    await open('second-tab')
+    expect(at(T.stop).dataset.code).toBe('second_tab')
+    await click(T.stopAction)
+    expect(has(T.stop)).toBe(false)
+    expect(has(T.welcome)).toBe(true)
+  })
+})
+
+describe('settings', () => {
+  it('rename, show words, and lock', async () => {
+    await open('people')
+    await click(T.navSettings)
+    await type(T.settingsName, 'Countess')
+    await click(T.settingsNameSave)
+    expect(sent('rename')).toMatchObject([{ name: 'Countess' }])
+    await click(T.settingsWords)
+    await type(T.passcode, 'wrong')
+    await click(T.sheetConfirm)
+    expect(has(T.word)).toBe(false)
+    await type(T.passcode, 'correct horse')
+    await click(T.sheetConfirm)
+    expect(all(T.word)).toHaveLength(18)
+    await click(T.sheetClose)
+    await click(T.settingsLock)
+    expect(has(T.unlock)).toBe(true)
+    expect(document.body.textContent).not.toContain('Grace')
+  })
+})

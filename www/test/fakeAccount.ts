@@ -1,0 +1,375 @@
+/**
+ * A made-up account that answers every command, for tests and screenshots. Not a peer: nothing is
+ * encrypted, nothing leaves the page, and what others would do is scripted.
+ */
+import type {
+  Answer,
+  Command,
+  ContactView,
+  Event,
+  InviteView,
+  MessageView,
+  Problem,
+  Request,
+} from '../src/state/api'
+
+export const WORDS = (
+  'amber bridge canyon dolphin ember falcon garden harbor island jacket kettle lantern ' +
+  'meadow nectar orchid pepper quartz river'
+).split(' ')
+const LIST = [...WORDS, 'bring', 'brick', 'brief', 'bright', 'brisk', 'cancel', 'candle', 'rival']
+
+export const idOf = (seed: string) =>
+  (seed.toLowerCase().replace(/[^a-z2-7]/g, '') + 'k3v7qx2mzt5c').repeat(6).slice(0, 52)
+const hexOf = (n: number) => n.toString(16).padStart(32, '0')
+
+const problem = (code: string, happened: string, safe: string, todo: string): Problem => ({
+  code,
+  happened,
+  safe,
+  todo,
+})
+
+export const WRONG_PASSCODE = problem(
+  'wrong_passcode',
+  'The passcode is not right.',
+  'Nothing was changed or lost.',
+  'Try again. After several wrong attempts you have to wait.',
+)
+const EXPIRED_LINK = problem(
+  'invite_expired',
+  'This invitation has expired.',
+  'Nothing was sent.',
+  'Ask for a new link.',
+)
+const BAD_LINK = problem(
+  'bad_link',
+  'This is not a complete invitation link.',
+  'Nothing was sent.',
+  'Copy the whole link again, up to its last letter.',
+)
+
+export class FakeAccount {
+  phase: 'empty' | 'locked' | 'open' = 'empty'
+  name = ''
+  account = idOf('me')
+  passcode = ''
+  attempts = 0
+  relays: Extract<Event, { event: 'relays' }>['relays'] = []
+  invites = new Map<string, InviteView>()
+  greetings = new Map<string, Extract<Event, { event: 'greeting' }>['greeting']>()
+  contacts = new Map<string, ContactView>()
+  messages = new Map<string, MessageView[]>()
+  /** Commands in the order they came, for tests to look at. */
+  seen: Command[] = []
+  private next = 1
+
+  constructor(
+    private emit: (events: Event[]) => void,
+    public now = () => Date.now(),
+  ) {}
+
+  phaseEvent(): Event {
+    if (this.phase !== 'locked') return { event: 'phase', phase: this.phase }
+    const { account, attempts } = this
+    const wait = attempts >= 3 ? { wait_until: this.now() + 30_000 } : {}
+    return { event: 'phase', phase: 'locked', account, attempts, ...wait }
+  }
+
+  start(): void {
+    this.emit([this.phaseEvent()])
+  }
+
+  command(request: Request): void {
+    this.seen.push(request)
+    queueMicrotask(() => {
+      try {
+        const answer = this.carryOut(request)
+        this.emit([{ event: 'done', id: request.id, ...(answer ? { answer } : {}) }])
+      } catch (error) {
+        this.emit([{ event: 'failed', id: request.id, error: error as Problem }])
+      }
+    })
+  }
+
+  snapshot(): Event[] {
+    return [
+      { event: 'profile', account: this.account, name: this.name, restored: false },
+      { event: 'relays', relays: this.relays },
+      ...[...this.invites.values()].map((invite) => ({ event: 'invite', invite }) as const),
+      ...[...this.greetings.values()].map((greeting) => ({ event: 'greeting', greeting }) as const),
+      ...[...this.contacts.values()].map((contact) => ({ event: 'contact', contact }) as const),
+    ]
+  }
+
+  addContact(name: string, extra: Partial<ContactView> = {}): ContactView {
+    const contact: ContactView = {
+      contact: idOf(name),
+      name,
+      state: 'active',
+      unread: 0,
+      messages: 0,
+      acknowledge: true,
+      added: this.now(),
+      ...extra,
+    }
+    this.contacts.set(contact.contact, contact)
+    return contact
+  }
+
+  addMessage(contact: string, text: string, extra: Partial<MessageView> = {}): MessageView {
+    const list = this.messages.get(contact) ?? []
+    const n = this.next++
+    const mine = extra.mine ?? false
+    const message: MessageView = {
+      message: hexOf(n),
+      contact,
+      mine,
+      text,
+      at: this.now(),
+      order: n,
+      index: n,
+      delivery: mine ? { state: 'queued', waits_for: 'work' } : { state: 'received' },
+      ...extra,
+    }
+    this.messages.set(contact, [...list, message])
+    this.refresh(contact)
+    return message
+  }
+
+  /** A message comes in, as an event. */
+  receive(contact: string, text: string): void {
+    const message = this.addMessage(contact, text)
+    const known = this.contacts.get(contact)
+    if (!known) return
+    const view = { ...known, unread: known.unread + 1 }
+    this.contacts.set(contact, view)
+    this.emit([
+      { event: 'contact', contact: view },
+      { event: 'message', message },
+    ])
+  }
+
+  update(contact: string, message: string, change: Partial<MessageView>): void {
+    const list = this.messages.get(contact) ?? []
+    const changed = list.map((m) => (m.message === message ? { ...m, ...change } : m))
+    this.messages.set(contact, changed)
+    const found = changed.find((m) => m.message === message)
+    if (found) this.emit([{ event: 'message', message: found }])
+    this.emitContact(contact)
+  }
+
+  private refresh(contact: string): ContactView | undefined {
+    const known = this.contacts.get(contact)
+    if (!known) return undefined
+    const list = this.messages.get(contact) ?? []
+    const { last: _, ...rest } = known
+    const last = list.at(-1)
+    const view = { ...rest, messages: list.length, ...(last ? { last } : {}) }
+    this.contacts.set(contact, view)
+    return view
+  }
+
+  private emitContact(contact: string, change: Partial<ContactView> = {}): void {
+    const view = this.refresh(contact)
+    if (!view) return
+    const changed = { ...view, ...change }
+    this.contacts.set(contact, changed)
+    this.emit([{ event: 'contact', contact: changed }])
+  }
+
+  private enter(phase: 'empty' | 'locked' | 'open'): void {
+    this.phase = phase
+    this.emit([this.phaseEvent(), ...(phase === 'open' ? this.snapshot() : [])])
+  }
+
+  private needPasscode(given: string): void {
+    if (given !== this.passcode) throw WRONG_PASSCODE
+  }
+
+  private opened(link: string): Extract<Answer, { kind: 'opened' }> {
+    if (link.includes('expired')) throw EXPIRED_LINK
+    if (!link.includes('invite')) throw BAD_LINK
+    const inviter = idOf('Grace')
+    const contact = this.contacts.get(inviter)
+    const until = this.now() + 6 * 86_400_000
+    const own = link.includes('own')
+    return { kind: 'opened', inviter, name: 'Grace', until, own, ...(contact ? { contact } : {}) }
+  }
+
+  private checkWords(text: string): Answer {
+    const words = text.toLowerCase().split(/\s+/).filter(Boolean)
+    const unknown = words.flatMap((word, at) => {
+      const near = LIST.filter((known) => known.startsWith(word.slice(0, 3))).slice(0, 3)
+      return LIST.includes(word) ? [] : [{ at, word, near }]
+    })
+    const complete = words.length === 18 && unknown.length === 0
+    const checksum = complete && words.every((word, i) => word === WORDS[i])
+    const account = complete ? idOf(checksum ? 'me' : 'other') : null
+    return { kind: 'word_check', complete, checksum, account, unknown, count: words.length }
+  }
+
+  private carryOut(request: Request): Answer | undefined {
+    switch (request.cmd) {
+      case 'new_words':
+        return { kind: 'words', words: WORDS }
+      case 'check_words':
+        return this.checkWords(request.words)
+      case 'complete':
+        return {
+          kind: 'completions',
+          words: LIST.filter((w) => w.startsWith(request.prefix)).slice(0, 8),
+        }
+      case 'create':
+        this.name = request.name
+        this.passcode = request.passcode
+        this.enter('open')
+        return undefined
+      case 'unlock':
+        if (request.passcode !== this.passcode) {
+          this.attempts++
+          this.emit([this.phaseEvent()])
+          throw WRONG_PASSCODE
+        }
+        this.attempts = 0
+        this.enter('open')
+        return undefined
+      case 'lock':
+        this.enter('locked')
+        return undefined
+      case 'erase':
+        this.contacts.clear()
+        this.enter('empty')
+        return undefined
+      case 'change_passcode':
+        this.needPasscode(request.old)
+        this.passcode = request.new
+        return undefined
+      case 'show_words':
+        this.needPasscode(request.passcode)
+        return { kind: 'words', words: WORDS }
+      case 'rename':
+        this.name = request.name
+        this.emit([{ event: 'profile', account: this.account, name: this.name, restored: false }])
+        return undefined
+      case 'snapshot':
+        this.emit(this.snapshot())
+        return undefined
+      case 'export':
+        return { kind: 'file', file: btoa('fake') }
+      case 'import':
+        this.name = 'Imported'
+        this.passcode = request.passcode
+        this.enter('open')
+        return undefined
+      case 'add_relay':
+        return undefined
+      default:
+        return this.withPeople(request)
+    }
+  }
+
+  private withPeople(request: Request): Answer | undefined {
+    switch (request.cmd) {
+      case 'invite': {
+        const invite: InviteView = {
+          invite: hexOf(1000 + this.next++),
+          fragment: `AQ${'invite9c2Lk7Qw'.repeat(12)}`,
+          until: this.now() + request.hours * 3_600_000,
+          single_use: request.single_use,
+          state: 'publishing',
+        }
+        this.invites.set(invite.invite, invite)
+        this.emit([{ event: 'invite', invite }])
+        return { kind: 'invitation', invite, fragment: invite.fragment }
+      }
+      case 'revoke': {
+        const invite = this.invites.get(request.invite)
+        if (invite) this.emit([{ event: 'invite', invite: { ...invite, state: 'revoked' } }])
+        return undefined
+      }
+      case 'open_invite':
+        return this.opened(request.link)
+      case 'greet': {
+        const contact = this.addContact(this.opened(request.link).name, { state: 'greeted' })
+        this.emit([{ event: 'contact', contact }])
+        return { kind: 'contact', contact }
+      }
+      case 'accept': {
+        const greeting = this.greetings.get(request.greeting)
+        if (greeting) this.emit([{ event: 'contact', contact: this.addContact(greeting.name) }])
+        return this.dropGreeting(request.greeting)
+      }
+      case 'decline':
+      case 'block':
+        return this.dropGreeting(request.greeting)
+      case 'remove_contact':
+        this.contacts.delete(request.contact)
+        this.emit([{ event: 'contact_removed', contact: request.contact }])
+        return undefined
+      case 'unblock':
+        this.emitContact(request.contact, { state: 'active' })
+        return undefined
+      case 'acknowledge':
+        this.emitContact(request.contact, { acknowledge: request.on })
+        return undefined
+      case 'safety_number':
+        return { kind: 'safety_number', digits: '0482917365'.repeat(6) }
+      default:
+        return this.withMessages(request)
+    }
+  }
+
+  private dropGreeting(greeting: string): undefined {
+    this.greetings.delete(greeting)
+    this.emit([{ event: 'greeting_removed', greeting }])
+    return undefined
+  }
+
+  private withMessages(request: Request): Answer | undefined {
+    switch (request.cmd) {
+      case 'send': {
+        const message = this.addMessage(request.contact, request.text, { mine: true })
+        this.emit([{ event: 'message', message }])
+        this.emitContact(request.contact)
+        return { kind: 'message', message }
+      }
+      case 'cancel':
+        this.update(request.contact, request.message, {
+          delivery: { state: 'cancelled', was_stored: false },
+        })
+        return undefined
+      case 'retry':
+        this.update(request.contact, request.message, {
+          delivery: { state: 'queued', waits_for: 'relay' },
+        })
+        return undefined
+      case 'history': {
+        const all = this.messages.get(request.contact) ?? []
+        const before = all.filter((m) => request.before === null || m.index < request.before)
+        const messages = before.slice(-request.limit)
+        return { kind: 'history', messages, more: messages.length < before.length }
+      }
+      case 'mark_read':
+        this.emitContact(request.contact, { unread: 0 })
+        return undefined
+      case 'delete_message': {
+        const { contact, message } = request
+        const list = this.messages.get(contact) ?? []
+        this.messages.set(
+          contact,
+          list.filter((m) => m.message !== message),
+        )
+        this.emit([{ event: 'message_removed', contact, message }])
+        return undefined
+      }
+      case 'delete_conversation':
+        this.messages.set(request.contact, [])
+        this.emit([{ event: 'conversation_cleared', contact: request.contact }])
+        this.emitContact(request.contact)
+        return undefined
+      default:
+        throw problem('unexpected', `No answer to ${request.cmd}.`, '', '')
+    }
+  }
+}

@@ -1,0 +1,225 @@
+/** Situations to look at: each fills the fake account before or after it opens. */
+import type { Event, GreetingView } from '../src/state/api'
+import { idOf, type FakeAccount } from './fakeAccount'
+
+interface Scene {
+  before?: (account: FakeAccount) => void
+  after?: (account: FakeAccount, emit: (events: Event[]) => void) => void
+}
+
+const MINUTE = 60_000
+const HOUR = 60 * MINUTE
+const DAY = 24 * HOUR
+
+function relay(account: FakeAccount, state: 'open' | 'down' = 'open'): void {
+  account.relays = [
+    {
+      relay: '9f3ac1d07be24415',
+      address: '127.0.0.1:8420',
+      hint: 'BH8AAAEg5A',
+      state,
+      ...(state === 'down'
+        ? {
+            error: {
+              code: 'no_answer',
+              happened: 'The relay did not answer.',
+              safe: 'Messages wait on this device.',
+              todo: 'It is tried again by itself.',
+            },
+          }
+        : {}),
+    },
+    {
+      relay: '07d2be99a0c1f3e8',
+      address: '203.0.113.9:8420',
+      hint: 'BMsAcQkg',
+      state: 'connecting',
+    },
+  ]
+}
+
+function open(account: FakeAccount): void {
+  account.phase = 'open'
+  account.name = 'Ada'
+  account.passcode = 'correct horse'
+  relay(account)
+}
+
+function ada(account: FakeAccount): void {
+  const now = account.now()
+  const grace = account.addContact('Grace Hopper', { added: now - 9 * DAY }).contact
+  const say = (text: string, mine: boolean, ago: number, delivery?: object) =>
+    account.addMessage(grace, text, {
+      mine,
+      at: now - ago,
+      delivery: (delivery ??
+        (mine ? { state: 'delivered', at: now - ago + MINUTE } : { state: 'received' })) as never,
+    })
+  say('Found the bug in the relay. It was a moth.', false, 26 * HOUR)
+  say('An actual moth?', true, 26 * HOUR - MINUTE)
+  say(
+    'Taped it into the logbook: https://example.org/log/1947-09-09',
+    false,
+    26 * HOUR - 2 * MINUTE,
+  )
+  say('Morning! Are we still on for the compiler talk this afternoon?', false, 3 * HOUR)
+  say('I could bring the slides on subroutines.', false, 3 * HOUR - MINUTE)
+  say('Yes. Bring them, and I will bring tea.', true, 2 * HOUR)
+  say(
+    'One more thing: the projector in the small room does not work, so print the pages with the ' +
+      'diagrams. Three copies should do.',
+    true,
+    2 * HOUR - MINUTE,
+  )
+  say('Printed. See you at four', false, 40 * MINUTE)
+  say('The door is open, come right in.', true, 9 * MINUTE, {
+    state: 'stored',
+    relays: 2,
+    until: now + 47 * HOUR,
+  })
+}
+
+function people(account: FakeAccount): void {
+  const now = account.now()
+  ada(account)
+  const add = (name: string, text: string, ago: number, extra = {}) => {
+    const { contact } = account.addContact(name, { added: now - 20 * DAY })
+    account.addMessage(contact, text, { at: now - ago })
+    const view = account.contacts.get(contact)
+    if (view) account.contacts.set(contact, { ...view, ...extra })
+  }
+  add('Katherine', 'The numbers check out, every one of them.', 70 * MINUTE, { unread: 2 })
+  add('Émilie du Châtelet', 'Je t’envoie le chapitre ce soir.', 28 * HOUR)
+  add('Alan', 'Can you read this?', 3 * DAY, { unread: 1 })
+  add('Hedy', 'Frequency hopping it is, then.', 6 * DAY)
+  account.addContact('Mary Somerville', { state: 'greeted', added: now - 30 * MINUTE })
+}
+
+const greeting = (name: string, text: string, ago: number, now: number): GreetingView => ({
+  greeting: idOf(name).slice(0, 32),
+  account: idOf(name),
+  name,
+  text,
+  at: now - ago,
+})
+
+function greetings(account: FakeAccount): void {
+  const now = account.now()
+  for (const one of [
+    greeting(
+      'Rosalind',
+      'Hi Ada, it’s Rosalind from the lab. Got your link from Grace.',
+      HOUR,
+      now,
+    ),
+    greeting('Zed', '', 3 * HOUR, now),
+  ]) {
+    account.greetings.set(one.greeting, one)
+  }
+}
+
+function invites(account: FakeAccount): void {
+  const now = account.now()
+  const add = (
+    n: number,
+    state: 'live' | 'expired' | 'used' | 'publishing',
+    until: number,
+    one = false,
+  ) =>
+    account.invites.set(`i${n}`, {
+      invite: `i${n}`,
+      fragment: `AQ${'inviteZ8kP2vTq'.repeat(12)}`,
+      until,
+      single_use: one,
+      state,
+    })
+  add(1, 'live', now + 6 * DAY)
+  add(2, 'publishing', now + 20 * HOUR, true)
+  add(3, 'used', now + 2 * DAY, true)
+  add(4, 'expired', now - 3 * DAY)
+}
+
+export const scenes: Record<string, Scene> = {
+  empty: {},
+  locked: {
+    before: (account) => {
+      open(account)
+      account.phase = 'locked'
+    },
+  },
+  waiting: {
+    before: (account) => {
+      open(account)
+      account.phase = 'locked'
+      account.attempts = 4
+    },
+  },
+  first: { before: open },
+  people: {
+    before: (account) => {
+      open(account)
+      people(account)
+      greetings(account)
+      invites(account)
+    },
+  },
+  states: {
+    before: (account) => {
+      open(account)
+      people(account)
+      const now = account.now()
+      const { contact } = account.addContact('Katherine')
+      const say = (text: string, delivery: object, ago: number) =>
+        account.addMessage(contact, text, {
+          mine: true,
+          at: now - ago,
+          delivery: delivery as never,
+        })
+      say('Stored and then stopped.', { state: 'cancelled', was_stored: true }, 16 * MINUTE)
+      say('Stopped at once.', { state: 'cancelled', was_stored: false }, 15 * MINUTE)
+      const failure = {
+        code: 'disk_full',
+        happened: 'This device has no space left.',
+        safe: 'The text is kept until this page closes.',
+        todo: 'Free some space, then send it again.',
+      }
+      say('This one failed.', { state: 'failed', problem: failure }, 12 * MINUTE)
+      say('No keys yet.', { state: 'queued', waits_for: 'keys' }, 9 * MINUTE)
+      say('No relay in sight.', { state: 'queued', waits_for: 'relay' }, 2 * MINUTE)
+      say('Right now.', { state: 'queued', waits_for: 'work' }, 0)
+    },
+    after: (account, emit) => {
+      const last = account.messages.get(idOf('Katherine'))?.at(-1)
+      if (last) emit([{ event: 'work', what: last.message, share: 0.42 }])
+    },
+  },
+  trouble: {
+    before: (account) => {
+      open(account)
+      relay(account, 'down')
+      people(account)
+    },
+    after: (_, emit) =>
+      emit([
+        {
+          event: 'trouble',
+          problem: {
+            code: 'disk_full',
+            happened: 'This device has no space left for new messages.',
+            safe: 'Everything up to now is saved. New messages wait at the relays for 48 hours.',
+            todo: 'Free some space, or delete conversations that you do not need.',
+          },
+        },
+      ]),
+  },
+  long: {
+    before: (account) => {
+      open(account)
+      const { contact } = account.addContact('Grace Hopper')
+      for (let i = 0; i < 130; i++)
+        account.addMessage(contact, `Line ${i + 1}`, { mine: i % 3 === 0 })
+    },
+  },
+  'second-tab': {},
+  starting: {},
+}
