@@ -1,5 +1,5 @@
 //! Known answers for every derivation, made by another implementation: shared/vectors/keys.py.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::export::{ExportHeader, ExportRow, open_export};
 use account::identity::{AccountId, Certificate, Identity, Seed};
