@@ -2,7 +2,7 @@
 //!
 //! Invariant: a nonce is returned only after the `sha2` crate has confirmed it, and a kernel is
 //! used only after it has agreed with `sha2` on this machine, so a fault here can cost time, never
-//! validity. PROTOCOL.md, "Proof-of-work".
+//! validity. PROTOCOL.md section 2.
 //!
 //! Of the 16 message words only word 8 (the low half of the nonce) changes inside the loop. So
 //! rounds 0 to 7, the schedule words 16 to 22 and the fixed parts of the next 13 are computed once

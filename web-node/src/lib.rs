@@ -1,1 +1,3 @@
 //! WireMin.
+
+pub mod pow;
