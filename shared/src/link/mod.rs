@@ -276,3 +276,6 @@ impl ClientLink {
         hour(self.relay_time(self.now).unwrap_or(self.now.unix))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,9 +106,9 @@ impl Index {
         self.objects.len() as u64
     }
 
-    /// Objects and remembered places: what takes memory.
-    pub fn places(&self) -> u64 {
-        self.len() + self.dead
+    /// Places in buckets that are remembered for objects that are gone.
+    pub fn dead(&self) -> u64 {
+        self.dead
     }
 
     pub fn records_len(&self) -> u64 {

@@ -276,3 +276,6 @@ impl Node for Relay {
         Relay::poll_output(self)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,13 +178,17 @@ impl Relay {
     /// Makes room: what gives way to an object of this effort and size, or `None` if too little
     /// would.
     pub(super) fn room_for(&self, entry: &Entry) -> Option<Vec<u64>> {
-        let objects = self.index.places() + self.puts.len() as u64 + 1;
+        let objects = self.index.len() + self.puts.len() as u64 + 1;
         let mut excess_objects = objects.saturating_sub(self.config.store_objects_max);
         let bytes = self.index.bytes() + self.puts.bytes() as u64 + entry.bytes();
         let mut excess_bytes = bytes.saturating_sub(self.config.store_bytes_max);
         let mut gone = Vec::new();
         let mut least = self.index.least();
         while excess_objects > 0 || excess_bytes > 0 {
+            // Places outlive their objects for an hour or so; they are bounded too.
+            if self.index.dead() >= self.config.store_objects_max {
+                return None;
+            }
             let (arrival, other) = least.next()?;
             if other.effort >= entry.effort || gone.len() >= EVICTED_PER_PUT_MAX {
                 return None;
