@@ -33,7 +33,11 @@ suite() {
     printf '    %d passed, %d failed\n' "$passed" "$failed"
     PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
-    [ "$failed" = 0 ] || FAILURES+=("$text ($LOGS/$name.log)")
+    [ "$failed" = 0 ] && return
+    FAILURES+=("$text ($LOGS/$name.log)")
+    # The end of a long log seldom names the test.
+    grep -E '^test .* FAILED$|^error(\[|:)|panicked at|^ *(not ok|✖|×|FAIL) ' "$LOGS/$name.log" |
+        head -n 20 | sed 's/^ */    /'
 }
 
 # Prints "passed failed" of a log:

@@ -65,7 +65,8 @@ step_progress() {
 }
 
 log_tail() {
-    tail -c 300 "$1" | tr '\r' '\n' | sed '/^ *$/d' | tail -n 1 | tr -cd '[:print:]' | cut -c "1-$2"
+    tail -c 300 "$1" | tr '\r' '\n' | sed '/^ *$/d; s/^ *//' | tail -n 1 |
+        tr -cd '[:print:]' | cut -c "1-$2"
 }
 
 # has_root: can packages be installed without asking anybody?

@@ -20,8 +20,8 @@ use_target() {
     elif [ "${WIREMIN_RUST:-any}" != rustup ] && debian_has_target; then
         TARGET_KIND=debian
     else
-        die "no compiler for $TARGET: 'rustup target add $TARGET' does not work here, and neither" \
-            "does 'apt-get install $DEBIAN_RUST' (see $LOGS/rustup.log and debian-rust.log)"
+        die "no compiler for $TARGET: neither 'rustup target add $TARGET' nor Debian's packages" \
+            "$DEBIAN_RUST work here (WIREMIN_RUST=${WIREMIN_RUST:-any}; logs in $LOGS)"
     fi
 }
 
