@@ -40,6 +40,16 @@ fn dialer() -> (RtcDialer, Receiver<RtcEvent>) {
     RtcDialer::new(PATIENCE, RtcLimits::default().send_bytes_max)
 }
 
+/// Wait for a condition that nothing announces.
+async fn until(condition: impl Fn() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("in time");
+}
+
 async fn next(events: &mut Receiver<RtcEvent>) -> RtcEvent {
     tokio::time::timeout(PATIENCE, events.recv())
         .await
@@ -414,9 +424,7 @@ async fn links_beyond_the_limit_of_an_address_are_refused() {
     port.close(first);
     up(&mut at_port).await;
     assert_eq!(down(&mut at_port).await, (first, DownReason::Closed));
-    while port.stats().links + port.stats().half_open > 1 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| port.stats().links + port.stats().half_open <= 1).await;
     dialer.dial(hint(&port));
     loop {
         match next(&mut at_dialer).await {
@@ -453,7 +461,5 @@ async fn a_silent_client_is_let_go() {
         .unwrap();
     client.join().unwrap();
     assert_eq!(down(&mut at_port).await, (link, DownReason::Silent));
-    while port.stats().half_open > 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until(|| port.stats().half_open == 0).await;
 }

@@ -82,8 +82,7 @@ async fn run(
     timeout: Duration,
 ) -> Result<(), DialError> {
     let certificate = CertificateFile::generate().map_err(|_| DialError::Unsupported)?;
-    // The receiver is dropped: a data channel that the relay opens is one too many.
-    let (handler, _) = Handler::new(links.clone(), link);
+    let handler = Handler::dialling(links.clone(), link);
     let connection = peer::dialling(&certificate, handler, local_for(hint.address))
         .await
         .map_err(|_| DialError::Unsupported)?;

@@ -5,13 +5,13 @@
 //! in bytes in both directions (inwards by SCTP's window: while nobody takes events, nothing more
 //! is read).
 
-use super::{DownReason, EVENTS_MAX, MESSAGE_BYTES_MAX, RtcEvent, RtcStats};
+use super::{DownReason, EVENTS_MAX, MESSAGE_BYTES_MAX, RtcEvent, RtcStats, lock};
 use bytes::{Bytes, BytesMut};
 use shared::io::LinkId;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use webrtc::data_channel::{DataChannel, DataChannelEvent, RTCDataChannelMessage};
@@ -74,11 +74,6 @@ pub struct Totals {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     pub misuse: AtomicU64,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while holding these; a poisoned lock still holds whole data.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn cost(bytes: &Bytes) -> usize {

@@ -38,6 +38,7 @@ pub use shared::io::{DialError, LinkId};
 
 use bytes::Bytes;
 use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Longest message of a link, bytes; a longer one closes it (PROTOCOL.md section 3).
@@ -195,4 +196,9 @@ pub struct Counters {
     pub wrong_password: u64,
     /// Checks and handshakes over a limit.
     pub refused_full: u64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while holding one; and even then the data behind it is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@
 use super::certificate::CertificateFile;
 use super::link::{IN_FLIGHT_BYTES_MAX, Links};
 use super::session::VirtualSocket;
-use super::{CHANNEL_LABEL, DownReason};
+use super::{CHANNEL_LABEL, DownReason, lock};
 use rtc::ice::mdns::MulticastDnsMode;
 use sha2::{Digest, Sha256};
 use shared::io::LinkId;
@@ -14,9 +14,9 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
 use webrtc::data_channel::DataChannel;
 use webrtc::error::Result;
 use webrtc::peer_connection::{
@@ -30,27 +30,36 @@ use webrtc::runtime::{
 
 /// Bytes that a peer may have under way towards us: bounds what a link holds unread.
 const RECEIVE_WINDOW_BYTES: u32 = 256 * 1024;
-/// A data channel more than the one is noticed, and ends the link.
-const CHANNELS_MAX: usize = 1;
 
 /// Hands a connection's events to its link's task.
 pub struct Handler {
-    pub links: Arc<Links>,
-    pub link: LinkId,
-    channels: mpsc::Sender<Arc<dyn DataChannel>>,
+    links: Arc<Links>,
+    link: LinkId,
+    /// For the first data channel that the other side opens, where one is expected.
+    channel: Mutex<Option<oneshot::Sender<Arc<dyn DataChannel>>>>,
 }
 
 impl Handler {
-    pub fn new(
+    /// For the dialling side, which opens the only channel.
+    pub fn dialling(links: Arc<Links>, link: LinkId) -> Arc<Self> {
+        Arc::new(Self {
+            links,
+            link,
+            channel: Mutex::new(None),
+        })
+    }
+
+    /// For the listening side; the receiver gets the first data channel.
+    pub fn listening(
         links: Arc<Links>,
         link: LinkId,
-    ) -> (Arc<Self>, mpsc::Receiver<Arc<dyn DataChannel>>) {
-        let (channels, opened) = mpsc::channel(CHANNELS_MAX);
+    ) -> (Arc<Self>, oneshot::Receiver<Arc<dyn DataChannel>>) {
+        let (channel, opened) = oneshot::channel();
         (
             Arc::new(Self {
                 links,
                 link,
-                channels,
+                channel: Mutex::new(Some(channel)),
             }),
             opened,
         )
@@ -69,7 +78,8 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
-        if self.channels.try_send(channel).is_err() {
+        let expected = lock(&self.channel).take();
+        if expected.is_none_or(|expected| expected.send(channel).is_err()) {
             self.links.end(self.link, DownReason::Misuse);
         }
     }
@@ -142,12 +152,11 @@ async fn build(
     Ok(Arc::new(connection))
 }
 
-/// Whether this is the channel a link consists of: right label, ordered, reliable.
+/// Whether this is the channel a link consists of: right label, ordered. The library does not say
+/// whether the opener limits retransmissions; one who does loses only messages of its own link.
 pub async fn is_link_channel(channel: &Arc<dyn DataChannel>) -> bool {
     matches!(channel.label().await, Ok(label) if label == CHANNEL_LABEL)
         && matches!(channel.ordered().await, Ok(true))
-        && matches!(channel.max_retransmits().await, Ok(None))
-        && matches!(channel.max_packet_life_time().await, Ok(None))
 }
 
 /// SHA-256 of the certificate that the other side proved to own in the DTLS handshake.

@@ -10,13 +10,13 @@ use super::sdp::{self, AnswerError};
 use super::session::Session;
 use super::socket::UdpPort;
 use super::stun::IceKey;
-use super::{DownReason, RtcConfig, RtcError, RtcEvent, RtcStats};
+use super::{DownReason, RtcConfig, RtcError, RtcEvent, RtcStats, lock};
 use bytes::Bytes;
 use shared::io::LinkId;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -39,11 +39,6 @@ struct Hub {
     links: Arc<Links>,
     /// Links by age. `true`: the data channel is open.
     sessions: Mutex<BTreeMap<LinkId, (Arc<Session>, bool)>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while holding these; a poisoned lock still holds whole data.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl RtcPort {
@@ -220,7 +215,7 @@ impl Hub {
 
     /// The life of one link.
     async fn serve(&self, link: LinkId, outbox: &Outbox, session: &Arc<Session>) {
-        let (handler, mut channels) = Handler::new(self.links.clone(), link);
+        let (handler, channel) = Handler::listening(self.links.clone(), link);
         let runtime = VirtualRuntime {
             session: session.clone(),
             sockets: self.sockets.clone(),
@@ -235,7 +230,7 @@ impl Hub {
         };
         let opening = async {
             negotiate(&connection).await.ok()?;
-            let channel = channels.recv().await?;
+            let channel = channel.await.ok()?;
             if !peer::is_link_channel(&channel).await {
                 self.links.totals.misuse.fetch_add(1, Relaxed);
                 return None;

@@ -8,6 +8,7 @@
 //!
 //! Invariant: no STUN of the connection ever leaves, and no STUN of the client ever gets in.
 
+use super::lock;
 use super::paths::Route;
 use super::socket::UdpPort;
 use super::stun::{self, IceKey};
@@ -15,7 +16,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 use webrtc::runtime::{AsyncUdpSocket, RecvMeta, Transmit};
@@ -59,11 +60,6 @@ impl std::fmt::Debug for Session {
             .field("route", &self.route())
             .finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while holding these; a poisoned lock still holds whole data.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Session {
