@@ -9,7 +9,7 @@
  *   worker_main()                             see worker.ts
  * Errors are thrown with a problem as JSON for a message.
  */
-import init, { Peer } from './wasm/web_node.js'
+import * as wasm from './wasm/web_node.js'
 import workerUrl from './worker?worker&url'
 import type { Event, Request } from './state/api'
 import { ProblemError } from './state/problem'
@@ -19,13 +19,18 @@ export interface Core {
   command(request: Request): void
 }
 
-interface PeerClass {
-  start(
-    config: string,
-    onEvents: (json: string) => void,
-    newWorker: () => Worker,
-  ): Promise<{ command(json: string): void }>
+interface Glue {
+  default(): Promise<unknown>
+  Peer: {
+    start(
+      config: string,
+      onEvents: (json: string) => void,
+      newWorker: () => Worker,
+    ): Promise<{ command(json: string): void }>
+  }
 }
+
+const { default: init, Peer } = wasm as unknown as Glue
 
 /** Smallest module with a SIMD instruction: (func (drop (i32x4.splat (i32.const 0)))). */
 const SIMD_PROBE = new Uint8Array([
@@ -95,11 +100,6 @@ export async function startCore(
   checkBrowser()
   const [hints] = await Promise.all([ownRelay(), init()])
   const config = JSON.stringify({ hints, take_over: options.takeOver })
-  const peerClass = Peer as unknown as PeerClass
-  const peer = await peerClass.start(
-    config,
-    (json) => onEvents(JSON.parse(json) as Event[]),
-    newWorker,
-  )
+  const peer = await Peer.start(config, (json) => onEvents(JSON.parse(json) as Event[]), newWorker)
   return { command: (request) => peer.command(JSON.stringify(request)) }
 }

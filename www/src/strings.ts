@@ -26,7 +26,7 @@ export const s = {
   },
 
   welcome: {
-    title: 'Messages between people. Nothing in between.',
+    title: ['Messages between people.', 'Nothing in between.'],
     lead:
       'No phone number, no company, no server that keeps your messages. Your account is a key ' +
       'that only you hold, made here on this device.',
@@ -67,7 +67,8 @@ export const s = {
   confirm: {
     title: 'Check your notes',
     lead: 'Enter these three words from what you wrote down. You can paste all 18 as well.',
-    wrong: (at: number) => `This is not word ${at}. Look at your notes again.`,
+    wrong: (at: number) => `This is not word ${at}.`,
+    missing: (at: number) => `Enter word ${at}.`,
     again: 'Show the words again',
   },
 
@@ -374,6 +375,7 @@ export const s = {
     exportTitle: 'Export the account',
     exportLead: 'Choose a passphrase for the file. You need it when you import.',
     passphrase: 'Passphrase of the file',
+    passphraseRepeat: 'Repeat the passphrase',
     exportDone: 'File saved. Keep it apart from its passphrase.',
     exporting: 'Encrypting…',
     import: 'To import a file, start from an empty device: erase this one first.',

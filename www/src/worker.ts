@@ -1,5 +1,10 @@
 /** Where slow work runs: the same WASM, off the main thread. Proof-of-work and Argon2 only. */
-import init, { worker_main } from './wasm/web_node.js'
+import * as wasm from './wasm/web_node.js'
+
+const { default: init, worker_main } = wasm as unknown as {
+  default(): Promise<unknown>
+  worker_main(): void
+}
 
 // Messages that arrive while the module loads are kept and handed on once it listens.
 const early: MessageEvent[] = []

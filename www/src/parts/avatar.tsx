@@ -1,4 +1,4 @@
-/** A disc whose colours and cut come from an account id, with the first letter of the name. */
+/** A disc whose colours and cut come from an account id, with the first letter of the name, if any. */
 
 /** FNV-1a: spreads ids that differ in one letter over all colours. */
 function hash(text: string): number {
@@ -12,7 +12,7 @@ function hash(text: string): number {
 
 function firstLetter(name: string): string {
   const [letter] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(name.trim())
-  return letter?.segment.toLocaleUpperCase() ?? '?'
+  return letter?.segment.toLocaleUpperCase() ?? ''
 }
 
 export function Avatar({ id, name, size = 44 }: { id: string; name: string; size?: number }) {

@@ -16,6 +16,8 @@ export function Button(
     busy?: boolean
     wide?: boolean
     small?: boolean
+    /** The page it leads to is the one that is shown. */
+    current?: boolean
     children: ComponentChildren
   },
 ) {
@@ -27,6 +29,7 @@ export function Button(
       class={`button ${kind}${size}`}
       data-testid={testid}
       aria-busy={busy}
+      aria-current={props.current ? 'page' : undefined}
       // Stays focusable, so that the focus is not lost while it works.
       aria-disabled={busy || props.disabled}
       onClick={(event) => {
@@ -41,7 +44,13 @@ export function Button(
 }
 
 export function IconButton(
-  props: Common & { icon: IconName; label: string; expanded?: boolean; pressed?: boolean },
+  props: Common & {
+    icon: IconName
+    label: string
+    expanded?: boolean
+    pressed?: boolean
+    current?: boolean
+  },
 ) {
   const { icon, label, testid, expanded, pressed } = props
   return (
@@ -52,6 +61,7 @@ export function IconButton(
       aria-label={label}
       aria-expanded={expanded}
       aria-pressed={pressed}
+      aria-current={props.current ? 'page' : undefined}
       title={label}
       disabled={props.disabled}
       onClick={(event) => props.onClick?.(event)}

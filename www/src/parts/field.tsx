@@ -163,11 +163,13 @@ export function Segmented<V extends string | number>(props: {
   value: V
   onChange: (value: V) => void
   testid?: string
+  /** The label is said by a heading already. */
+  quiet?: boolean
 }) {
   const name = useId()
   return (
     <fieldset class="field segmented">
-      <legend>{props.label}</legend>
+      <legend class={props.quiet ? 'unseen' : ''}>{props.label}</legend>
       <div class="segments">
         {props.options.map(({ value, text }) => (
           <label key={value} class="segment">

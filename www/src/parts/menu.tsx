@@ -3,6 +3,9 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { IconButton } from './button'
 import { I, type IconName } from './icons'
 
+/** A little more than the least width in the style sheet. */
+const WIDTH_PX = 208
+
 export interface MenuItem {
   text: string
   icon: IconName
@@ -13,7 +16,7 @@ export interface MenuItem {
 
 export function Menu(props: { label: string; testid: string; items: MenuItem[] }) {
   const [open, setOpen] = useState(false)
-  const [above, setAbove] = useState(false)
+  const [place, setPlace] = useState('')
   const root = useRef<HTMLDivElement>(null)
 
   useEffect(() => {
@@ -28,7 +31,11 @@ export function Menu(props: { label: string; testid: string; items: MenuItem[] }
 
   const toggle = () => {
     const box = root.current?.getBoundingClientRect()
-    setAbove(box ? box.bottom > innerHeight * 0.6 : false)
+    if (box) {
+      const above = box.bottom > innerHeight * 0.6 ? ' above' : ''
+      const end = box.left + WIDTH_PX > innerWidth ? ' end' : ''
+      setPlace(above + end)
+    }
     setOpen(!open)
   }
   const close = () => {
@@ -60,7 +67,7 @@ export function Menu(props: { label: string; testid: string; items: MenuItem[] }
         onClick={toggle}
       />
       {open && (
-        <div class={`menu-list${above ? ' above' : ''}`} role="menu">
+        <div class={`menu-list${place}`} role="menu">
           {props.items.map((item) => (
             <button
               key={item.testid}

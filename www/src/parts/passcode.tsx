@@ -41,7 +41,8 @@ function Meter({
     fine: '',
     unchecked: s.passcode.unchecked,
   }
-  const level = verdict === 'short' || verdict === 'empty' ? 0 : (score ?? 0)
+  const told = score !== null && verdict !== 'short' && verdict !== 'empty'
+  const level = told ? score : 0
   return (
     <div class="strength" data-testid={T.strength} data-score={score ?? undefined}>
       <div class={`strength-bar level-${level}`} aria-hidden="true">
@@ -51,7 +52,7 @@ function Meter({
         <i />
       </div>
       <p class="field-hint" role="status">
-        {score !== null && verdict !== 'short' && <strong>{s.passcode.strength[score]}. </strong>}
+        {told && <strong>{s.passcode.strength[score]}. </strong>}
         {words[verdict]}
       </p>
     </div>
@@ -60,6 +61,7 @@ function Meter({
 
 export function NewPasscode(props: {
   label?: string
+  repeat?: string
   testid?: string
   known: string[]
   /** Gives the passcode once it may be used, else null. */
@@ -85,7 +87,7 @@ export function NewPasscode(props: {
         <Meter passcode={passcode} verdict={verdict} score={score} />
       </SecretField>
       <SecretField
-        label={s.passcode.repeat}
+        label={props.repeat ?? s.passcode.repeat}
         value={repeat}
         onInput={setRepeat}
         testid={T.passcodeRepeat}

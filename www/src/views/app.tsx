@@ -81,9 +81,9 @@ function Main() {
       <a class="skip" href="#main" onClick={skip}>
         {s.skip}
       </a>
+      <Troubles />
       <List />
       <main class="content">
-        <Troubles />
         <Content />
       </main>
     </div>
@@ -119,7 +119,10 @@ function usePending(): void {
   const open = phase.value.phase === 'open'
   useEffect(() => {
     if (open && pendingLink.value) go({ view: 'open' })
-    if (!open && route.value.view !== 'open') route.value = { view: 'home' }
+    if (open) return
+    // What was shown before is not to be come back to.
+    history.replaceState(null, '')
+    if (route.value.view !== 'open') route.value = { view: 'home' }
   }, [open])
 }
 

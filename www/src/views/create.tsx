@@ -88,6 +88,8 @@ function ConfirmStep(props: { place: Place; words: string[]; onNext: () => void 
   const [typed, setTyped] = useState<Record<number, string>>({})
   const [tried, setTried] = useState(false)
   const right = (place: number) => typed[place] === words[place]
+  const complaint = (place: number) =>
+    typed[place] ? s.confirm.wrong(place + 1) : s.confirm.missing(place + 1)
   const paste = (pasted: string[]) => {
     // All 18, or the three that were asked for.
     const from = (place: number, i: number) => pasted[pasted.length === WORDS ? place : i] ?? ''
@@ -108,9 +110,7 @@ function ConfirmStep(props: { place: Place; words: string[]; onNext: () => void 
             value={typed[place] ?? ''}
             testid={T.confirmWord}
             autoFocus={i === 0}
-            error={
-              tried && !right(place) ? { text: s.confirm.wrong(place + 1), near: [] } : undefined
-            }
+            error={tried && !right(place) ? { text: complaint(place), near: [] } : undefined}
             onInput={(value) => setTyped({ ...typed, [place]: splitWords(value)[0] ?? '' })}
             onPaste={paste}
           />

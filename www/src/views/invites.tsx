@@ -81,10 +81,11 @@ function Row(props: { invite: InviteView; onShow: () => void; onRevoke: () => vo
       <I name="link" />
       <div class="invite-text">
         <strong>
-          <span class={`pill ${invite.state}`}>{s.invite.states[invite.state]}</span>{' '}
-          {s.invite.until(ahead(invite.until))}
+          <span class={`pill ${invite.state}`}>{s.invite.states[invite.state]}</span>
         </strong>
-        <span>{invite.single_use ? s.invite.once : s.invite.many}</span>
+        <span>
+          {s.invite.until(ahead(invite.until))}, {invite.single_use ? s.invite.once : s.invite.many}
+        </span>
       </div>
       {usable && (
         <>

@@ -1,4 +1,5 @@
 /** The left pane: conversations, what waits for an answer, and the ways to start. */
+import { useEffect, useRef } from 'preact/hooks'
 import { brief } from '../format'
 import { Avatar } from '../parts/avatar'
 import { Button, IconButton } from '../parts/button'
@@ -109,12 +110,28 @@ function GreetingsRow() {
   )
 }
 
+/** Coming back from a conversation, the keyboard goes on at its row. */
+function useReturn() {
+  const list = useRef<HTMLElement>(null)
+  const last = useRef<string | null>(null)
+  const at = route.value
+  useEffect(() => {
+    if (at.view === 'home' && last.current !== null) {
+      const row = `[data-contact="${CSS.escape(last.current)}"]`
+      list.current?.querySelector<HTMLElement>(row)?.focus()
+    }
+    last.current = at.view === 'chat' ? at.contact : null
+  }, [at])
+  return list
+}
+
 export function List() {
   const me = profile.value
   const at = route.value
   const all = contacts.value
+  const list = useReturn()
   return (
-    <nav class="list" aria-label={s.list.title} data-testid={T.list}>
+    <nav class="list" ref={list} aria-label={s.list.title} data-testid={T.list}>
       <header class="list-head">
         <Mark size={30} />
         <span class="list-brand">{s.app}</span>
@@ -122,6 +139,7 @@ export function List() {
           icon="gear"
           label={s.list.settings}
           testid={T.navSettings}
+          current={at.view === 'settings'}
           onClick={() => go({ view: 'settings' })}
         />
         <IconButton
@@ -132,10 +150,20 @@ export function List() {
         />
       </header>
       <div class="list-ways">
-        <Button icon="invite" testid={T.navInvite} onClick={() => go({ view: 'invites' })}>
+        <Button
+          icon="invite"
+          testid={T.navInvite}
+          current={at.view === 'invites'}
+          onClick={() => go({ view: 'invites' })}
+        >
           {s.list.invite}
         </Button>
-        <Button icon="link" testid={T.navOpen} onClick={() => go({ view: 'open' })}>
+        <Button
+          icon="link"
+          testid={T.navOpen}
+          current={at.view === 'open'}
+          onClick={() => go({ view: 'open' })}
+        >
           {s.list.open}
         </Button>
       </div>

@@ -1,6 +1,5 @@
 /** One message: its text, when, how far on its way, and what can be done with it. */
 import { clock, moment } from '../format'
-import { Button } from '../parts/button'
 import { copy } from '../parts/copy'
 import { DeliveryState } from '../parts/delivery'
 import { Menu, type MenuItem } from '../parts/menu'
@@ -46,25 +45,16 @@ function itemsFor(message: MessageView): MenuItem[] {
   return items
 }
 
-/** A message that went nowhere says so in full, with the way out beside it. */
-function Stuck({ message }: { message: MessageView }) {
-  const { delivery } = message
-  if (delivery.state !== 'failed' && delivery.state !== 'cancelled') return null
+/** The way out for a message that went nowhere. */
+function Retry({ message }: { message: MessageView }) {
   const retry = () =>
     void run({ cmd: 'retry', message: message.message, contact: message.contact }).catch(
       toastProblem,
     )
   return (
-    <div class="stuck">
-      {delivery.state === 'failed' && (
-        <p role="alert">
-          {delivery.problem.happened} {delivery.problem.safe} {delivery.problem.todo}
-        </p>
-      )}
-      <Button small icon="retry" testid={T.messageRetry} onClick={retry}>
-        {s.chat.retry}
-      </Button>
-    </div>
+    <button type="button" class="retry" data-testid={T.messageRetry} onClick={retry}>
+      {s.chat.retry}
+    </button>
   )
 }
 
@@ -79,6 +69,7 @@ export function Message(props: {
   const { message, name, last } = props
   const { mine, delivery } = message
   const settled = delivery.state === 'delivered' || delivery.state === 'stored'
+  const stuck = delivery.state === 'failed' || delivery.state === 'cancelled'
   const telling = mine && (props.telling || !settled)
   return (
     <article
@@ -99,9 +90,14 @@ export function Message(props: {
         <p class="message-foot">
           <time title={moment(message.at)}>{clock(message.at)}</time>
           {mine && <DeliveryState message={message} name={name} brief={!telling} />}
+          {stuck && <Retry message={message} />}
         </p>
       )}
-      {mine && <Stuck message={message} />}
+      {delivery.state === 'failed' && (
+        <p class="failure" role="alert">
+          {delivery.problem.happened} {delivery.problem.safe} {delivery.problem.todo}
+        </p>
+      )}
     </article>
   )
 }

@@ -141,6 +141,7 @@ export function ExportSheet({ onClose }: { onClose: () => void }) {
         <p class="lead">{s.settings.exportLead}</p>
         <NewPasscode
           label={s.settings.passphrase}
+          repeat={s.settings.passphraseRepeat}
           testid={T.exportPassphrase}
           known={[profile.value?.name ?? '', s.app]}
           onChange={setPassphrase}

@@ -164,6 +164,7 @@ function Appearance() {
       <div class="card">
         <Segmented<Theme>
           label={s.settings.theme}
+          quiet
           options={options}
           value={theme.value}
           onChange={(value) => (theme.value = value)}
@@ -203,14 +204,14 @@ export function Settings() {
       <Profile />
       <Section title={s.settings.security}>
         <Row
-          icon="key"
+          icon="eye"
           title={s.settings.showWords}
           hint={s.settings.showWordsHint}
           testid={T.settingsWords}
           onClick={show('words')}
         />
         <Row
-          icon="retry"
+          icon="key"
           title={s.settings.changePasscode}
           hint={s.settings.changeHint}
           testid={T.settingsPasscode}

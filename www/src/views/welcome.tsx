@@ -46,7 +46,11 @@ export function Welcome() {
           <Mark size={56} />
           <span>{s.app}</span>
         </div>
-        <h1>{s.welcome.title}</h1>
+        <h1>
+          {s.welcome.title.map((line) => (
+            <span key={line}>{line} </span>
+          ))}
+        </h1>
         <p class="lead">{s.welcome.lead}</p>
         <PendingInvite locked={false} />
         <div class="ways">
