@@ -5,9 +5,19 @@
 #![no_std]
 extern crate alloc;
 
+pub mod acceptance;
+pub mod agreed_time;
 pub mod api;
+pub mod cbor;
+pub mod epoch_keys;
 pub mod export;
+pub mod greeting;
 pub mod identity;
+pub mod invite;
 pub mod passcode;
+pub mod record;
 pub mod rows;
+pub mod sealed;
+pub mod session;
+pub mod shown;
 pub mod vault;

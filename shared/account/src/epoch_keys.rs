@@ -1,0 +1,468 @@
+//! Epoch keys: the X-Wing pairs messages are sealed to, one for each day. Ours with their secrets, and a contact's as
+//! far as we know them. PROTOCOL.md section 6.
+//!
+//! Invariant: a secret is a random draw of its own, and is dropped 72 hours after its epoch by agreed time.
+
+use crate::cbor::{self, Malformed, StateError};
+use crate::record::{self, Place, SLOT_EPOCH_KEYS, WriteError, Writing};
+use crate::sealed::Sealed;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
+use shared::crypto::{KEM_PUBLIC_LEN, Key, KemPublic, KemSecret, PublicKey, Rng, SigningKey};
+use shared::time::{Millis, epoch, hour};
+use shared::wire::{Header, Lifetime, SizeClass};
+
+/// Epochs a record names, from the present one.
+pub const EPOCHS_AHEAD: u32 = 8;
+/// Whole epochs a secret is kept after its own.
+pub const EPOCHS_KEPT: u32 = 3;
+/// Keys in an opener or acceptance, at most.
+pub const NOTICE_KEYS_MAX: usize = 2;
+
+const VERSION: u8 = 1;
+/// Only a clock that jumps about many times gets near it.
+const KEYS_MAX: usize = 256;
+
+/// Public keys of consecutive epochs as they ride in messages: payload key 6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyNotice {
+    pub generation: u32,
+    pub first_epoch: u32,
+    /// 1 or 2.
+    pub keys: Vec<KemPublic>,
+}
+
+impl<C> Encode<C> for KeyNotice {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        e.array(2 + self.keys.len() as u64)?.u32(self.generation)?.u32(self.first_epoch)?;
+        for key in &self.keys {
+            e.bytes(key.as_bytes())?;
+        }
+        Ok(())
+    }
+}
+
+impl<'b, C> Decode<'b, C> for KeyNotice {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, decode::Error> {
+        let keys = match d.array()? {
+            Some(3) => 1,
+            Some(4) => 2,
+            _ => return Err(decode::Error::message("1 or 2 keys")),
+        };
+        let (generation, first_epoch) = (d.u32()?, d.u32()?);
+        let keys: Result<_, _> = (0..keys).map(|_| kem_public(d.bytes()?)).collect();
+        Ok(KeyNotice { generation, first_epoch, keys: keys? })
+    }
+}
+
+fn kem_public(bytes: &[u8]) -> Result<KemPublic, decode::Error> {
+    KemPublic::from_bytes(bytes).map_err(|_| decode::Error::message("not an X-Wing key"))
+}
+
+/// The text of the record in slot 1.
+#[derive(Debug, Encode, Decode)]
+#[cbor(map)]
+struct RecordText {
+    #[n(0)]
+    generation: u32,
+    #[n(1)]
+    first_epoch: u32,
+    #[n(2)]
+    keys: Vec<PublicRow>,
+    /// Seconds.
+    #[n(3)]
+    time: u64,
+}
+
+#[derive(Debug, Encode, Decode)]
+#[cbor(transparent)]
+struct PublicRow(#[cbor(n(0), with = "cbor::kem_public")] KemPublic);
+
+/// Our own, one account's worth.
+#[derive(Clone, Debug, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct EpochKeys {
+    #[n(0)]
+    generation: u32,
+    /// Sorted by epoch, then generation.
+    #[n(1)]
+    secrets: Vec<SecretRow>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+struct SecretRow {
+    #[n(0)]
+    epoch: u32,
+    #[n(1)]
+    generation: u32,
+    #[cbor(n(2), with = "cbor::kem_secret")]
+    secret: KemSecret,
+}
+
+impl EpochKeys {
+    /// None yet: see [`EpochKeys::ensure`].
+    pub fn new() -> EpochKeys {
+        EpochKeys::default()
+    }
+
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Draws what is missing of this epoch and the seven after it. True if anything was: save, then publish. Keys
+    /// drawn after a gap are a new generation, because what contacts know of the gap is not ours any more.
+    pub fn ensure(&mut self, now_epoch: u32, rng: &mut Rng) -> bool {
+        let wanted = now_epoch..now_epoch.saturating_add(EPOCHS_AHEAD);
+        let missing: Vec<u32> = wanted.filter(|e| self.secrets(*e).next().is_none()).collect();
+        if missing.is_empty() {
+            return false;
+        }
+        if missing.contains(&now_epoch) && !self.secrets.is_empty() {
+            self.generation = self.generation.saturating_add(1);
+        }
+        for epoch in missing {
+            self.draw(epoch, rng);
+        }
+        while self.secrets.len() > KEYS_MAX {
+            let far = |row: &SecretRow| row.epoch.abs_diff(now_epoch);
+            let first = self.secrets.first().map_or(0, far);
+            let last = self.secrets.last().map_or(0, far);
+            self.secrets.remove(if first >= last { 0 } else { self.secrets.len() - 1 });
+        }
+        true
+    }
+
+    /// A new generation at once, when a device was removed. The old keys stay for what is under way.
+    pub fn renew(&mut self, now_epoch: u32, rng: &mut Rng) {
+        self.generation = self.generation.saturating_add(1);
+        for epoch in now_epoch..now_epoch.saturating_add(EPOCHS_AHEAD) {
+            self.draw(epoch, rng);
+        }
+    }
+
+    fn draw(&mut self, epoch: u32, rng: &mut Rng) {
+        let row = SecretRow { epoch, generation: self.generation, secret: KemSecret::draw(rng) };
+        let key = |row: &SecretRow| (row.epoch, row.generation);
+        let at = self.secrets.partition_point(|r| key(r) <= key(&row));
+        self.secrets.insert(at, row);
+    }
+
+    /// Destroys keys whose epoch ended 72 hours ago or more. True if there were any: save.
+    pub fn erase(&mut self, agreed_epoch: u32) -> bool {
+        let before = self.secrets.len();
+        self.secrets.retain(|row| row.epoch >= agreed_epoch.saturating_sub(EPOCHS_KEPT));
+        self.secrets.len() != before
+    }
+
+    /// The secrets of an epoch, newest generation first.
+    pub fn secrets(&self, epoch: u32) -> impl Iterator<Item = &KemSecret> {
+        self.secrets.iter().rev().filter(move |row| row.epoch == epoch).map(|row| &row.secret)
+    }
+
+    /// The record that tells contacts the next eight keys. `read` is our contact read secret, `now` assumed time
+    /// (Unix ms), `version` higher than before. `None` before [`EpochKeys::ensure`].
+    pub fn record(
+        &self,
+        account: &SigningKey,
+        read: &[u8; 32],
+        version: u64,
+        now: Millis,
+        network: u32,
+        effort: u8,
+        fresh: &[u8; 32],
+    ) -> Option<Result<Sealed, WriteError>> {
+        let writing = Writing {
+            account,
+            read,
+            slot: SLOT_EPOCH_KEYS,
+            period: record::period(hour(now)),
+            version,
+            size: SizeClass::KIB_16,
+            lifetime: Lifetime::H168,
+            expiry: hour(now).saturating_add(Lifetime::H168.hours()),
+            effort,
+            network,
+        };
+        let text = self.record_text(epoch(now), now)?;
+        Some(record::write(&writing, &text, fresh))
+    }
+
+    fn record_text(&self, now_epoch: u32, now: Millis) -> Option<Vec<u8>> {
+        let keys = self.publics(now_epoch, EPOCHS_AHEAD)?.into_iter().map(PublicRow).collect();
+        Some(cbor::to_vec(&RecordText {
+            generation: self.generation,
+            first_epoch: now_epoch,
+            keys,
+            time: now / 1000,
+        }))
+    }
+
+    /// This epoch's key and the next ones', for a message. `None` for no keys, or if they are not drawn.
+    pub fn notice(&self, now_epoch: u32, keys: usize) -> Option<KeyNotice> {
+        let keys = self.publics(now_epoch, keys.min(NOTICE_KEYS_MAX) as u32)?;
+        let generation = self.generation;
+        (!keys.is_empty()).then_some(KeyNotice { generation, first_epoch: now_epoch, keys })
+    }
+
+    fn publics(&self, first: u32, count: u32) -> Option<Vec<KemPublic>> {
+        (0..count)
+            .map(|i| Some(self.secrets(first.checked_add(i)?).next()?.public()))
+            .collect()
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode_state(VERSION, self)
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<EpochKeys, StateError> {
+        let keys: EpochKeys = cbor::decode_state(VERSION, bytes)?;
+        let sorted = keys.secrets.is_sorted_by_key(|r| (r.epoch, r.generation));
+        if keys.secrets.len() > 2 * KEYS_MAX || !sorted {
+            return Err(StateError::Malformed);
+        }
+        Ok(keys)
+    }
+}
+
+/// A contact's public keys, from their record and their messages, and the secret that opens the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContactKeys {
+    read: Key,
+    generation: u32,
+    /// Of the newest source, Unix ms.
+    time: u64,
+    keys: BTreeMap<u32, KemPublic>,
+}
+
+impl ContactKeys {
+    /// None known yet. `read` is the contact read secret they gave us.
+    pub fn new(read: [u8; 32]) -> ContactKeys {
+        ContactKeys { read: Key::new(read), generation: 0, time: 0, keys: BTreeMap::new() }
+    }
+
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// Where their record may lie at that hour, the most likely place first.
+    pub fn places(&self, owner: &PublicKey, hour: u32) -> [Place; 2] {
+        let period = record::period(hour);
+        [period, period.saturating_sub(1)]
+            .map(|p| Place::find(owner, self.read.as_bytes(), SLOT_EPOCH_KEYS, p))
+    }
+
+    /// Takes what a record at one of these places says. True if anything changed.
+    pub fn learn_record(
+        &mut self,
+        owner: &PublicKey,
+        header: &Header,
+        body: &[u8],
+        hour: u32,
+    ) -> Result<bool, LearnError> {
+        let places = self.places(owner, hour);
+        let place = places.iter().find(|p| p.tag == header.tag);
+        let place = place.ok_or(LearnError::Record(record::OpenError::Elsewhere))?;
+        let opened = record::open(place, self.read.as_bytes(), header, body, hour)
+            .map_err(LearnError::Record)?;
+        self.learn_text(&opened.text, hour / 24).map_err(|_| LearnError::Malformed)
+    }
+
+    fn learn_text(&mut self, text: &[u8], now_epoch: u32) -> Result<bool, Malformed> {
+        let text: RecordText = cbor::from_slice(text)?;
+        if text.keys.len() > EPOCHS_AHEAD as usize {
+            return Err(Malformed);
+        }
+        let keys = text.keys.into_iter().map(|row| row.0);
+        let time = text.time.saturating_mul(1000);
+        Ok(self.take(text.generation, text.first_epoch, time, keys, now_epoch))
+    }
+
+    /// Takes what rode in a message of that time (Unix ms). True if anything changed.
+    pub fn learn(&mut self, notice: &KeyNotice, time: u64, now_epoch: u32) -> bool {
+        let keys = notice.keys.iter().cloned();
+        self.take(notice.generation, notice.first_epoch, time, keys, now_epoch)
+    }
+
+    /// An older generation is not taken again, and of one generation the newest word holds.
+    fn take(
+        &mut self,
+        generation: u32,
+        first: u32,
+        time: u64,
+        keys: impl Iterator<Item = KemPublic>,
+        now: u32,
+    ) -> bool {
+        if generation < self.generation {
+            return false;
+        }
+        let before = self.clone();
+        if generation > self.generation {
+            self.generation = generation;
+            self.keys.clear();
+            self.time = 0;
+        }
+        for (epoch, key) in (first..=u32::MAX).zip(keys) {
+            let wanted = now.saturating_sub(1)..=now.saturating_add(2 * EPOCHS_AHEAD);
+            if wanted.contains(&epoch) && (time >= self.time || !self.keys.contains_key(&epoch)) {
+                self.keys.insert(epoch, key);
+            }
+        }
+        self.time = self.time.max(time);
+        self.keys.retain(|epoch, _| epoch.saturating_add(1) >= now);
+        *self != before
+    }
+
+    /// Whether a message can be sealed now.
+    pub fn usable(&self, now_epoch: u32) -> bool {
+        self.pick(now_epoch, 0).is_some()
+    }
+
+    /// The last epoch a key is known of.
+    pub fn last_epoch(&self) -> Option<u32> {
+        self.keys.last_key_value().map(|(epoch, _)| *epoch)
+    }
+
+    /// The key to seal to: this epoch's, or its neighbours' at night's edge; none before `from`.
+    pub fn pick(&self, now_epoch: u32, from: u32) -> Option<(u32, &KemPublic)> {
+        [Some(now_epoch), now_epoch.checked_sub(1), now_epoch.checked_add(1)]
+            .into_iter()
+            .flatten()
+            .filter(|epoch| *epoch >= from)
+            .find_map(|epoch| Some((epoch, self.keys.get(&epoch)?)))
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let keys = self.keys.iter().map(|(e, k)| (*e, PublicRow(k.clone()))).collect();
+        let (read, generation, time) = (self.read.clone(), self.generation, self.time);
+        cbor::encode_state(VERSION, &Kept { generation, time, keys, read })
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<ContactKeys, StateError> {
+        if bytes.len() > 4 * EPOCHS_AHEAD as usize * (KEM_PUBLIC_LEN + 16) {
+            return Err(StateError::Malformed);
+        }
+        let kept: Kept = cbor::decode_state(VERSION, bytes)?;
+        let keys = kept.keys.into_iter().map(|(e, k)| (e, k.0)).collect();
+        Ok(ContactKeys { read: kept.read, generation: kept.generation, time: kept.time, keys })
+    }
+}
+
+/// [`ContactKeys`] as stored.
+#[derive(Encode, Decode)]
+#[cbor(map)]
+struct Kept {
+    #[n(0)]
+    generation: u32,
+    #[n(1)]
+    time: u64,
+    #[n(2)]
+    keys: Vec<(u32, PublicRow)>,
+    #[cbor(n(3), with = "cbor::key")]
+    read: Key,
+}
+
+/// Why a record taught nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LearnError {
+    Record(record::OpenError),
+    /// Opened, but its text is not what slot 1 holds.
+    Malformed,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn drawn(epoch: u32) -> (EpochKeys, Rng) {
+        let mut rng = Rng::new([1; 32]);
+        let mut keys = EpochKeys::new();
+        assert!(keys.ensure(epoch, &mut rng));
+        (keys, rng)
+    }
+
+    #[test]
+    fn eight_ahead_and_three_behind() {
+        let (mut keys, mut rng) = drawn(100);
+        assert!(!keys.ensure(100, &mut rng));
+        assert!(keys.ensure(101, &mut rng));
+        assert_eq!(keys.generation(), 0);
+        assert_eq!((100..110).filter(|e| keys.secrets(*e).count() == 1).count(), 9);
+        assert!(!keys.erase(103));
+        assert!(keys.erase(104));
+        assert!(keys.secrets(100).next().is_none() && keys.secrets(101).next().is_some());
+        let read = EpochKeys::decode(&keys.encode()).unwrap();
+        assert_eq!(read.encode(), keys.encode());
+        assert!(EpochKeys::decode(&keys.encode()[..40]).is_err());
+    }
+
+    #[test]
+    fn a_gap_starts_a_generation() {
+        let (mut keys, mut rng) = drawn(100);
+        assert!(keys.ensure(120, &mut rng));
+        assert_eq!(keys.generation(), 1);
+        assert_eq!(keys.secrets(107).count(), 1);
+        keys.renew(120, &mut rng);
+        assert_eq!((keys.generation(), keys.secrets(120).count()), (2, 2));
+        let newest = keys.notice(120, 1).unwrap().keys.remove(0);
+        assert_eq!(keys.secrets(120).next().unwrap().public(), newest);
+    }
+
+    /// A clock that jumps about fills no memory and costs no key of the present.
+    #[test]
+    fn jumping_clock() {
+        let (mut keys, mut rng) = drawn(100);
+        let present = keys.secrets(100).next().unwrap().clone();
+        for epoch in (0..30).map(|i| 1000 + i * 100) {
+            keys.ensure(epoch, &mut rng);
+            keys.ensure(100, &mut rng);
+            assert!(keys.secrets.len() <= KEYS_MAX);
+            assert_eq!((100..108).filter(|e| keys.secrets(*e).next().is_some()).count(), 8);
+        }
+        assert_eq!(keys.secrets(100).collect::<Vec<_>>(), [&present]);
+    }
+
+    #[test]
+    fn contacts_learn_keys() {
+        let (mut keys, mut rng) = drawn(100);
+        let mut theirs = ContactKeys::new([1; 32]);
+        assert!(!theirs.usable(100));
+        let notice = keys.notice(100, 2).unwrap();
+        assert!(theirs.learn(&notice, 5_000, 100));
+        assert!(!theirs.learn(&notice, 5_000, 100));
+        assert_eq!(theirs.last_epoch(), Some(101));
+        assert!(theirs.usable(102) && theirs.usable(99) && !theirs.usable(103));
+        assert_eq!(theirs.pick(101, 0).unwrap().0, 101);
+        assert_eq!(theirs.pick(102, 102), None);
+
+        let text = keys.record_text(100, 6_000).unwrap();
+        assert_eq!(theirs.learn_text(&text, 100), Ok(true));
+        assert_eq!(theirs.last_epoch(), Some(107));
+        assert_eq!(ContactKeys::decode(&theirs.encode()), Ok(theirs.clone()));
+
+        let old = keys.notice(100, 2).unwrap();
+        keys.renew(101, &mut rng);
+        assert!(theirs.learn(&keys.notice(101, 1).unwrap(), 7_000, 101));
+        assert_eq!((theirs.generation(), theirs.last_epoch()), (1, Some(101)));
+        assert!(!theirs.learn(&old, 8_000, 101), "an older generation does not come back");
+        assert!(theirs.learn_text(&text[..text.len() - 1], 100).is_err());
+    }
+
+    /// Keys far from now are not kept, whatever a contact says.
+    #[test]
+    fn far_epochs_are_not_kept() {
+        let (keys, _) = drawn(5_000);
+        let mut theirs = ContactKeys::new([1; 32]);
+        theirs.learn(&keys.notice(5_000, 2).unwrap(), 1, 100);
+        assert_eq!(theirs.last_epoch(), None);
+        let (keys, _) = drawn(u32::MAX - 20);
+        theirs.learn(&keys.notice(u32::MAX - 20, 2).unwrap(), 1, u32::MAX - 20);
+        assert!(theirs.usable(u32::MAX - 20));
+    }
+}

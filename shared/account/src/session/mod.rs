@@ -1,0 +1,218 @@
+//! A session: all that two accounts share to write to each other. PROTOCOL.md section 6.
+//!
+//! Invariant: nothing that fails to open changes a session; what opened has changed it, so it is saved before the
+//! message is acknowledged. What is sealed has raised a counter, so it is saved before the object leaves. The chain
+//! it sends on is never stored: a copy of the disk begins one of its own.
+
+mod chain;
+mod expected;
+mod open;
+mod opener;
+mod pair;
+mod payload;
+mod seal;
+mod tags;
+
+pub use chain::{UNACKNOWLEDGED_MAX, WINDOW};
+pub use expected::{Changes, Slot};
+pub use open::{OpenError, Opened};
+pub use pair::{PAIRS_MAX, PairSeed};
+pub use payload::{ACKS_MAX, MessageId, Payload, message_id};
+pub use seal::{Draft, SealError, SealedMessage};
+pub use tags::{ENTRIES_MAX, TagTable};
+
+pub(crate) use payload::{read_certificate, split_signed};
+
+use crate::cbor::{self, StateError};
+use crate::epoch_keys::EPOCHS_KEPT;
+use crate::sealed::Mailbox;
+use alloc::vec::Vec;
+use chain::{ReceiveChain, SendChain};
+use expected::Expected;
+use minicbor::{Decode, Encode};
+use pair::{PAIR_KEPT_MS, Pair};
+use shared::crypto::PublicKey;
+use shared::time::{Millis, epoch};
+
+const VERSION: u8 = 1;
+/// Chains that are received on; the one unused for longest gives way.
+const CHAINS_MAX: usize = 32;
+const DEVICES_MAX: usize = 8;
+
+/// One contact's session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    kept: Kept,
+    sending: Option<SendChain>,
+    expected: Expected,
+}
+
+/// What is stored.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+struct Kept {
+    #[cbor(n(0), with = "cbor::public_key")]
+    me: PublicKey,
+    #[cbor(n(1), with = "cbor::public_key")]
+    peer: PublicKey,
+    #[n(2)]
+    mailbox: Mailbox,
+    #[n(3)]
+    devices: Vec<Device>,
+    #[n(4)]
+    pairs: Vec<Pair>,
+    /// Used last, last.
+    #[n(5)]
+    chains: Vec<ReceiveChain>,
+}
+
+/// A device of theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Device {
+    #[n(0)]
+    slot: u8,
+    #[cbor(n(1), with = "cbor::public_key")]
+    key: PublicKey,
+}
+
+impl Session {
+    /// A session without a pair yet, as a handshake leaves it: their account, mailbox, device slot and device key.
+    pub(crate) fn new(
+        me: PublicKey,
+        peer: PublicKey,
+        mailbox: Mailbox,
+        slot: u8,
+        device: PublicKey,
+    ) -> Session {
+        let devices = alloc::vec![Device { slot, key: device }];
+        let kept =
+            Kept { me, peer, mailbox, devices, pairs: Vec::new(), chains: Vec::new() };
+        Session { kept, sending: None, expected: Expected::default() }
+    }
+
+    /// Adds the pair of a handshake. `confirmed`: the other side is known to have it.
+    pub(crate) fn add_pair(&mut self, seed: &PairSeed, confirmed: bool) {
+        self.insert_pair(Pair::new(seed, confirmed, None));
+    }
+
+    /// Another handshake with the same account: its pairs, mailbox and device are added, what is under way on the old
+    /// ones still arrives.
+    pub fn adopt(&mut self, newer: Session) {
+        let Kept { mailbox, devices, pairs, .. } = newer.kept;
+        self.kept.mailbox = mailbox;
+        devices.into_iter().for_each(|d| self.note_device(d));
+        pairs.into_iter().for_each(|p| self.insert_pair(p));
+    }
+
+    pub fn peer(&self) -> &PublicKey {
+        &self.kept.peer
+    }
+
+    /// Their mailbox, as last told.
+    pub fn mailbox(&self) -> Mailbox {
+        self.kept.mailbox
+    }
+
+    /// Brings the session to this time: `assumed` epoch says what is expected, `agreed` time (Unix ms, 0 if unknown)
+    /// what is erased. Called after decoding, after a handshake, and whenever either epoch changes. True if there is
+    /// something to save.
+    pub fn on_epoch(&mut self, assumed_epoch: u32, agreed: Millis) -> bool {
+        let base = epoch(agreed).saturating_sub(EPOCHS_KEPT);
+        let changed = self.erase(base, agreed);
+        self.expected.window = Some(assumed_epoch);
+        self.expect_all();
+        changed
+    }
+
+    fn erase(&mut self, base: u32, agreed: Millis) -> bool {
+        let mut changed = false;
+        for pair in self.kept.pairs.iter_mut().filter(|p| p.at < base) {
+            pair.advance(base);
+            changed = true;
+        }
+        let sending = pair::sending(&self.kept.pairs).map(|p| (p.id, p.rank()));
+        if let Some((id, rank)) = sending {
+            for pair in &mut self.kept.pairs {
+                let superseded = pair.id != id && pair.rank() < rank;
+                // While nothing is agreed there is no time to count from.
+                let since = pair.superseded.or((agreed > 0).then_some(agreed));
+                let since = since.filter(|_| superseded);
+                changed |= since != pair.superseded;
+                pair.superseded = since;
+            }
+        }
+        let before = self.kept.pairs.len() + self.kept.chains.len();
+        self.kept.pairs.retain(|p| {
+            p.superseded.is_none_or(|since| agreed < since.saturating_add(PAIR_KEPT_MS))
+        });
+        let pairs = &self.kept.pairs;
+        self.kept.chains.retain(|c| c.epoch >= base && pairs.iter().any(|p| p.id == c.pair));
+        if self.sending.as_ref().is_some_and(|c| c.epoch < base) {
+            self.sending = None;
+        }
+        changed | (before != self.kept.pairs.len() + self.kept.chains.len())
+    }
+
+    fn insert_pair(&mut self, pair: Pair) {
+        let pairs = &mut self.kept.pairs;
+        if pairs.iter().any(|p| p.id == pair.id) {
+            return;
+        }
+        pairs.push(pair);
+        if pairs.len() > PAIRS_MAX {
+            let sending = pair::sending(pairs).map(|p| p.id);
+            let lowest = pairs.iter().filter(|p| Some(p.id) != sending).min_by_key(|p| p.rank());
+            if let Some(id) = lowest.map(|p| p.id) {
+                pairs.retain(|p| p.id != id);
+                self.kept.chains.retain(|c| c.pair != id);
+            }
+        }
+        self.expect_all();
+    }
+
+    fn insert_chain(&mut self, chain: ReceiveChain) {
+        if self.kept.chains.len() >= CHAINS_MAX {
+            let oldest = self.kept.chains.remove(0);
+            oldest.expected().for_each(|(locator, _)| self.expected.remove(locator));
+        }
+        for (locator, index) in chain.expected() {
+            self.expected.add(locator, Slot::Chain { chain: chain.id, index });
+        }
+        self.kept.chains.push(chain);
+    }
+
+    fn note_device(&mut self, device: Device) {
+        let devices = &mut self.kept.devices;
+        let known = devices.iter().position(|d| d.slot == device.slot);
+        if let Some(known) = known.and_then(|at| devices.get_mut(at)) {
+            known.key = device.key;
+        } else if devices.len() < DEVICES_MAX {
+            devices.push(device);
+        }
+    }
+
+    /// 0 if our key is the smaller one.
+    fn direction(&self) -> u8 {
+        u8::from(self.kept.me > self.kept.peer)
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::encode_state(VERSION, &self.kept)
+    }
+
+    /// Reads a stored session. [`Session::on_epoch`] comes next.
+    pub fn decode(bytes: &[u8]) -> Result<Session, StateError> {
+        let mut kept: Kept = cbor::decode_state(VERSION, bytes)?;
+        let in_bounds = kept.devices.len() <= DEVICES_MAX
+            && kept.pairs.len() <= PAIRS_MAX
+            && kept.chains.len() <= CHAINS_MAX
+            && kept.pairs.iter().all(Pair::is_in_bounds)
+            && kept.chains.iter().all(ReceiveChain::is_in_bounds);
+        if !in_bounds {
+            return Err(StateError::Malformed);
+        }
+        kept.chains.iter_mut().for_each(ReceiveChain::look_ahead);
+        Ok(Session { kept, sending: None, expected: Expected::default() })
+    }
+}

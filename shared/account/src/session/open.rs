@@ -1,0 +1,190 @@
+//! Opening a message, and what it changes. PROTOCOL.md section 6.
+//!
+//! Invariant: everything is checked before anything is changed.
+
+use super::chain::{ReceiveChain, chain_id};
+use super::opener::{Who, exchange};
+use super::pair::{Pair, PairId, PairSeed};
+use super::payload::{Context, OPENER_INDEX, Payload, read_certificate, split_signed};
+use super::{Device, Session, Slot};
+use crate::epoch_keys::EpochKeys;
+use shared::crypto::{PublicKey, unpad};
+use shared::wire::Header;
+
+/// A message that opened. Save the session before acknowledging it.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    pub payload: Payload,
+    /// The device it was signed by, and its slot.
+    pub device: PublicKey,
+    pub slot: u8,
+    /// Another device than the one known in that slot: people are told.
+    pub device_changed: bool,
+    pub is_opener: bool,
+}
+
+/// Why a message did not open. The session is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenError {
+    /// Not expected any more.
+    NotExpected,
+    /// Not sealed by who shares this session's secrets, or changed.
+    Forged,
+    /// Sealed to a key of ours that was erased, or lost.
+    NoKey,
+    /// The device is not certified by the contact's account.
+    BadCertificate,
+    /// Signed by another device, or for somebody else.
+    BadSignature,
+    /// Signed, but not a payload.
+    Malformed,
+    /// An opener that was opened before.
+    Replayed,
+}
+
+impl Session {
+    /// Opens what was found under an expected locator. `own` are our epoch keys.
+    pub fn open(
+        &mut self,
+        slot: &Slot,
+        header: &Header,
+        body: &[u8],
+        own: &EpochKeys,
+    ) -> Result<Opened, OpenError> {
+        match *slot {
+            Slot::Opener { pair, device, epoch, counter } => {
+                let who = Who { direction: 1 - self.direction(), device, counter, epoch };
+                self.open_opener(&pair, &who, header, body, own)
+            }
+            Slot::Chain { chain, index } => self.open_chain(&chain, index, header, body),
+        }
+    }
+
+    fn open_opener(
+        &mut self,
+        pair: &PairId,
+        who: &Who,
+        header: &Header,
+        body: &[u8],
+        own: &EpochKeys,
+    ) -> Result<Opened, OpenError> {
+        let found = self.kept.pairs.iter().find(|p| p.id == *pair);
+        let rz = found.and_then(|p| p.rz(who.epoch)).ok_or(OpenError::NotExpected)?;
+        let outer = who.step(&rz).open_outer(header, body).map_err(|_| OpenError::Forged)?;
+        let mut error = OpenError::NoKey;
+        let opened = own.secrets(who.epoch).find_map(|secret| {
+            error = OpenError::Forged;
+            let keys = exchange(&secret.decapsulate(&outer.ct), &rz, who, &outer.ct);
+            Some((outer.open(&keys.inner).ok()?, keys.s0))
+        });
+        let (text, s0) = opened.ok_or(error)?;
+
+        let chain = chain_id(&s0);
+        let (payload_bytes, signature) = split_signed(&text).ok_or(OpenError::Malformed)?;
+        let payload = Payload::decode(payload_bytes).map_err(|_| OpenError::Malformed)?;
+        let certificate = payload.certificate.as_ref().ok_or(OpenError::BadCertificate)?;
+        // Made in the night before the epoch of the key at the earliest, in the one after it at the latest.
+        let from = who.epoch.saturating_sub(1).saturating_mul(24);
+        let certificate =
+            read_certificate(certificate, &self.kept.peer, from, from.saturating_add(72))
+                .ok()
+                .filter(|c| c.slot == who.device)
+                .ok_or(OpenError::BadCertificate)?;
+        let context = Context {
+            sender: &self.kept.peer,
+            recipient: &self.kept.me,
+            epoch: who.epoch,
+            chain: &chain,
+            index: OPENER_INDEX,
+        };
+        if !context.verify(&certificate.device, payload_bytes, signature) {
+            return Err(OpenError::BadSignature);
+        }
+        if self.kept.chains.iter().any(|c| c.id == chain) {
+            return Err(OpenError::Replayed);
+        }
+
+        let device = Device { slot: who.device, key: certificate.device };
+        let device_changed = !self.kept.devices.contains(&device);
+        self.note_device(device);
+        self.insert_chain(ReceiveChain::new(s0, *pair, who.epoch, device.slot, device.key));
+        if let Some(p) = self.kept.pairs.iter_mut().find(|p| p.id == *pair) {
+            if p.note(who.device, who.epoch, who.counter) {
+                self.expect_openers(pair, who.device, who.epoch);
+            }
+        }
+        self.take_in(&payload, pair, who.epoch);
+        let Device { slot, key: device } = device;
+        Ok(Opened { payload, device, slot, device_changed, is_opener: true })
+    }
+
+    fn open_chain(
+        &mut self,
+        id: &[u8; 16],
+        index: u32,
+        header: &Header,
+        body: &[u8],
+    ) -> Result<Opened, OpenError> {
+        let at = self.kept.chains.iter().position(|c| c.id == *id);
+        let at = at.ok_or(OpenError::NotExpected)?;
+        let chain = &self.kept.chains[at];
+        let step = chain.step(index).ok_or(OpenError::NotExpected)?;
+        let padded = step.open(header, body).map_err(|_| OpenError::Forged)?;
+        let text = unpad(&padded).map_err(|_| OpenError::Malformed)?;
+        let (payload_bytes, signature) = split_signed(text).ok_or(OpenError::Malformed)?;
+        let context = Context {
+            sender: &self.kept.peer,
+            recipient: &self.kept.me,
+            epoch: chain.epoch,
+            chain: id,
+            index,
+        };
+        if !context.verify(&chain.device, payload_bytes, signature) {
+            return Err(OpenError::BadSignature);
+        }
+        let payload = Payload::decode(payload_bytes).map_err(|_| OpenError::Malformed)?;
+
+        let mut chain = self.kept.chains.remove(at);
+        let expected = core::cell::RefCell::new(&mut self.expected);
+        chain.received(
+            index,
+            |l, i| expected.borrow_mut().add(l, Slot::Chain { chain: *id, index: i }),
+            |l| expected.borrow_mut().remove(l),
+        );
+        let (pair, epoch, slot, device) = (chain.pair, chain.epoch, chain.slot, chain.device);
+        self.kept.chains.push(chain);
+        self.take_in(&payload, &pair, epoch);
+        Ok(Opened { payload, device, slot, device_changed: false, is_opener: false })
+    }
+
+    /// What a payload of the peer changes here, by the pair and epoch it came on.
+    fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) {
+        if let Some(mailbox) = payload.mailbox {
+            self.kept.mailbox = mailbox;
+        }
+        for id in &payload.acks {
+            if let Some(chain) = &mut self.sending {
+                chain.acknowledged(id);
+            }
+            // Sealed twice, one id may have proposed two pairs: then it does not say which one arrived.
+            let mut proposed = self
+                .kept
+                .pairs
+                .iter_mut()
+                .filter(|p| !p.confirmed && p.proposed_in.is_some_and(|m| m.0 == *id));
+            if let (Some(only), None) = (proposed.next(), proposed.next()) {
+                only.confirmed = true;
+            }
+        }
+        let Some(found) = self.kept.pairs.iter_mut().find(|p| p.id == *pair) else { return };
+        found.confirmed = true;
+        found.heard = found.heard.max(payload.time);
+        if let (Some(fresh), Some(rz)) = (&payload.fresh, found.rz(epoch)) {
+            let seed = PairSeed::fresh(&rz, fresh, &payload.message_id, epoch);
+            match self.kept.pairs.iter_mut().find(|p| p.id == seed.id()) {
+                Some(known) => known.confirmed = true,
+                None => self.insert_pair(Pair::new(&seed, true, None)),
+            }
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Pairs: the shared secret RZ two accounts locate and authenticate their openers with. It is hashed forward each
+//! epoch and replaced by a fresh one weekly. PROTOCOL.md section 6.
+//!
+//! Invariant: RZ of an epoch that was passed by agreed time exists nowhere any more; counters only go up.
+
+use super::payload::MessageId;
+use crate::cbor::{self, Bytes16};
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+use shared::crypto::{Key, kdf, kdf_key};
+use shared::time::Millis;
+
+/// Pairs of a session, at most: two handshakes and the fresh ones of the days an old one is kept.
+pub const PAIRS_MAX: usize = 6;
+/// A pair that is not sent on any more is kept that long for receiving.
+pub(crate) const PAIR_KEPT_MS: Millis = 96 * 3_600_000;
+/// Epochs after which a fresh pair is proposed.
+pub(crate) const PAIR_EPOCHS: u32 = 7;
+
+/// Ten years: bounds the hashing a clock can ask for.
+const FORWARD_MAX: u32 = 3_660;
+/// Epochs with counters, at most.
+const COUNTERS_MAX: usize = 64;
+/// Openers are expected from so many below the highest counter seen to so many above it.
+const COUNTERS_AROUND: u32 = 8;
+
+pub(crate) type PairId = [u8; 8];
+
+/// A secret two accounts agreed on, to begin with at that epoch.
+#[derive(Clone, Debug)]
+pub struct PairSeed {
+    pub(crate) epoch: u32,
+    pub(crate) rz: Key,
+}
+
+impl PairSeed {
+    /// The pair a `fresh` value proposes: at `epoch`, where RZ is `rz`.
+    pub fn fresh(rz: &Key, fresh: &[u8; 32], message: &MessageId, epoch: u32) -> PairSeed {
+        PairSeed { epoch, rz: kdf_key(&[rz.as_bytes(), fresh], "pair fresh", &[message]) }
+    }
+
+    pub fn id(&self) -> PairId {
+        let mut id = [0; 8];
+        kdf(&[self.rz.as_bytes()], "pair id", &[], &mut id);
+        id
+    }
+}
+
+/// RZ one epoch on, `epoch` being the new one.
+pub(crate) fn next(rz: &Key, epoch: u32) -> Key {
+    kdf_key(&[rz.as_bytes()], "pair next", &[&epoch.to_le_bytes()])
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Pair {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: PairId,
+    #[n(1)]
+    pub first: u32,
+    /// The epoch `rz` belongs to.
+    #[n(2)]
+    pub at: u32,
+    #[cbor(n(3), with = "cbor::key")]
+    rz: Key,
+    /// The other side is known to have it.
+    #[n(4)]
+    pub confirmed: bool,
+    /// Our message that proposed it: its acknowledgement confirms the pair.
+    #[n(5)]
+    pub proposed_in: Option<Bytes16>,
+    /// Highest time in a message that came on it, Unix ms by the sender's clock.
+    #[n(6)]
+    pub heard: Millis,
+    /// Agreed time since when another one is sent on.
+    #[n(7)]
+    pub superseded: Option<Millis>,
+    #[n(8)]
+    sent: Vec<Sent>,
+    #[n(9)]
+    seen: Vec<Seen>,
+}
+
+/// The next counter of ours in an epoch.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(array)]
+struct Sent {
+    #[n(0)]
+    epoch: u32,
+    #[n(1)]
+    next: u32,
+}
+
+/// The highest counter seen of a device in an epoch.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(array)]
+struct Seen {
+    #[n(0)]
+    device: u8,
+    #[n(1)]
+    epoch: u32,
+    #[n(2)]
+    highest: u32,
+}
+
+impl Pair {
+    pub fn new(seed: &PairSeed, confirmed: bool, proposed_in: Option<MessageId>) -> Pair {
+        Pair {
+            id: seed.id(),
+            first: seed.epoch,
+            at: seed.epoch,
+            rz: seed.rz.clone(),
+            confirmed,
+            proposed_in: proposed_in.map(Bytes16),
+            heard: 0,
+            superseded: None,
+            sent: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// The order by which both sides choose: the latest, and of those of one epoch any, but the same one.
+    pub fn rank(&self) -> (u32, PairId) {
+        (self.first, self.id)
+    }
+
+    /// RZ of an epoch; `None` if that was erased, or lies absurdly far ahead.
+    pub fn rz(&self, epoch: u32) -> Option<Key> {
+        if epoch.checked_sub(self.at)? > FORWARD_MAX {
+            return None;
+        }
+        Some((self.at..epoch).fold(self.rz.clone(), |rz, e| next(&rz, e + 1)))
+    }
+
+    /// Forgets RZ of the epochs before this one.
+    pub fn advance(&mut self, epoch: u32) {
+        // Further than FORWARD_MAX in several steps: what is far behind has to go all the more.
+        while self.at < epoch {
+            let step = epoch.min(self.at.saturating_add(FORWARD_MAX));
+            let Some(rz) = self.rz(step) else { return };
+            (self.rz, self.at) = (rz, step);
+        }
+        self.sent.retain(|s| s.epoch >= epoch);
+        self.seen.retain(|s| s.epoch >= epoch);
+    }
+
+    /// Takes the next counter of an epoch. It counts as used from now on.
+    pub fn count(&mut self, epoch: u32) -> u32 {
+        if let Some(sent) = self.sent.iter_mut().find(|s| s.epoch == epoch) {
+            let counter = sent.next;
+            sent.next = sent.next.saturating_add(1);
+            return counter;
+        }
+        if self.sent.len() >= COUNTERS_MAX {
+            // Only with a clock that jumps. Counting anew is safe, as nonces are hedged.
+            self.sent.remove(0);
+        }
+        self.sent.push(Sent { epoch, next: 1 });
+        0
+    }
+
+    /// Notes the counter of an opener that came. True if the expected ones changed.
+    pub fn note(&mut self, device: u8, epoch: u32, counter: u32) -> bool {
+        let before = self.expected(device, epoch);
+        let known = self.seen.iter().position(|s| (s.device, s.epoch) == (device, epoch));
+        if let Some(seen) = known.and_then(|at| self.seen.get_mut(at)) {
+            seen.highest = seen.highest.max(counter);
+        } else if self.seen.len() < COUNTERS_MAX {
+            self.seen.push(Seen { device, epoch, highest: counter });
+        }
+        self.expected(device, epoch) != before
+    }
+
+    /// Counters of openers that are taken from a device in an epoch. Lower ones too: a device set back to an earlier
+    /// state counts again what it had counted.
+    pub fn expected(&self, device: u8, epoch: u32) -> core::ops::RangeInclusive<u32> {
+        let seen = self.seen.iter().find(|s| (s.device, s.epoch) == (device, epoch));
+        let highest = seen.map_or(0, |s| s.highest);
+        highest.saturating_sub(COUNTERS_AROUND)..=highest.saturating_add(COUNTERS_AROUND)
+    }
+
+    pub fn is_in_bounds(&self) -> bool {
+        self.sent.len() <= COUNTERS_MAX && self.seen.len() <= COUNTERS_MAX && self.at >= self.first
+    }
+}
+
+/// The pair to send on: the highest the other side is known to have; before any is known, the highest of all.
+/// If they were heard on that one and later on a lower one, they were set back to a state without it.
+pub(crate) fn sending(pairs: &[Pair]) -> Option<&Pair> {
+    let confirmed = || pairs.iter().filter(|p| p.confirmed);
+    let Some(top) = confirmed().max_by_key(|p| p.rank()) else {
+        return pairs.iter().max_by_key(|p| p.rank());
+    };
+    let last = confirmed().max_by_key(|p| (p.heard, p.rank()))?;
+    if top.heard > 0 && last.heard > top.heard { Some(last) } else { Some(top) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    fn pair(n: u8, epoch: u32) -> Pair {
+        Pair::new(&PairSeed { epoch, rz: Key::new([n; 32]) }, true, None)
+    }
+
+    #[test]
+    fn only_forward() {
+        let mut pair = pair(1, 100);
+        let later = pair.rz(110).unwrap();
+        assert_eq!(pair.rz(99), None);
+        assert_eq!(pair.rz(100 + FORWARD_MAX + 1), None);
+        pair.advance(105);
+        assert_eq!(pair.rz(104), None);
+        assert_eq!(pair.rz(110), Some(later));
+        pair.advance(90);
+        assert_eq!(pair.at, 105);
+        pair.advance(105 + 3 * FORWARD_MAX);
+        assert_eq!(pair.at, 105 + 3 * FORWARD_MAX);
+    }
+
+    #[test]
+    fn counters_go_up() {
+        let mut pair = pair(1, 100);
+        assert_eq!([pair.count(100), pair.count(100), pair.count(101), pair.count(100)], [0, 1, 0, 2]);
+        assert_eq!(pair.expected(0, 100), 0..=8);
+        assert!(pair.note(0, 100, 8));
+        assert_eq!(pair.expected(0, 100), 0..=16);
+        assert!(!pair.note(0, 100, 3));
+        assert!(pair.note(0, 100, 12));
+        assert_eq!((pair.expected(0, 100), pair.expected(1, 100)), (4..=20, 0..=8));
+        for epoch in 0..1_000 {
+            pair.note(0, epoch, 1);
+            pair.count(epoch);
+        }
+        assert!(pair.is_in_bounds());
+    }
+
+    #[test]
+    fn which_to_send_on() {
+        assert!(sending(&[]).is_none());
+        let choose = |pairs: &[Pair]| sending(pairs).unwrap().first;
+        let mut pairs = [pair(1, 100), pair(2, 107)];
+        assert_eq!(choose(&pairs), 107);
+        pairs[1].confirmed = false;
+        assert_eq!(choose(&pairs), 100);
+        pairs[0].confirmed = false;
+        assert_eq!(choose(&pairs), 107, "nothing is known yet");
+        // Heard on the old one before they knew of the new one.
+        let mut pairs = [pair(1, 100), pair(2, 107)];
+        pairs[0].heard = 50;
+        assert_eq!(choose(&pairs), 107);
+        pairs[1].heard = 60;
+        assert_eq!(choose(&pairs), 107);
+        // Heard on the old one after the new one: set back.
+        pairs[0].heard = 70;
+        assert_eq!(choose(&pairs), 100);
+        pairs[1].heard = 80;
+        assert_eq!(choose(&pairs), 107);
+        // Both sides choose the same of two of one epoch, in whatever order they have them.
+        let (a, b) = (pair(1, 100), pair(2, 100));
+        let one = sending(&[a.clone(), b.clone()]).unwrap().id;
+        assert_eq!(sending(&[b, a]).unwrap().id, one);
+    }
+}
