@@ -4,7 +4,9 @@
 
 use crate::cbor::{self, StateError};
 use crate::epoch_keys::{ContactKeys, EpochKeys, KeyNotice, NOTICE_KEYS_MAX};
-use crate::greeting::{Exchange, GreetError, Greeting, Introduction, PendingGreeting, certificate_now};
+use crate::greeting::{
+    Exchange, GreetError, Greeting, Introduction, PendingGreeting, certificate_now,
+};
 use crate::identity::CERTIFICATE_LEN;
 use crate::sealed::{Mailbox, Sealed, Sender, Step};
 use crate::session::{MessageId, PairSeed, Session, split_signed};
@@ -67,7 +69,9 @@ impl PendingAcceptance {
         intro: Introduction,
     ) -> Result<(PendingAcceptance, Session), GreetError> {
         if intro.name.len() > NAME_BYTES_MAX {
-            return Err(GreetError::NameTooLong { bytes_max: NAME_BYTES_MAX });
+            return Err(GreetError::NameTooLong {
+                bytes_max: NAME_BYTES_MAX,
+            });
         }
         let g = &greeting;
         let session = Session::new(*me, g.from, g.mailbox, g.slot, g.device);
@@ -174,9 +178,14 @@ impl PendingGreeting {
         body: &[u8],
         now: Millis,
     ) -> Result<Accepted, OpenError> {
-        let exchange = self.sealings.get(usize::from(n)).ok_or(OpenError::NotExpected)?;
+        let exchange = self
+            .sealings
+            .get(usize::from(n))
+            .ok_or(OpenError::NotExpected)?;
         let pre = exchange.pre();
-        let outer = step(&pre).open_outer(header, body).map_err(|_| OpenError::Forged)?;
+        let outer = step(&pre)
+            .open_outer(header, body)
+            .map_err(|_| OpenError::Forged)?;
         let shared = self.ephemeral.decapsulate(&outer.ct);
         let inner = inner_key(&shared, &pre, &sha256(&[&outer.ct[..]]));
         let signed = outer.open(&inner).map_err(|_| OpenError::Forged)?;
@@ -193,15 +202,26 @@ impl PendingGreeting {
             .device
             .verify(&bind.signed(), signature)
             .map_err(|_| OpenError::BadSignature)?;
-        let mut session =
-            Session::new(*me, self.inviter, mailbox, certificate.slot, certificate.device);
+        let mut session = Session::new(
+            *me,
+            self.inviter,
+            mailbox,
+            certificate.slot,
+            certificate.device,
+        );
         session.add_pair(&pair(exchange, &shared, &bind.ct, text.pair_epoch), true);
         let mut keys = ContactKeys::new(*text.read.as_bytes());
         if let Some(notice) = &text.keys {
             keys.learn(notice, text.time, epoch(now));
         }
         let name = shown::name(&text.name);
-        Ok(Accepted { session, keys, name, message_id: text.message_id, time: text.time })
+        Ok(Accepted {
+            session,
+            keys,
+            name,
+            message_id: text.message_id,
+            time: text.time,
+        })
     }
 }
 
@@ -211,12 +231,19 @@ pub(crate) fn step(pre: &Key) -> Step {
 }
 
 fn inner_key(shared: &Key, pre: &Key, ct_hash: &[u8; 32]) -> Key {
-    kdf_key(&[shared.as_bytes(), pre.as_bytes()], "acceptance inner", &[ct_hash])
+    kdf_key(
+        &[shared.as_bytes(), pre.as_bytes()],
+        "acceptance inner",
+        &[ct_hash],
+    )
 }
 
 fn pair(exchange: &Exchange, shared: &Key, ct_hash: &[u8; 32], epoch: u32) -> PairSeed {
     let secrets = [&exchange.shared.as_bytes()[..], shared.as_bytes()];
-    PairSeed { epoch, rz: kdf_key(&secrets, "pair", &[&exchange.transcript, ct_hash]) }
+    PairSeed {
+        epoch,
+        rz: kdf_key(&secrets, "pair", &[&exchange.transcript, ct_hash]),
+    }
 }
 
 /// What the signature is made over.
@@ -237,11 +264,24 @@ impl<'a> Binding<'a> {
         text: &[u8],
     ) -> Self {
         let (ct, text) = (sha256(&[ct]), sha256(&[text]));
-        Binding { inviter, greeter, transcript: &exchange.transcript, ct, text }
+        Binding {
+            inviter,
+            greeter,
+            transcript: &exchange.transcript,
+            ct,
+            text,
+        }
     }
 
     fn signed(&self) -> [&[u8]; 6] {
         let (inviter, greeter) = (self.inviter.as_bytes(), self.greeter.as_bytes());
-        [b"wm-acceptance", inviter, greeter, self.transcript, &self.ct, &self.text]
+        [
+            b"wm-acceptance",
+            inviter,
+            greeter,
+            self.transcript,
+            &self.ct,
+            &self.text,
+        ]
     }
 }

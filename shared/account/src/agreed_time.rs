@@ -114,7 +114,9 @@ impl AgreedTime {
 
     /// By how many seconds the relays' clocks are ahead of this machine's, if it is enough to tell people.
     pub fn clock_off_s(&self) -> Option<i64> {
-        self.relays_ahead().filter(|ahead| ahead.unsigned_abs() > TRUSTED_MS).map(|ms| ms / 1000)
+        self.relays_ahead()
+            .filter(|ahead| ahead.unsigned_abs() > TRUSTED_MS)
+            .map(|ms| ms / 1000)
     }
 
     fn relays_ahead(&self) -> Option<i64> {
@@ -125,7 +127,10 @@ impl AgreedTime {
 
     fn advance(&mut self, to: Millis) {
         if to > self.kept.agreed {
-            self.kept = Kept { agreed: to, alone: 0 };
+            self.kept = Kept {
+                agreed: to,
+                alone: 0,
+            };
         }
     }
 
@@ -136,7 +141,11 @@ impl AgreedTime {
             self.kept.alone = 0;
         }
         while self.kept.alone >= ALONE_MS {
-            let next = self.kept.agreed.saturating_add(EPOCH_MS).min(self.assumed());
+            let next = self
+                .kept
+                .agreed
+                .saturating_add(EPOCH_MS)
+                .min(self.assumed());
             if next <= self.kept.agreed {
                 self.kept.alone = ALONE_MS;
                 break;
@@ -152,7 +161,10 @@ impl AgreedTime {
 
     pub fn decode(bytes: &[u8]) -> Result<AgreedTime, StateError> {
         let kept = cbor::decode_state(VERSION, bytes)?;
-        Ok(AgreedTime { kept, ..AgreedTime::default() })
+        Ok(AgreedTime {
+            kept,
+            ..AgreedTime::default()
+        })
     }
 }
 
@@ -191,12 +203,21 @@ mod tests {
         let mut time = at(0, TODAY);
         assert!(time.on_contact(TODAY - DAY));
         assert_eq!(time.agreed_epoch(), 19_999);
-        assert!(time.on_contact(u64::MAX), "their clock is wrong: ours bounds it");
+        assert!(
+            time.on_contact(u64::MAX),
+            "their clock is wrong: ours bounds it"
+        );
         assert_eq!(time.agreed(), TODAY);
         let mut time = at(0, TODAY + 9_000 * DAY);
-        assert!(time.on_contact(TODAY), "our clock is wrong: theirs bounds it");
+        assert!(
+            time.on_contact(TODAY),
+            "our clock is wrong: theirs bounds it"
+        );
         assert_eq!(time.agreed(), TODAY);
-        time.tick(Now { mono: 1, unix: TODAY - DAY });
+        time.tick(Now {
+            mono: 1,
+            unix: TODAY - DAY,
+        });
         assert!(!time.on_contact(TODAY - DAY));
         assert_eq!(time.agreed(), TODAY, "never back");
     }
@@ -205,30 +226,57 @@ mod tests {
     fn alone_it_takes_twelve_hours_for_an_epoch() {
         let mut time = at(0, TODAY);
         time.on_contact(TODAY);
-        assert!(!time.tick(Now { mono: 1, unix: TODAY + 9_000 * DAY }));
-        assert!(!time.tick(Now { mono: 12 * HOUR - 1, unix: TODAY + 9_000 * DAY }));
-        assert!(time.tick(Now { mono: 12 * HOUR, unix: TODAY + 9_000 * DAY }));
+        assert!(!time.tick(Now {
+            mono: 1,
+            unix: TODAY + 9_000 * DAY
+        }));
+        assert!(!time.tick(Now {
+            mono: 12 * HOUR - 1,
+            unix: TODAY + 9_000 * DAY
+        }));
+        assert!(time.tick(Now {
+            mono: 12 * HOUR,
+            unix: TODAY + 9_000 * DAY
+        }));
         assert_eq!(time.agreed_epoch(), 20_001);
         // Over a restart, with 11 hours saved.
-        time.tick(Now { mono: 23 * HOUR, unix: TODAY + 9_000 * DAY });
+        time.tick(Now {
+            mono: 23 * HOUR,
+            unix: TODAY + 9_000 * DAY,
+        });
         let mut time = AgreedTime::decode(&time.encode()).unwrap();
-        time.tick(Now { mono: 7, unix: TODAY + 9_000 * DAY });
+        time.tick(Now {
+            mono: 7,
+            unix: TODAY + 9_000 * DAY,
+        });
         assert_eq!(time.agreed_epoch(), 20_001);
-        time.tick(Now { mono: 7 + HOUR, unix: TODAY + 9_000 * DAY });
+        time.tick(Now {
+            mono: 7 + HOUR,
+            unix: TODAY + 9_000 * DAY,
+        });
         assert_eq!(time.agreed_epoch(), 20_002);
         // With a right clock it stops at the present, and time alone is not saved up.
         let mut time = at(0, TODAY);
         time.on_contact(TODAY);
-        time.tick(Now { mono: 30 * DAY, unix: TODAY + DAY / 2 });
+        time.tick(Now {
+            mono: 30 * DAY,
+            unix: TODAY + DAY / 2,
+        });
         assert_eq!(time.agreed(), TODAY + DAY / 2);
-        time.tick(Now { mono: 30 * DAY, unix: TODAY + 300 * DAY });
+        time.tick(Now {
+            mono: 30 * DAY,
+            unix: TODAY + 300 * DAY,
+        });
         assert_eq!(time.agreed_epoch(), 20_001);
     }
 
     #[test]
     fn before_anybody_spoke_nothing_is_agreed() {
         let mut time = at(0, TODAY);
-        time.tick(Now { mono: 300 * DAY, unix: TODAY + 300 * DAY });
+        time.tick(Now {
+            mono: 300 * DAY,
+            unix: TODAY + 300 * DAY,
+        });
         assert_eq!(time.agreed(), 0);
     }
 
@@ -236,11 +284,19 @@ mod tests {
     fn a_jump_forgets_what_relays_said() {
         let mut time = at(0, TODAY + 5 * DAY);
         time.on_relay([1; 32], TODAY);
-        time.tick(Now { mono: HOUR, unix: TODAY + 5 * DAY + HOUR });
+        time.tick(Now {
+            mono: HOUR,
+            unix: TODAY + 5 * DAY + HOUR,
+        });
         assert_eq!(time.assumed(), TODAY + HOUR);
-        time.tick(Now { mono: HOUR, unix: TODAY + HOUR });
+        time.tick(Now {
+            mono: HOUR,
+            unix: TODAY + HOUR,
+        });
         assert_eq!(time.assumed(), TODAY + HOUR);
-        let many = (0..100u8).filter(|i| time.on_relay([*i; 32], TODAY + HOUR)).count();
+        let many = (0..100u8)
+            .filter(|i| time.on_relay([*i; 32], TODAY + HOUR))
+            .count();
         assert_eq!((many, time.relays.len()), (1, RELAYS_MAX));
     }
 }

@@ -34,7 +34,11 @@ pub(crate) fn to_vec<T: Encode<()>>(value: &T) -> Vec<u8> {
 pub(crate) fn from_slice<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, Malformed> {
     let mut decoder = minicbor::Decoder::new(bytes);
     let value = decoder.decode().map_err(|_| Malformed)?;
-    if decoder.position() == bytes.len() { Ok(value) } else { Err(Malformed) }
+    if decoder.position() == bytes.len() {
+        Ok(value)
+    } else {
+        Err(Malformed)
+    }
 }
 
 /// `version || CBOR`, the form of every stored state.
@@ -76,8 +80,9 @@ macro_rules! as_bytes {
                 _: &mut C,
             ) -> Result<$type, d::Error> {
                 let bytes = from.bytes()?;
-                let bytes: &[u8; $len] =
-                    bytes.try_into().map_err(|_| d::Error::message("wrong length"))?;
+                let bytes: &[u8; $len] = bytes
+                    .try_into()
+                    .map_err(|_| d::Error::message("wrong length"))?;
                 let read: fn(&[u8; $len]) -> Option<$type> = $from;
                 read(bytes).ok_or_else(|| d::Error::message("not a key"))
             }
@@ -87,8 +92,12 @@ macro_rules! as_bytes {
 
 as_bytes!(key, Key, 32, |b| Some(Key::new(*b)));
 as_bytes!(public_key, PublicKey, 32, |b| PublicKey::from_bytes(b).ok());
-as_bytes!(kem_secret, KemSecret, 32, |b| Some(KemSecret::from_bytes(*b)));
-as_bytes!(kem_public, KemPublic, KEM_PUBLIC_LEN, |b| KemPublic::from_bytes(b).ok());
+as_bytes!(kem_secret, KemSecret, 32, |b| Some(KemSecret::from_bytes(
+    *b
+)));
+as_bytes!(kem_public, KemPublic, KEM_PUBLIC_LEN, |b| {
+    KemPublic::from_bytes(b).ok()
+});
 
 /// A message id as a CBOR byte string, for arrays of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -106,8 +115,14 @@ mod tests {
         assert_eq!(decode_state::<u32>(1, &bytes), Ok(7));
         assert_eq!(decode_state::<u32>(2, &bytes), Err(StateError::Malformed));
         let newer = encode_state(3, &7u32);
-        assert_eq!(decode_state::<u32>(1, &newer), Err(StateError::NewerVersion { version: 3 }));
-        assert_eq!(decode_state::<u32>(1, &[1, 7, 7]), Err(StateError::Malformed));
+        assert_eq!(
+            decode_state::<u32>(1, &newer),
+            Err(StateError::NewerVersion { version: 3 })
+        );
+        assert_eq!(
+            decode_state::<u32>(1, &[1, 7, 7]),
+            Err(StateError::Malformed)
+        );
         assert_eq!(decode_state::<u32>(1, &[]), Err(StateError::Malformed));
         assert_eq!(from_slice::<u32>(&[0x1a, 0, 0]), Err(Malformed));
     }

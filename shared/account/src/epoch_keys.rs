@@ -4,12 +4,12 @@
 //! Invariant: a secret is a random draw of its own, and is dropped 72 hours after its epoch by agreed time.
 
 use crate::cbor::{self, Malformed, StateError};
-use crate::record::{self, Place, SLOT_EPOCH_KEYS, WriteError, Writing};
+use crate::record::{self, Author, Place, SLOT_EPOCH_KEYS, WriteError, Writing};
 use crate::sealed::Sealed;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-use shared::crypto::{KEM_PUBLIC_LEN, Key, KemPublic, KemSecret, PublicKey, Rng, SigningKey};
+use shared::crypto::{KEM_PUBLIC_LEN, KemPublic, KemSecret, Key, PublicKey, Rng};
 use shared::time::{Millis, epoch, hour};
 use shared::wire::{Header, Lifetime, SizeClass};
 
@@ -39,7 +39,9 @@ impl<C> Encode<C> for KeyNotice {
         e: &mut Encoder<W>,
         _: &mut C,
     ) -> Result<(), encode::Error<W::Error>> {
-        e.array(2 + self.keys.len() as u64)?.u32(self.generation)?.u32(self.first_epoch)?;
+        e.array(2 + self.keys.len() as u64)?
+            .u32(self.generation)?
+            .u32(self.first_epoch)?;
         for key in &self.keys {
             e.bytes(key.as_bytes())?;
         }
@@ -56,7 +58,11 @@ impl<'b, C> Decode<'b, C> for KeyNotice {
         };
         let (generation, first_epoch) = (d.u32()?, d.u32()?);
         let keys: Result<_, _> = (0..keys).map(|_| kem_public(d.bytes()?)).collect();
-        Ok(KeyNotice { generation, first_epoch, keys: keys? })
+        Ok(KeyNotice {
+            generation,
+            first_epoch,
+            keys: keys?,
+        })
     }
 }
 
@@ -119,7 +125,9 @@ impl EpochKeys {
     /// drawn after a gap are a new generation, because what contacts know of the gap is not ours any more.
     pub fn ensure(&mut self, now_epoch: u32, rng: &mut Rng) -> bool {
         let wanted = now_epoch..now_epoch.saturating_add(EPOCHS_AHEAD);
-        let missing: Vec<u32> = wanted.filter(|e| self.secrets(*e).next().is_none()).collect();
+        let missing: Vec<u32> = wanted
+            .filter(|e| self.secrets(*e).next().is_none())
+            .collect();
         if missing.is_empty() {
             return false;
         }
@@ -133,7 +141,11 @@ impl EpochKeys {
             let far = |row: &SecretRow| row.epoch.abs_diff(now_epoch);
             let first = self.secrets.first().map_or(0, far);
             let last = self.secrets.last().map_or(0, far);
-            self.secrets.remove(if first >= last { 0 } else { self.secrets.len() - 1 });
+            self.secrets.remove(if first >= last {
+                0
+            } else {
+                self.secrets.len() - 1
+            });
         }
         true
     }
@@ -147,7 +159,11 @@ impl EpochKeys {
     }
 
     fn draw(&mut self, epoch: u32, rng: &mut Rng) {
-        let row = SecretRow { epoch, generation: self.generation, secret: KemSecret::draw(rng) };
+        let row = SecretRow {
+            epoch,
+            generation: self.generation,
+            secret: KemSecret::draw(rng),
+        };
         let key = |row: &SecretRow| (row.epoch, row.generation);
         let at = self.secrets.partition_point(|r| key(r) <= key(&row));
         self.secrets.insert(at, row);
@@ -156,45 +172,48 @@ impl EpochKeys {
     /// Destroys keys whose epoch ended 72 hours ago or more. True if there were any: save.
     pub fn erase(&mut self, agreed_epoch: u32) -> bool {
         let before = self.secrets.len();
-        self.secrets.retain(|row| row.epoch >= agreed_epoch.saturating_sub(EPOCHS_KEPT));
+        self.secrets
+            .retain(|row| row.epoch >= agreed_epoch.saturating_sub(EPOCHS_KEPT));
         self.secrets.len() != before
     }
 
     /// The secrets of an epoch, newest generation first.
     pub fn secrets(&self, epoch: u32) -> impl Iterator<Item = &KemSecret> {
-        self.secrets.iter().rev().filter(move |row| row.epoch == epoch).map(|row| &row.secret)
+        self.secrets
+            .iter()
+            .rev()
+            .filter(move |row| row.epoch == epoch)
+            .map(|row| &row.secret)
     }
 
     /// The record that tells contacts the next eight keys. `read` is our contact read secret, `now` assumed time
-    /// (Unix ms), `version` higher than before. `None` before [`EpochKeys::ensure`].
+    /// (Unix ms), `fresh` new randomness. `None` before [`EpochKeys::ensure`].
     pub fn record(
         &self,
-        account: &SigningKey,
+        by: Author,
         read: &[u8; 32],
-        version: u64,
         now: Millis,
-        network: u32,
-        effort: u8,
         fresh: &[u8; 32],
     ) -> Option<Result<Sealed, WriteError>> {
         let writing = Writing {
-            account,
+            by,
             read,
             slot: SLOT_EPOCH_KEYS,
             period: record::period(hour(now)),
-            version,
             size: SizeClass::KIB_16,
             lifetime: Lifetime::H168,
             expiry: hour(now).saturating_add(Lifetime::H168.hours()),
-            effort,
-            network,
         };
         let text = self.record_text(epoch(now), now)?;
         Some(record::write(&writing, &text, fresh))
     }
 
     fn record_text(&self, now_epoch: u32, now: Millis) -> Option<Vec<u8>> {
-        let keys = self.publics(now_epoch, EPOCHS_AHEAD)?.into_iter().map(PublicRow).collect();
+        let keys = self
+            .publics(now_epoch, EPOCHS_AHEAD)?
+            .into_iter()
+            .map(PublicRow)
+            .collect();
         Some(cbor::to_vec(&RecordText {
             generation: self.generation,
             first_epoch: now_epoch,
@@ -207,7 +226,11 @@ impl EpochKeys {
     pub fn notice(&self, now_epoch: u32, keys: usize) -> Option<KeyNotice> {
         let keys = self.publics(now_epoch, keys.min(NOTICE_KEYS_MAX) as u32)?;
         let generation = self.generation;
-        (!keys.is_empty()).then_some(KeyNotice { generation, first_epoch: now_epoch, keys })
+        (!keys.is_empty()).then_some(KeyNotice {
+            generation,
+            first_epoch: now_epoch,
+            keys,
+        })
     }
 
     fn publics(&self, first: u32, count: u32) -> Option<Vec<KemPublic>> {
@@ -243,7 +266,12 @@ pub struct ContactKeys {
 impl ContactKeys {
     /// None known yet. `read` is the contact read secret they gave us.
     pub fn new(read: [u8; 32]) -> ContactKeys {
-        ContactKeys { read: Key::new(read), generation: 0, time: 0, keys: BTreeMap::new() }
+        ContactKeys {
+            read: Key::new(read),
+            generation: 0,
+            time: 0,
+            keys: BTreeMap::new(),
+        }
     }
 
     pub fn generation(&self) -> u32 {
@@ -270,7 +298,8 @@ impl ContactKeys {
         let place = place.ok_or(LearnError::Record(record::OpenError::Elsewhere))?;
         let opened = record::open(place, self.read.as_bytes(), header, body, hour)
             .map_err(LearnError::Record)?;
-        self.learn_text(&opened.text, hour / 24).map_err(|_| LearnError::Malformed)
+        self.learn_text(&opened.text, hour / 24)
+            .map_err(|_| LearnError::Malformed)
     }
 
     fn learn_text(&mut self, text: &[u8], now_epoch: u32) -> Result<bool, Malformed> {
@@ -330,17 +359,33 @@ impl ContactKeys {
 
     /// The key to seal to: this epoch's, or its neighbours' at night's edge; none before `from`.
     pub fn pick(&self, now_epoch: u32, from: u32) -> Option<(u32, &KemPublic)> {
-        [Some(now_epoch), now_epoch.checked_sub(1), now_epoch.checked_add(1)]
-            .into_iter()
-            .flatten()
-            .filter(|epoch| *epoch >= from)
-            .find_map(|epoch| Some((epoch, self.keys.get(&epoch)?)))
+        [
+            Some(now_epoch),
+            now_epoch.checked_sub(1),
+            now_epoch.checked_add(1),
+        ]
+        .into_iter()
+        .flatten()
+        .filter(|epoch| *epoch >= from)
+        .find_map(|epoch| Some((epoch, self.keys.get(&epoch)?)))
     }
 
     pub fn encode(&self) -> Vec<u8> {
-        let keys = self.keys.iter().map(|(e, k)| (*e, PublicRow(k.clone()))).collect();
+        let keys = self
+            .keys
+            .iter()
+            .map(|(e, k)| (*e, PublicRow(k.clone())))
+            .collect();
         let (read, generation, time) = (self.read.clone(), self.generation, self.time);
-        cbor::encode_state(VERSION, &Kept { generation, time, keys, read })
+        cbor::encode_state(
+            VERSION,
+            &Kept {
+                generation,
+                time,
+                keys,
+                read,
+            },
+        )
     }
 
     pub fn decode(bytes: &[u8]) -> Result<ContactKeys, StateError> {
@@ -349,7 +394,12 @@ impl ContactKeys {
         }
         let kept: Kept = cbor::decode_state(VERSION, bytes)?;
         let keys = kept.keys.into_iter().map(|(e, k)| (e, k.0)).collect();
-        Ok(ContactKeys { read: kept.read, generation: kept.generation, time: kept.time, keys })
+        Ok(ContactKeys {
+            read: kept.read,
+            generation: kept.generation,
+            time: kept.time,
+            keys,
+        })
     }
 }
 
@@ -393,7 +443,10 @@ mod tests {
         assert!(!keys.ensure(100, &mut rng));
         assert!(keys.ensure(101, &mut rng));
         assert_eq!(keys.generation(), 0);
-        assert_eq!((100..110).filter(|e| keys.secrets(*e).count() == 1).count(), 9);
+        assert_eq!(
+            (100..110).filter(|e| keys.secrets(*e).count() == 1).count(),
+            9
+        );
         assert!(!keys.erase(103));
         assert!(keys.erase(104));
         assert!(keys.secrets(100).next().is_none() && keys.secrets(101).next().is_some());
@@ -423,7 +476,12 @@ mod tests {
             keys.ensure(epoch, &mut rng);
             keys.ensure(100, &mut rng);
             assert!(keys.secrets.len() <= KEYS_MAX);
-            assert_eq!((100..108).filter(|e| keys.secrets(*e).next().is_some()).count(), 8);
+            assert_eq!(
+                (100..108)
+                    .filter(|e| keys.secrets(*e).next().is_some())
+                    .count(),
+                8
+            );
         }
         assert_eq!(keys.secrets(100).collect::<Vec<_>>(), [&present]);
     }
@@ -450,7 +508,10 @@ mod tests {
         keys.renew(101, &mut rng);
         assert!(theirs.learn(&keys.notice(101, 1).unwrap(), 7_000, 101));
         assert_eq!((theirs.generation(), theirs.last_epoch()), (1, Some(101)));
-        assert!(!theirs.learn(&old, 8_000, 101), "an older generation does not come back");
+        assert!(
+            !theirs.learn(&old, 8_000, 101),
+            "an older generation does not come back"
+        );
         assert!(theirs.learn_text(&text[..text.len() - 1], 100).is_err());
     }
 

@@ -45,8 +45,12 @@ pub struct Introduction {
 /// Why a greeting was not made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GreetError {
-    NameTooLong { bytes_max: usize },
-    TextTooLong { bytes_max: usize },
+    NameTooLong {
+        bytes_max: usize,
+    },
+    TextTooLong {
+        bytes_max: usize,
+    },
     /// The invitation is our own.
     Own,
 }
@@ -115,10 +119,14 @@ impl PendingGreeting {
             return Err(GreetError::Own);
         }
         if intro.name.len() > NAME_BYTES_MAX {
-            return Err(GreetError::NameTooLong { bytes_max: NAME_BYTES_MAX });
+            return Err(GreetError::NameTooLong {
+                bytes_max: NAME_BYTES_MAX,
+            });
         }
         if text.len() > GREETING_BYTES_MAX {
-            return Err(GreetError::TextTooLong { bytes_max: GREETING_BYTES_MAX });
+            return Err(GreetError::TextTooLong {
+                bytes_max: GREETING_BYTES_MAX,
+            });
         }
         Ok(PendingGreeting {
             inviter: link.inviter,
@@ -152,15 +160,25 @@ impl PendingGreeting {
             message_id: self.message_id,
             time: self.time,
         });
-        let from = Sender { effort: from.effort.max(EFFORT_MIN), ..*from };
+        let from = Sender {
+            effort: from.effort.max(EFFORT_MIN),
+            ..*from
+        };
         let now = from.now.to_le_bytes();
         let bound: [&[u8]; 4] = [&text, &self.secret, self.to.as_bytes(), &now];
         let (ct, shared) = self.to.encapsulate(hedge(&rng.array(), "greeting", &bound));
         let bind = Binding::new(&self.inviter, &self.secret, &ct, &text);
         let signature = from.device.sign(&bind.signed());
-        let exchange = Exchange { shared, transcript: bind.transcript(&from.account) };
+        let exchange = Exchange {
+            shared,
+            transcript: bind.transcript(&from.account),
+        };
         let inner = inner_key(&exchange.shared, &bind.ct);
-        let step = greeting_step(&self.secret, &self.inviter, rng.below(LOCATORS.into()) as u8);
+        let step = greeting_step(
+            &self.secret,
+            &self.inviter,
+            rng.below(LOCATORS.into()) as u8,
+        );
         let front = Step::front(&from, SizeClass::KIB_4, self.mailbox, rng);
         let signed = [&text[..], &signature].concat();
         let Ok(sealed) = step.seal_inner(&front, &ct, &inner, &signed, rng) else {
@@ -176,7 +194,10 @@ impl PendingGreeting {
     /// Locators of the acceptances that may come, with the number of the sealing each answers to.
     pub fn locators(&self) -> impl Iterator<Item = (u64, u8)> {
         let step = |e: &Exchange| crate::acceptance::step(&e.pre()).locator;
-        self.sealings.iter().zip(0..).map(move |(e, n)| (step(e), n))
+        self.sealings
+            .iter()
+            .zip(0..)
+            .map(move |(e, n)| (step(e), n))
     }
 
     pub fn encode(&self) -> Vec<u8> {
@@ -277,7 +298,9 @@ impl Greeting {
     ) -> Result<Greeting, OpenError> {
         let secret = invitation.secret16();
         let step = greeting_step(secret, me, j);
-        let outer = step.open_outer(header, body).map_err(|_| OpenError::Forged)?;
+        let outer = step
+            .open_outer(header, body)
+            .map_err(|_| OpenError::Forged)?;
         if header.effort < EFFORT_MIN {
             return Err(OpenError::TooLittleWork);
         }
@@ -293,8 +316,8 @@ impl Greeting {
         if text.from == *me {
             return Err(OpenError::Own);
         }
-        let certificate = certificate_now(&text.certificate, &text.from, now)
-            .ok_or(OpenError::BadCertificate)?;
+        let certificate =
+            certificate_now(&text.certificate, &text.from, now).ok_or(OpenError::BadCertificate)?;
         let bind = Binding::new(me, secret, &outer.ct, bytes);
         certificate
             .device
@@ -311,7 +334,10 @@ impl Greeting {
             ephemeral: text.ephemeral,
             read: text.read,
             mailbox,
-            exchange: Exchange { shared, transcript: bind.transcript(&text.from) },
+            exchange: Exchange {
+                shared,
+                transcript: bind.transcript(&text.from),
+            },
         })
     }
 
@@ -373,11 +399,22 @@ impl Binding {
         text: &[u8],
     ) -> Binding {
         let (secret, ct, text) = (sha256(&[secret]), sha256(&[ct]), sha256(&[text]));
-        Binding { inviter: *inviter, secret, ct, text }
+        Binding {
+            inviter: *inviter,
+            secret,
+            ct,
+            text,
+        }
     }
 
     fn signed(&self) -> [&[u8]; 5] {
-        [b"wm-greeting", self.inviter.as_bytes(), &self.secret, &self.ct, &self.text]
+        [
+            b"wm-greeting",
+            self.inviter.as_bytes(),
+            &self.secret,
+            &self.ct,
+            &self.text,
+        ]
     }
 
     fn transcript(&self, greeter: &PublicKey) -> [u8; 32] {
@@ -385,7 +422,3 @@ impl Binding {
         sha256(&[b"wm-pair", inviter, greeter.as_bytes(), secret, ct, text])
     }
 }
-
-#[cfg(test)]
-#[path = "greeting_tests.rs"]
-mod tests;

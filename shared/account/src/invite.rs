@@ -3,13 +3,13 @@
 //! Invariant: an invitation ends by its secrets being dropped; there is no other copy of them than [`Invitation`].
 
 use crate::cbor::{self, StateError};
-use crate::record::{self, NO_PERIOD, Place, SLOT_INVITATION, WriteError, Writing};
+use crate::record::{self, Author, NO_PERIOD, Place, SLOT_INVITATION, WriteError, Writing};
 use crate::sealed::{Mailbox, Sealed, Step};
 use crate::shown::{self, NAME_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
 use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
-use shared::crypto::{Key, KemPublic, KemSecret, PublicKey, Rng, SigningKey, kdf_key, sha256};
+use shared::crypto::{KemPublic, KemSecret, Key, PublicKey, Rng, kdf_key, sha256};
 use shared::wire::{Header, Lifetime, Reader, RelayHint, SizeClass};
 
 /// Greetings to one invitation choose among that many locators.
@@ -65,9 +65,12 @@ impl InviteLink {
             return Err(LinkError::NotALink);
         }
         let (encoded, certain) = encoded_part(text);
+        if encoded.is_empty() {
+            return Err(LinkError::NotALink);
+        }
         let bytes = match BASE64URL_NOPAD.decode(encoded.as_bytes()) {
             Ok(bytes) => bytes,
-            Err(_) if certain && !encoded.is_empty() => return Err(LinkError::Mangled),
+            Err(_) if certain => return Err(LinkError::Mangled),
             Err(_) => return Err(LinkError::NotALink),
         };
         let link = Self::from_bytes(&bytes).map_err(|error| match error {
@@ -92,9 +95,15 @@ impl InviteLink {
         if version > LINK_VERSION {
             return Err(LinkError::NewerVersion { version });
         }
-        Self::read(&mut Reader::new(rest)).ok_or(LinkError::Mangled).and_then(|link| {
-            if link.hints.is_empty() { Err(LinkError::NoHints) } else { Ok(link) }
-        })
+        Self::read(&mut Reader::new(rest))
+            .ok_or(LinkError::Mangled)
+            .and_then(|link| {
+                if link.hints.is_empty() {
+                    Err(LinkError::NoHints)
+                } else {
+                    Ok(link)
+                }
+            })
     }
 
     /// The fields behind the version. A hint of an unknown kind ends the list: its length is not known.
@@ -104,8 +113,16 @@ impl InviteLink {
         let secret = Key::new(r.array::<16>().ok().map(widen)?);
         let expiry = r.u32().ok()?;
         let count = usize::from(r.u8().ok()?);
-        let hints = (0..count.min(HINTS_MAX)).map_while(|_| RelayHint::read(r).ok()).collect();
-        Some(InviteLink { inviter, secret, expiry, single_use: flags & SINGLE_USE != 0, hints })
+        let hints = (0..count.min(HINTS_MAX))
+            .map_while(|_| RelayHint::read(r).ok())
+            .collect();
+        Some(InviteLink {
+            inviter,
+            secret,
+            expiry,
+            single_use: flags & SINGLE_USE != 0,
+            hints,
+        })
     }
 
     /// The part behind `#`, or behind `wiremin:`.
@@ -131,7 +148,12 @@ impl InviteLink {
 
     /// Where the invitation's record lies.
     pub fn place(&self) -> Place {
-        Place::find(&self.inviter, &self.read_secret(), SLOT_INVITATION, NO_PERIOD)
+        Place::find(
+            &self.inviter,
+            &self.read_secret(),
+            SLOT_INVITATION,
+            NO_PERIOD,
+        )
     }
 
     /// Opens the invitation's record.
@@ -142,8 +164,7 @@ impl InviteLink {
         if record.is_tombstone() {
             return Err(OfferError::Revoked);
         }
-        let text: OfferText =
-            cbor::from_slice(&record.text).map_err(|_| OfferError::Malformed)?;
+        let text: OfferText = cbor::from_slice(&record.text).map_err(|_| OfferError::Malformed)?;
         if text.expiry <= now_hour {
             return Err(OfferError::Expired { hour: text.expiry });
         }
@@ -151,7 +172,12 @@ impl InviteLink {
             return Err(OfferError::Malformed);
         }
         let mailbox = Mailbox::new(text.mailbox, text.mailbox_bits).ok_or(OfferError::Malformed)?;
-        Ok(Offer { key: text.key, mailbox, name: shown::name(&text.name), expiry: text.expiry })
+        Ok(Offer {
+            key: text.key,
+            mailbox,
+            name: shown::name(&text.name),
+            expiry: text.expiry,
+        })
     }
 
     pub(crate) fn secret16(&self) -> &[u8; 16] {
@@ -168,12 +194,16 @@ fn encoded_part(text: &str) -> (String, bool) {
     let text = text.trim();
     let lower = text.to_ascii_lowercase();
     let marks = ["#", "%23", "wiremin:"];
-    let behind = marks.iter().find_map(|mark| lower.find(mark).map(|at| at + mark.len()));
+    let behind = marks
+        .iter()
+        .find_map(|mark| lower.find(mark).map(|at| at + mark.len()));
     let part = text.get(behind.unwrap_or(0)..).unwrap_or("");
     let part: String = part.chars().filter(|c| !c.is_whitespace()).collect();
     let wanted = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     // `wiremin://..` and a full stop or bracket behind the link.
-    let part = part.trim_start_matches('/').trim_end_matches(|c| !wanted(c));
+    let part = part
+        .trim_start_matches('/')
+        .trim_end_matches(|c| !wanted(c));
     (part.into(), behind.is_some())
 }
 
@@ -194,7 +224,9 @@ pub enum OfferError {
     Record(record::OpenError),
     /// The inviter took it back, or it was used up.
     Revoked,
-    Expired { hour: u32 },
+    Expired {
+        hour: u32,
+    },
     Malformed,
 }
 
@@ -276,16 +308,8 @@ impl Invitation {
         (0..LOCATORS).map(|j| (greeting_step(self.secret16(), inviter, j).locator, j))
     }
 
-    /// The record to publish. `version` as for all records; `fresh` is new randomness.
-    pub fn record(
-        &self,
-        account: &SigningKey,
-        name: &str,
-        version: u64,
-        network: u32,
-        effort: u8,
-        fresh: &[u8; 32],
-    ) -> Result<Sealed, WriteError> {
+    /// The record to publish. `fresh` is new randomness.
+    pub fn record(&self, by: Author, name: &str, fresh: &[u8; 32]) -> Result<Sealed, WriteError> {
         if name.len() > NAME_BYTES_MAX {
             return Err(WriteError::TooLong);
         }
@@ -297,44 +321,31 @@ impl Invitation {
             expiry: self.expiry,
             flags: u8::from(self.single_use) * SINGLE_USE,
         });
-        self.write(account, &text, version, network, effort, fresh)
+        self.write(by, &text, fresh)
     }
 
-    /// The record that takes it back; `version` above the published one's.
-    pub fn tombstone(
-        &self,
-        account: &SigningKey,
-        version: u64,
-        network: u32,
-        effort: u8,
-        fresh: &[u8; 32],
-    ) -> Result<Sealed, WriteError> {
-        self.write(account, &[], version, network, effort, fresh)
+    /// The record that takes it back; its version is above the published one's.
+    pub fn tombstone(&self, by: Author, fresh: &[u8; 32]) -> Result<Sealed, WriteError> {
+        self.write(by, &[], fresh)
     }
 
-    fn write(
-        &self,
-        account: &SigningKey,
-        text: &[u8],
-        version: u64,
-        network: u32,
-        effort: u8,
-        fresh: &[u8; 32],
-    ) -> Result<Sealed, WriteError> {
-        let lifetimes = [Lifetime::H6, Lifetime::H12, Lifetime::H24, Lifetime::H48, Lifetime::H168];
+    fn write(&self, by: Author, text: &[u8], fresh: &[u8; 32]) -> Result<Sealed, WriteError> {
+        let lifetimes = [
+            Lifetime::H6,
+            Lifetime::H12,
+            Lifetime::H24,
+            Lifetime::H48,
+            Lifetime::H168,
+        ];
         let enough = lifetimes.into_iter().find(|t| t.hours() >= self.hours);
-        let lifetime = enough.unwrap_or(Lifetime::H720);
         let writing = Writing {
-            account,
-            read: &read_secret(self.secret16(), &account.public()),
+            by,
+            read: &read_secret(self.secret16(), &by.account.public()),
             slot: SLOT_INVITATION,
             period: NO_PERIOD,
-            version,
             size: SizeClass::KIB_2,
-            lifetime,
+            lifetime: enough.unwrap_or(Lifetime::H720),
             expiry: self.expiry,
-            effort,
-            network,
         };
         record::write(&writing, text, fresh)
     }

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
 use alloc::format;
+use shared::crypto::SigningKey;
 
 const NOW: u32 = 480_000;
 
@@ -10,6 +11,15 @@ fn hint(last: u8) -> RelayHint {
         port: 4433,
         certificate: [last; 32],
         node_key: [9; 32],
+    }
+}
+
+fn by(account: &SigningKey, version: u64) -> Author<'_> {
+    Author {
+        account,
+        version,
+        effort: 0,
+        network: 5,
     }
 }
 
@@ -59,10 +69,24 @@ fn what_is_wrong_is_told() {
     let (_, _, link) = parts();
     let f = link.fragment();
     let url = |f: &str| InviteLink::parse(&format!("https://example.org/#{f}"), NOW);
-    for text in ["", "hello", "https://example.org/", "https://example.org/#", "wiremin:", "Zoë"] {
-        assert_eq!(InviteLink::parse(text, NOW), Err(LinkError::NotALink), "{text}");
+    for text in [
+        "",
+        "hello",
+        "https://example.org/",
+        "https://example.org/#",
+        "wiremin:",
+        "Zoë",
+    ] {
+        assert_eq!(
+            InviteLink::parse(text, NOW),
+            Err(LinkError::NotALink),
+            "{text}"
+        );
     }
-    assert_eq!(InviteLink::parse(&"A".repeat(100_000), NOW), Err(LinkError::NotALink));
+    assert_eq!(
+        InviteLink::parse(&"A".repeat(100_000), NOW),
+        Err(LinkError::NotALink)
+    );
     for cut in 1..f.len() {
         assert_eq!(url(&f[..cut]), Err(LinkError::Mangled), "{cut}");
     }
@@ -72,23 +96,37 @@ fn what_is_wrong_is_told() {
         let changed = url(core::str::from_utf8(&letters).unwrap());
         assert_eq!(changed, Err(LinkError::Mangled), "{at}");
     }
-    assert_eq!(url(&relink(&link, |b| b[0] = 2)), Err(LinkError::NewerVersion { version: 2 }));
-    let old = InviteLink { expiry: NOW, ..link.clone() };
+    assert_eq!(
+        url(&relink(&link, |b| b[0] = 2)),
+        Err(LinkError::NewerVersion { version: 2 })
+    );
+    let old = InviteLink {
+        expiry: NOW,
+        ..link.clone()
+    };
     assert_eq!(url(&old.fragment()), Err(LinkError::Expired { hour: NOW }));
-    let none = InviteLink { hints: Vec::new(), ..link.clone() };
+    let none = InviteLink {
+        hints: Vec::new(),
+        ..link.clone()
+    };
     assert_eq!(url(&none.fragment()), Err(LinkError::NoHints));
     // A first hint of an unknown kind leaves none; a second one leaves the first.
     assert_eq!(url(&relink(&link, |b| b[55] = 7)), Err(LinkError::NoHints));
     let kept = url(&relink(&link, |b| b[55 + 71] = 7)).unwrap();
     assert_eq!(kept.hints, [hint(1)]);
     // A key that is none.
-    assert_eq!(url(&relink(&link, |b| b[2..34].fill(0))), Err(LinkError::Mangled));
+    assert_eq!(
+        url(&relink(&link, |b| b[2..34].fill(0))),
+        Err(LinkError::Mangled)
+    );
 }
 
 #[test]
 fn the_record_is_found_by_the_link_alone() {
     let (account, invitation, link) = parts();
-    let sealed = invitation.record(&account, "Ann\u{202e}", 1, 5, 0, &[3; 32]).unwrap();
+    let sealed = invitation
+        .record(by(&account, 1), "Ann\u{202e}", &[3; 32])
+        .unwrap();
     assert_eq!((sealed.header.address, sealed.header.tag), {
         let place = link.place();
         (place.address, place.tag)
@@ -96,19 +134,32 @@ fn the_record_is_found_by_the_link_alone() {
     let open = |sealed: &Sealed, hour| link.open(&sealed.header, &sealed.body, hour);
     let offer = open(&sealed, NOW).unwrap();
     assert_eq!((offer.name.as_str(), offer.expiry), ("Ann", NOW + 168));
-    assert_eq!((&offer.key, offer.mailbox), (&invitation.kem.public(), invitation.mailbox));
-    assert_eq!(open(&sealed, NOW + 168), Err(OfferError::Expired { hour: NOW + 168 }));
-    let gone = invitation.tombstone(&account, 2, 5, 0, &[3; 32]).unwrap();
+    assert_eq!(
+        (&offer.key, offer.mailbox),
+        (&invitation.kem.public(), invitation.mailbox)
+    );
+    assert_eq!(
+        open(&sealed, NOW + 168),
+        Err(OfferError::Expired { hour: NOW + 168 })
+    );
+    let gone = invitation.tombstone(by(&account, 2), &[3; 32]).unwrap();
     assert_eq!(open(&gone, NOW), Err(OfferError::Revoked));
     // The longest name fits, a longer one is not believed.
     let name = "n".repeat(NAME_BYTES_MAX);
-    let long = invitation.record(&account, &name, 1, 5, 0, &[3; 32]).unwrap();
+    let long = invitation.record(by(&account, 1), &name, &[3; 32]).unwrap();
     assert_eq!(open(&long, NOW).unwrap().name, name);
-    let long = invitation.record(&account, &(name + "n"), 1, 5, 0, &[3; 32]);
+    let long = invitation.record(by(&account, 1), &(name + "n"), &[3; 32]);
     assert_eq!(long, Err(WriteError::TooLong));
-    for (hours, lifetime) in [(1, 6), (24, 24), (25, 48), (168, 168), (169, 720), (9_999, 720)] {
+    for (hours, lifetime) in [
+        (1, 6),
+        (24, 24),
+        (25, 48),
+        (168, 168),
+        (169, 720),
+        (9_999, 720),
+    ] {
         let i = Invitation::draw(NOW, hours, false, 0, &mut Rng::new([2; 32]));
-        let header = i.record(&account, "", 1, 5, 0, &[3; 32]).unwrap().header;
+        let header = i.record(by(&account, 1), "", &[3; 32]).unwrap().header;
         assert_eq!(header.lifetime.hours(), lifetime);
         assert!(header.expiry <= NOW + lifetime);
     }
@@ -126,5 +177,8 @@ fn state_round_trips() {
     distinct.dedup();
     assert_eq!(distinct.len(), 64);
     assert!(Invitation::decode(&invitation.encode()[..50]).is_err());
-    assert!(!format!("{invitation:?}").contains("1, "), "secrets are not shown");
+    assert!(
+        !format!("{invitation:?}").contains("1, "),
+        "secrets are not shown"
+    );
 }

@@ -9,8 +9,8 @@ use shared::crypto::{
     self, BlindedKey, Key, PublicKey, SEAL_OVERHEAD, SigningKey, blind_public, kdf_key, sha256,
 };
 use shared::object::record::{RECORD_FRONT_BYTES, RECORD_SIGNED_BYTES, check, place};
-use shared::wire::{Front, Header, Kind, Lifetime, SizeClass};
 use shared::wire::header::tag_key;
+use shared::wire::{Front, Header, Kind, Lifetime, SizeClass};
 
 /// Slot of the epoch keys' record.
 pub const SLOT_EPOCH_KEYS: u16 = 1;
@@ -44,25 +44,36 @@ impl Place {
     pub fn find(owner: &PublicKey, read: &[u8; 32], slot: u16, period: u32) -> Place {
         let blinded = blind_public(owner, &blinding(owner, read, slot, period));
         let (address, tag) = place(blinded.as_bytes(), slot);
-        Place { slot, address, tag, blinded }
+        Place {
+            slot,
+            address,
+            tag,
+            blinded,
+        }
     }
+}
+
+/// Who writes, and what relays ask for.
+#[derive(Clone, Copy, Debug)]
+pub struct Author<'a> {
+    pub account: &'a SigningKey,
+    /// Higher than every one written before in that slot and period.
+    pub version: u64,
+    pub effort: u8,
+    pub network: u32,
 }
 
 /// What goes around a text that is written.
 #[derive(Clone, Copy, Debug)]
 pub struct Writing<'a> {
-    pub account: &'a SigningKey,
+    pub by: Author<'a>,
     pub read: &'a [u8; 32],
     pub slot: u16,
     pub period: u32,
-    /// Higher than every one written before in this slot and period.
-    pub version: u64,
     pub size: SizeClass,
     pub lifetime: Lifetime,
     /// Hour at which it is dropped, at most `lifetime` + 2 from now.
     pub expiry: u32,
-    pub effort: u8,
-    pub network: u32,
 }
 
 /// Why a record was not written.
@@ -98,24 +109,27 @@ impl Opened {
 
 /// Writes a record; a text of length 0 is a tombstone. `fresh` is new randomness.
 pub fn write(w: &Writing, text: &[u8], fresh: &[u8; 32]) -> Result<Sealed, WriteError> {
-    let owner = w.account.public();
-    let blinded = BlindedKey::new(w.account, &blinding(&owner, w.read, w.slot, w.period));
+    let owner = w.by.account.public();
+    let blinded = BlindedKey::new(w.by.account, &blinding(&owner, w.read, w.slot, w.period));
     let (address, tag) = place(blinded.public().as_bytes(), w.slot);
     let front = Front {
         kind: Kind::Record,
         size: w.size,
         lifetime: w.lifetime,
-        effort: w.effort,
+        effort: w.by.effort,
         expiry: w.expiry,
         address,
-        network: w.network,
+        network: w.by.network,
     };
     let mut body = Vec::with_capacity(w.size.bytes());
     body.extend_from_slice(blinded.public().as_bytes());
     body.extend_from_slice(&w.slot.to_le_bytes());
-    body.extend_from_slice(&w.version.to_le_bytes());
-    let padded = crypto::pad(text, w.size.bytes() - RECORD_FRONT_BYTES - SEAL_OVERHEAD + 12)
-        .map_err(|_| WriteError::TooLong)?;
+    body.extend_from_slice(&w.by.version.to_le_bytes());
+    let padded = crypto::pad(
+        text,
+        w.size.bytes() - RECORD_FRONT_BYTES - SEAL_OVERHEAD + 12,
+    )
+    .map_err(|_| WriteError::TooLong)?;
     let key = text_key(w.read, &body);
     let aad = [&front.encode()[..], &body].concat();
     let text = seal(&key, fresh, &aad, &padded);
@@ -123,7 +137,10 @@ pub fn write(w: &Writing, text: &[u8], fresh: &[u8; 32]) -> Result<Sealed, Write
     let signature = blinded.sign(&[b"wm-record", &front.encode(), &body, &text]);
     body.extend_from_slice(&signature);
     body.extend_from_slice(&text);
-    Ok(Sealed { header: front.header(tag, &body), body })
+    Ok(Sealed {
+        header: front.header(tag, &body),
+        body,
+    })
 }
 
 /// Opens the record of a place. `hour` is the time a delegation must reach.
@@ -143,10 +160,13 @@ pub fn open(
     }
     let bound = body.get(..BOUND_BYTES).ok_or(OpenError::Forged)?;
     let aad = [&header.front.encode()[..], bound].concat();
-    let padded = crypto::open(&text_key(read, bound), &aad, record.sealed)
-        .map_err(|_| OpenError::Forged)?;
+    let padded =
+        crypto::open(&text_key(read, bound), &aad, record.sealed).map_err(|_| OpenError::Forged)?;
     let text = crypto::unpad(&padded).map_err(|_| OpenError::Forged)?;
-    Ok(Opened { version: record.version, text: text.into() })
+    Ok(Opened {
+        version: record.version,
+        text: text.into(),
+    })
 }
 
 /// Bits and prefix (read big-endian, the rest zero) of a Find that tells a relay with so many live records no more
@@ -176,16 +196,18 @@ mod tests {
 
     fn writing(account: &SigningKey) -> Writing<'_> {
         Writing {
-            account,
+            by: Author {
+                account,
+                version: 3,
+                effort: 0,
+                network: 5,
+            },
             read: &READ,
             slot: 1,
             period: 9,
-            version: 3,
             size: SizeClass::KIB_2,
             lifetime: Lifetime::H168,
             expiry: 9 * 720 + 100,
-            effort: 0,
-            network: 5,
         }
     }
 
@@ -197,16 +219,43 @@ mod tests {
         assert_eq!(sealed.body.len(), 2048);
         let place = Place::find(&account.public(), &READ, 1, 9);
         let opened = open(&place, &READ, &sealed.header, &sealed.body, 9 * 720).unwrap();
-        assert_eq!(opened, Opened { version: 3, text: b"text".into() });
+        assert_eq!(
+            opened,
+            Opened {
+                version: 3,
+                text: b"text".into()
+            }
+        );
         assert!(!opened.is_tombstone());
-        let gone = write(&Writing { version: 4, ..w }, b"", &[4; 32]).unwrap();
-        assert!(open(&place, &READ, &gone.header, &gone.body, 0).unwrap().is_tombstone());
+        let gone = write(
+            &Writing {
+                by: Author { version: 4, ..w.by },
+                ..w
+            },
+            b"",
+            &[4; 32],
+        )
+        .unwrap();
+        assert!(
+            open(&place, &READ, &gone.header, &gone.body, 0)
+                .unwrap()
+                .is_tombstone()
+        );
 
         // Room: front, nonce, length and tag are taken off.
         let most = 2048 - 218 - 16 - 2;
         let full = write(&w, &alloc::vec![1; most], &[4; 32]).unwrap();
-        assert_eq!(open(&place, &READ, &full.header, &full.body, 0).unwrap().text.len(), most);
-        assert_eq!(write(&w, &alloc::vec![1; most + 1], &[4; 32]), Err(WriteError::TooLong));
+        assert_eq!(
+            open(&place, &READ, &full.header, &full.body, 0)
+                .unwrap()
+                .text
+                .len(),
+            most
+        );
+        assert_eq!(
+            write(&w, &alloc::vec![1; most + 1], &[4; 32]),
+            Err(WriteError::TooLong)
+        );
     }
 
     #[test]
@@ -246,7 +295,10 @@ mod tests {
         // Written by somebody else who may read: the place is another one.
         let thief = SigningKey::from_bytes(&[3; 32]);
         let forged = write(&writing(&thief), b"text", &[4; 32]).unwrap();
-        assert_eq!(read(&forged.header, &forged.body), Err(OpenError::Elsewhere));
+        assert_eq!(
+            read(&forged.header, &forged.body),
+            Err(OpenError::Elsewhere)
+        );
         let wrong = open(&place, &[8; 32], &sealed.header, &sealed.body, 0);
         assert_eq!(wrong, Err(OpenError::Forged));
     }

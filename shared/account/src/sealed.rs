@@ -46,12 +46,18 @@ pub struct Mailbox {
 impl Mailbox {
     /// `None` if there are more than 32 bits. Bits of `prefix` behind the first `bits` are cleared.
     pub fn new(prefix: u32, bits: u8) -> Option<Mailbox> {
-        (bits <= 32).then(|| Mailbox { prefix: prefix & !Self::rest(bits), bits })
+        (bits <= 32).then(|| Mailbox {
+            prefix: prefix & !Self::rest(bits),
+            bits,
+        })
     }
 
     pub fn draw(bits: u8, rng: &mut Rng) -> Mailbox {
         let bits = bits.min(32);
-        Mailbox { prefix: rng.u64() as u32 & !Self::rest(bits), bits }
+        Mailbox {
+            prefix: rng.u64() as u32 & !Self::rest(bits),
+            bits,
+        }
     }
 
     pub fn prefix(self) -> u32 {
@@ -96,13 +102,23 @@ impl Step {
         let mut first = [0; 8];
         first.copy_from_slice(&okm[..8]);
         okm.zeroize();
-        Step { locator: u64::from_be_bytes(first), mac, key, next }
+        Step {
+            locator: u64::from_be_bytes(first),
+            mac,
+            key,
+            next,
+        }
     }
 
     /// The front of an envelope to this mailbox, its body 1024 * 2^c bytes.
     pub fn front(from: &Sender, size: SizeClass, to: Mailbox, rng: &mut Rng) -> Front {
-        let mut front =
-            Front::from_now(from.now, Kind::Envelope, size, Lifetime::ENVELOPE, from.network);
+        let mut front = Front::from_now(
+            from.now,
+            Kind::Envelope,
+            size,
+            Lifetime::ENVELOPE,
+            from.network,
+        );
         front.effort = from.effort;
         front.address = to.address(rng);
         front
@@ -139,8 +155,13 @@ impl Step {
             return Err(crypto::Forged);
         }
         let text = self.open(header, body)?;
-        let (ct, inner) = text.split_first_chunk::<CIPHERTEXT_LEN>().ok_or(crypto::Forged)?;
-        Ok(Outer { ct: Box::new(*ct), inner: inner.into() })
+        let (ct, inner) = text
+            .split_first_chunk::<CIPHERTEXT_LEN>()
+            .ok_or(crypto::Forged)?;
+        Ok(Outer {
+            ct: Box::new(*ct),
+            inner: inner.into(),
+        })
     }
 
     /// The text, if the tag is right and the body was sealed under this step's key with this header.
@@ -198,6 +219,7 @@ pub(crate) fn seal(key: &Key, fresh: &[u8; 32], aad: &[u8], text: &[u8]) -> Vec<
 /// Every (key, nonce) used on this thread, with what was sealed under it.
 #[cfg(test)]
 pub(crate) mod seen {
+    #![allow(clippy::expect_used, dead_code)]
     extern crate std;
     use super::*;
     use std::cell::RefCell;
@@ -208,10 +230,15 @@ pub(crate) mod seen {
 
     pub fn note(key: &Key, aad: &[u8], text: &[u8], sealed: &[u8]) {
         let what = crypto::sha256(&[&crypto::sha256(&[aad]), text]);
-        let nonce = *sealed.first_chunk::<12>().expect("sealed text starts with a nonce");
+        let nonce = *sealed
+            .first_chunk::<12>()
+            .expect("sealed text starts with a nonce");
         SEEN.with_borrow_mut(|seen| {
             let before = seen.insert((*key.as_bytes(), nonce), what);
-            assert!(before.is_none_or(|b| b == what), "one key and nonce for two texts");
+            assert!(
+                before.is_none_or(|b| b == what),
+                "one key and nonce for two texts"
+            );
         });
     }
 
@@ -227,7 +254,14 @@ mod tests {
     use super::*;
 
     fn sender<'a>(device: &'a SigningKey, certificate: &'a [u8; 101]) -> Sender<'a> {
-        Sender { account: device.public(), device, certificate, network: 7, effort: 2, now: 1 << 40 }
+        Sender {
+            account: device.public(),
+            device,
+            certificate,
+            network: 7,
+            effort: 2,
+            now: 1 << 40,
+        }
     }
 
     #[test]
@@ -253,7 +287,10 @@ mod tests {
         let step = Step::derive(&[1; 32], "step", &[]);
         let front = Step::front(&from, SizeClass::KIB_1, to, &mut rng);
         let sealed = step.seal(&front, &[5; 1024 - 28], &mut rng);
-        assert_eq!(step.open(&sealed.header, &sealed.body).unwrap(), [5; 1024 - 28]);
+        assert_eq!(
+            step.open(&sealed.header, &sealed.body).unwrap(),
+            [5; 1024 - 28]
+        );
         assert_eq!(locator(&sealed.header.tag), step.locator);
 
         let bytes = sealed.header.encode();

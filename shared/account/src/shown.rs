@@ -21,7 +21,9 @@ pub fn name(raw: &str) -> String {
 
 /// A text as it is shown: lines and tabs are kept.
 pub fn text(raw: &str) -> String {
-    raw.chars().filter(|&c| c == '\n' || c == '\t' || shows(c)).collect()
+    raw.chars()
+        .filter(|&c| c == '\n' || c == '\t' || shows(c))
+        .collect()
 }
 
 /// Neither a control character nor one that embeds, overrides or isolates direction.
@@ -32,7 +34,10 @@ fn shows(c: char) -> bool {
 
 /// Takes no space: in a name it only serves to look like another. (Joiners are kept: emoji and scripts need them.)
 fn hides(c: char) -> bool {
-    matches!(c, '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}')
+    matches!(
+        c,
+        '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}'
+    )
 }
 
 #[cfg(test)]

@@ -154,8 +154,15 @@ impl ReceiveChain {
 
     /// Every locator that is expected, with its index.
     pub fn expected(&self) -> impl Iterator<Item = (u64, u32)> {
-        let ahead = self.ahead.iter().zip(self.next..).map(|(step, i)| (step.locator, i));
-        self.skipped.iter().map(|s| (s.locator, s.index)).chain(ahead)
+        let ahead = self
+            .ahead
+            .iter()
+            .zip(self.next..)
+            .map(|(step, i)| (step.locator, i));
+        self.skipped
+            .iter()
+            .map(|s| (s.locator, s.index))
+            .chain(ahead)
     }
 
     /// The step of an expected index.
@@ -165,7 +172,12 @@ impl ReceiveChain {
         }
         let s = self.skipped.iter().find(|s| s.index == index)?;
         let (mac, key) = (s.mac.clone(), s.key.clone());
-        Some(Step { locator: s.locator, mac, key, next: Key::new([0; 32]) })
+        Some(Step {
+            locator: s.locator,
+            mac,
+            key,
+            next: Key::new([0; 32]),
+        })
     }
 
     /// Erases the step of a message that was received. Hands locators that are not expected any more to `removed`,
@@ -186,13 +198,22 @@ impl ReceiveChain {
             return;
         }
         while self.next <= index {
-            let Some(step) = self.ahead.pop_front() else { return };
+            let Some(step) = self.ahead.pop_front() else {
+                return;
+            };
             self.s = step.next.clone();
             if self.next == index {
                 removed(step.locator);
             } else {
-                let Step { locator, mac, key, .. } = step;
-                self.skipped.push(Skipped { index: self.next, locator, mac, key });
+                let Step {
+                    locator, mac, key, ..
+                } = step;
+                self.skipped.push(Skipped {
+                    index: self.next,
+                    locator,
+                    mac,
+                    key,
+                });
             }
             self.next += 1;
             let s = self.ahead.back().map_or(&self.s, |last| &last.next);
@@ -242,10 +263,14 @@ mod tests {
         for _ in 0..400 {
             sent.push(send.take([0; 16]));
             assert!(send.next - sent[0].0 <= 32);
-            while sent.len() > rng.below(24) as usize {
+            let late = |sent: &[(u32, Step)]| sent.first().is_some_and(|s| s.0 + 31 < send.next);
+            while late(&sent) || sent.len() > rng.below(24) as usize {
                 // Any of them, but none so late that it falls out of the window.
-                let late = sent[0].0 + 31 <= send.next - 1;
-                let at = if late { 0 } else { rng.below(sent.len() as u64) as usize };
+                let at = if late(&sent) {
+                    0
+                } else {
+                    rng.below(sent.len() as u64) as usize
+                };
                 let (index, step) = sent.remove(at);
                 if rng.below(10) == 0 {
                     continue;

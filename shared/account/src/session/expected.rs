@@ -15,8 +15,16 @@ use alloc::vec::Vec;
 /// Where an expected envelope belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Slot {
-    Opener { pair: PairId, device: u8, epoch: u32, counter: u32 },
-    Chain { chain: ChainId, index: u32 },
+    Opener {
+        pair: PairId,
+        device: u8,
+        epoch: u32,
+        counter: u32,
+    },
+    Chain {
+        chain: ChainId,
+        index: u32,
+    },
 }
 
 /// How the expected locators changed. Take the removed ones out, then put the added ones in.
@@ -49,8 +57,12 @@ impl Expected {
     }
 
     fn replace(&mut self, slots: BTreeMap<u64, Slot>) {
-        let gone: Vec<u64> =
-            self.slots.keys().filter(|l| !slots.contains_key(l)).copied().collect();
+        let gone: Vec<u64> = self
+            .slots
+            .keys()
+            .filter(|l| !slots.contains_key(l))
+            .copied()
+            .collect();
         gone.into_iter().for_each(|l| self.remove(l));
         slots.into_iter().for_each(|(l, slot)| self.add(l, slot));
     }
@@ -59,7 +71,10 @@ impl Expected {
 impl Session {
     /// Every expected locator, with what it leads to.
     pub fn expected(&self) -> impl Iterator<Item = (u64, Slot)> {
-        self.expected.slots.iter().map(|(locator, slot)| (*locator, *slot))
+        self.expected
+            .slots
+            .iter()
+            .map(|(locator, slot)| (*locator, *slot))
     }
 
     /// What changed since the last call.
@@ -68,7 +83,10 @@ impl Session {
         let removed = core::mem::take(&mut e.removed).into_iter().collect();
         let added = core::mem::take(&mut e.added);
         let slot = |l: u64| e.slots.get(&l).map(|slot| (l, *slot));
-        Changes { removed, added: added.into_iter().filter_map(slot).collect() }
+        Changes {
+            removed,
+            added: added.into_iter().filter_map(slot).collect(),
+        }
     }
 
     /// Whether a scan record (tag, body hash[0..8]) that was found by its locator is really ours: worth fetching.
@@ -78,8 +96,18 @@ impl Session {
                 let chain = self.kept.chains.iter().find(|c| c.id == chain);
                 chain.and_then(|c| c.step(index)).map(|step| step.mac)
             }
-            Slot::Opener { pair, device, epoch, counter } => {
-                let who = Who { direction: 1 - self.direction(), device, counter, epoch };
+            Slot::Opener {
+                pair,
+                device,
+                epoch,
+                counter,
+            } => {
+                let who = Who {
+                    direction: 1 - self.direction(),
+                    device,
+                    counter,
+                    epoch,
+                };
                 let pair = self.kept.pairs.iter().find(|p| p.id == pair);
                 pair.and_then(|p| p.rz(epoch)).map(|rz| who.step(&rz).mac)
             }
@@ -89,11 +117,17 @@ impl Session {
 
     /// Recomputes everything: about 85 derivations for each pair and device, and none for chains.
     pub(super) fn expect_all(&mut self) {
-        let Some(now) = self.expected.window else { return };
+        let Some(now) = self.expected.window else {
+            return;
+        };
         let mut slots = BTreeMap::new();
         for chain in &self.kept.chains {
             let id = chain.id;
-            slots.extend(chain.expected().map(|(l, index)| (l, Slot::Chain { chain: id, index })));
+            slots.extend(
+                chain
+                    .expected()
+                    .map(|(l, index)| (l, Slot::Chain { chain: id, index })),
+            );
         }
         for pair in &self.kept.pairs {
             for epoch in now.saturating_sub(EPOCHS_KEPT)..=now.saturating_add(1) {
@@ -118,18 +152,37 @@ impl Session {
             .map(|(l, _)| *l)
             .collect();
         gone.into_iter().for_each(|l| self.expected.remove(l));
-        wanted.into_iter().for_each(|(l, slot)| self.expected.add(l, slot));
+        wanted
+            .into_iter()
+            .for_each(|(l, slot)| self.expected.add(l, slot));
     }
 
     fn openers(&self, pair: &PairId, device: u8, epoch: u32) -> Vec<(u64, Slot)> {
         let Some(found) = self.kept.pairs.iter().find(|p| p.id == *pair) else {
             return Vec::new();
         };
-        let Some(rz) = found.rz(epoch) else { return Vec::new() };
+        let Some(rz) = found.rz(epoch) else {
+            return Vec::new();
+        };
         let direction = 1 - self.direction();
         let slot = |counter| {
-            let locator = Who { direction, device, counter, epoch }.step(&rz).locator;
-            (locator, Slot::Opener { pair: *pair, device, epoch, counter })
+            let locator = Who {
+                direction,
+                device,
+                counter,
+                epoch,
+            }
+            .step(&rz)
+            .locator;
+            (
+                locator,
+                Slot::Opener {
+                    pair: *pair,
+                    device,
+                    epoch,
+                    counter,
+                },
+            )
         };
         found.expected(device, epoch).map(slot).collect()
     }

@@ -86,9 +86,19 @@ impl Session {
         device: PublicKey,
     ) -> Session {
         let devices = alloc::vec![Device { slot, key: device }];
-        let kept =
-            Kept { me, peer, mailbox, devices, pairs: Vec::new(), chains: Vec::new() };
-        Session { kept, sending: None, expected: Expected::default() }
+        let kept = Kept {
+            me,
+            peer,
+            mailbox,
+            devices,
+            pairs: Vec::new(),
+            chains: Vec::new(),
+        };
+        Session {
+            kept,
+            sending: None,
+            expected: Expected::default(),
+        }
     }
 
     /// Adds the pair of a handshake. `confirmed`: the other side is known to have it.
@@ -99,7 +109,12 @@ impl Session {
     /// Another handshake with the same account: its pairs, mailbox and device are added, what is under way on the old
     /// ones still arrives.
     pub fn adopt(&mut self, newer: Session) {
-        let Kept { mailbox, devices, pairs, .. } = newer.kept;
+        let Kept {
+            mailbox,
+            devices,
+            pairs,
+            ..
+        } = newer.kept;
         self.kept.mailbox = mailbox;
         devices.into_iter().for_each(|d| self.note_device(d));
         pairs.into_iter().for_each(|p| self.insert_pair(p));
@@ -144,10 +159,13 @@ impl Session {
         }
         let before = self.kept.pairs.len() + self.kept.chains.len();
         self.kept.pairs.retain(|p| {
-            p.superseded.is_none_or(|since| agreed < since.saturating_add(PAIR_KEPT_MS))
+            p.superseded
+                .is_none_or(|since| agreed < since.saturating_add(PAIR_KEPT_MS))
         });
         let pairs = &self.kept.pairs;
-        self.kept.chains.retain(|c| c.epoch >= base && pairs.iter().any(|p| p.id == c.pair));
+        self.kept
+            .chains
+            .retain(|c| c.epoch >= base && pairs.iter().any(|p| p.id == c.pair));
         if self.sending.as_ref().is_some_and(|c| c.epoch < base) {
             self.sending = None;
         }
@@ -162,7 +180,10 @@ impl Session {
         pairs.push(pair);
         if pairs.len() > PAIRS_MAX {
             let sending = pair::sending(pairs).map(|p| p.id);
-            let lowest = pairs.iter().filter(|p| Some(p.id) != sending).min_by_key(|p| p.rank());
+            let lowest = pairs
+                .iter()
+                .filter(|p| Some(p.id) != sending)
+                .min_by_key(|p| p.rank());
             if let Some(id) = lowest.map(|p| p.id) {
                 pairs.retain(|p| p.id != id);
                 self.kept.chains.retain(|c| c.pair != id);
@@ -174,10 +195,18 @@ impl Session {
     fn insert_chain(&mut self, chain: ReceiveChain) {
         if self.kept.chains.len() >= CHAINS_MAX {
             let oldest = self.kept.chains.remove(0);
-            oldest.expected().for_each(|(locator, _)| self.expected.remove(locator));
+            oldest
+                .expected()
+                .for_each(|(locator, _)| self.expected.remove(locator));
         }
         for (locator, index) in chain.expected() {
-            self.expected.add(locator, Slot::Chain { chain: chain.id, index });
+            self.expected.add(
+                locator,
+                Slot::Chain {
+                    chain: chain.id,
+                    index,
+                },
+            );
         }
         self.kept.chains.push(chain);
     }
@@ -213,6 +242,10 @@ impl Session {
             return Err(StateError::Malformed);
         }
         kept.chains.iter_mut().for_each(ReceiveChain::look_ahead);
-        Ok(Session { kept, sending: None, expected: Expected::default() })
+        Ok(Session {
+            kept,
+            sending: None,
+            expected: Expected::default(),
+        })
     }
 }

@@ -52,8 +52,18 @@ impl Session {
         own: &EpochKeys,
     ) -> Result<Opened, OpenError> {
         match *slot {
-            Slot::Opener { pair, device, epoch, counter } => {
-                let who = Who { direction: 1 - self.direction(), device, counter, epoch };
+            Slot::Opener {
+                pair,
+                device,
+                epoch,
+                counter,
+            } => {
+                let who = Who {
+                    direction: 1 - self.direction(),
+                    device,
+                    counter,
+                    epoch,
+                };
                 self.open_opener(&pair, &who, header, body, own)
             }
             Slot::Chain { chain, index } => self.open_chain(&chain, index, header, body),
@@ -69,8 +79,13 @@ impl Session {
         own: &EpochKeys,
     ) -> Result<Opened, OpenError> {
         let found = self.kept.pairs.iter().find(|p| p.id == *pair);
-        let rz = found.and_then(|p| p.rz(who.epoch)).ok_or(OpenError::NotExpected)?;
-        let outer = who.step(&rz).open_outer(header, body).map_err(|_| OpenError::Forged)?;
+        let rz = found
+            .and_then(|p| p.rz(who.epoch))
+            .ok_or(OpenError::NotExpected)?;
+        let outer = who
+            .step(&rz)
+            .open_outer(header, body)
+            .map_err(|_| OpenError::Forged)?;
         let mut error = OpenError::NoKey;
         let opened = own.secrets(who.epoch).find_map(|secret| {
             error = OpenError::Forged;
@@ -82,7 +97,10 @@ impl Session {
         let chain = chain_id(&s0);
         let (payload_bytes, signature) = split_signed(&text).ok_or(OpenError::Malformed)?;
         let payload = Payload::decode(payload_bytes).map_err(|_| OpenError::Malformed)?;
-        let certificate = payload.certificate.as_ref().ok_or(OpenError::BadCertificate)?;
+        let certificate = payload
+            .certificate
+            .as_ref()
+            .ok_or(OpenError::BadCertificate)?;
         // Made in the night before the epoch of the key at the earliest, in the one after it at the latest.
         let from = who.epoch.saturating_sub(1).saturating_mul(24);
         let certificate =
@@ -104,18 +122,32 @@ impl Session {
             return Err(OpenError::Replayed);
         }
 
-        let device = Device { slot: who.device, key: certificate.device };
+        let device = Device {
+            slot: who.device,
+            key: certificate.device,
+        };
         let device_changed = !self.kept.devices.contains(&device);
         self.note_device(device);
-        self.insert_chain(ReceiveChain::new(s0, *pair, who.epoch, device.slot, device.key));
-        if let Some(p) = self.kept.pairs.iter_mut().find(|p| p.id == *pair) {
-            if p.note(who.device, who.epoch, who.counter) {
-                self.expect_openers(pair, who.device, who.epoch);
-            }
+        self.insert_chain(ReceiveChain::new(
+            s0,
+            *pair,
+            who.epoch,
+            device.slot,
+            device.key,
+        ));
+        let found = self.kept.pairs.iter_mut().find(|p| p.id == *pair);
+        if found.is_some_and(|p| p.note(who.device, who.epoch, who.counter)) {
+            self.expect_openers(pair, who.device, who.epoch);
         }
         self.take_in(&payload, pair, who.epoch);
         let Device { slot, key: device } = device;
-        Ok(Opened { payload, device, slot, device_changed, is_opener: true })
+        Ok(Opened {
+            payload,
+            device,
+            slot,
+            device_changed,
+            is_opener: true,
+        })
     }
 
     fn open_chain(
@@ -148,13 +180,27 @@ impl Session {
         let expected = core::cell::RefCell::new(&mut self.expected);
         chain.received(
             index,
-            |l, i| expected.borrow_mut().add(l, Slot::Chain { chain: *id, index: i }),
+            |l, i| {
+                expected.borrow_mut().add(
+                    l,
+                    Slot::Chain {
+                        chain: *id,
+                        index: i,
+                    },
+                )
+            },
             |l| expected.borrow_mut().remove(l),
         );
         let (pair, epoch, slot, device) = (chain.pair, chain.epoch, chain.slot, chain.device);
         self.kept.chains.push(chain);
         self.take_in(&payload, &pair, epoch);
-        Ok(Opened { payload, device, slot, device_changed: false, is_opener: false })
+        Ok(Opened {
+            payload,
+            device,
+            slot,
+            device_changed: false,
+            is_opener: false,
+        })
     }
 
     /// What a payload of the peer changes here, by the pair and epoch it came on.
@@ -176,7 +222,9 @@ impl Session {
                 only.confirmed = true;
             }
         }
-        let Some(found) = self.kept.pairs.iter_mut().find(|p| p.id == *pair) else { return };
+        let Some(found) = self.kept.pairs.iter_mut().find(|p| p.id == *pair) else {
+            return;
+        };
         found.confirmed = true;
         found.heard = found.heard.max(payload.time);
         if let (Some(fresh), Some(rz)) = (&payload.fresh, found.rz(epoch)) {

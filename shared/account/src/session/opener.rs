@@ -40,14 +40,11 @@ pub(crate) struct Exchanged {
 }
 
 /// `shared` is X-Wing's secret of `ct`.
-pub(crate) fn exchange(
-    shared: &Key,
-    rz: &Key,
-    who: &Who,
-    ct: &[u8; CIPHERTEXT_LEN],
-) -> Exchanged {
+pub(crate) fn exchange(shared: &Key, rz: &Key, who: &Who, ct: &[u8; CIPHERTEXT_LEN]) -> Exchanged {
     let (who, hash) = (who.bytes(), sha256(&[ct]));
-    let derive =
-        |label| kdf_key(&[shared.as_bytes(), rz.as_bytes()], label, &[&who, &hash]);
-    Exchanged { inner: derive("opener inner"), s0: derive("chain") }
+    let derive = |label| kdf_key(&[shared.as_bytes(), rz.as_bytes()], label, &[&who, &hash]);
+    Exchanged {
+        inner: derive("opener inner"),
+        s0: derive("chain"),
+    }
 }

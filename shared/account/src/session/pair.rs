@@ -36,7 +36,10 @@ pub struct PairSeed {
 impl PairSeed {
     /// The pair a `fresh` value proposes: at `epoch`, where RZ is `rz`.
     pub fn fresh(rz: &Key, fresh: &[u8; 32], message: &MessageId, epoch: u32) -> PairSeed {
-        PairSeed { epoch, rz: kdf_key(&[rz.as_bytes(), fresh], "pair fresh", &[message]) }
+        PairSeed {
+            epoch,
+            rz: kdf_key(&[rz.as_bytes(), fresh], "pair fresh", &[message]),
+        }
     }
 
     pub fn id(&self) -> PairId {
@@ -162,11 +165,18 @@ impl Pair {
     /// Notes the counter of an opener that came. True if the expected ones changed.
     pub fn note(&mut self, device: u8, epoch: u32, counter: u32) -> bool {
         let before = self.expected(device, epoch);
-        let known = self.seen.iter().position(|s| (s.device, s.epoch) == (device, epoch));
+        let known = self
+            .seen
+            .iter()
+            .position(|s| (s.device, s.epoch) == (device, epoch));
         if let Some(seen) = known.and_then(|at| self.seen.get_mut(at)) {
             seen.highest = seen.highest.max(counter);
         } else if self.seen.len() < COUNTERS_MAX {
-            self.seen.push(Seen { device, epoch, highest: counter });
+            self.seen.push(Seen {
+                device,
+                epoch,
+                highest: counter,
+            });
         }
         self.expected(device, epoch) != before
     }
@@ -174,7 +184,10 @@ impl Pair {
     /// Counters of openers that are taken from a device in an epoch. Lower ones too: a device set back to an earlier
     /// state counts again what it had counted.
     pub fn expected(&self, device: u8, epoch: u32) -> core::ops::RangeInclusive<u32> {
-        let seen = self.seen.iter().find(|s| (s.device, s.epoch) == (device, epoch));
+        let seen = self
+            .seen
+            .iter()
+            .find(|s| (s.device, s.epoch) == (device, epoch));
         let highest = seen.map_or(0, |s| s.highest);
         highest.saturating_sub(COUNTERS_AROUND)..=highest.saturating_add(COUNTERS_AROUND)
     }
@@ -192,7 +205,11 @@ pub(crate) fn sending(pairs: &[Pair]) -> Option<&Pair> {
         return pairs.iter().max_by_key(|p| p.rank());
     };
     let last = confirmed().max_by_key(|p| (p.heard, p.rank()))?;
-    if top.heard > 0 && last.heard > top.heard { Some(last) } else { Some(top) }
+    if top.heard > 0 && last.heard > top.heard {
+        Some(last)
+    } else {
+        Some(top)
+    }
 }
 
 #[cfg(test)]
@@ -201,7 +218,14 @@ mod tests {
     use super::*;
 
     fn pair(n: u8, epoch: u32) -> Pair {
-        Pair::new(&PairSeed { epoch, rz: Key::new([n; 32]) }, true, None)
+        Pair::new(
+            &PairSeed {
+                epoch,
+                rz: Key::new([n; 32]),
+            },
+            true,
+            None,
+        )
     }
 
     #[test]
@@ -222,13 +246,24 @@ mod tests {
     #[test]
     fn counters_go_up() {
         let mut pair = pair(1, 100);
-        assert_eq!([pair.count(100), pair.count(100), pair.count(101), pair.count(100)], [0, 1, 0, 2]);
+        assert_eq!(
+            [
+                pair.count(100),
+                pair.count(100),
+                pair.count(101),
+                pair.count(100)
+            ],
+            [0, 1, 0, 2]
+        );
         assert_eq!(pair.expected(0, 100), 0..=8);
         assert!(pair.note(0, 100, 8));
         assert_eq!(pair.expected(0, 100), 0..=16);
         assert!(!pair.note(0, 100, 3));
         assert!(pair.note(0, 100, 12));
-        assert_eq!((pair.expected(0, 100), pair.expected(1, 100)), (4..=20, 0..=8));
+        assert_eq!(
+            (pair.expected(0, 100), pair.expected(1, 100)),
+            (4..=20, 0..=8)
+        );
         for epoch in 0..1_000 {
             pair.note(0, epoch, 1);
             pair.count(epoch);

@@ -24,7 +24,12 @@ pub type MessageId = [u8; 16];
 pub fn message_id(account: &PublicKey, text: &str, rng: &mut Rng) -> MessageId {
     let mut id = [0; 16];
     let fresh: [u8; 32] = rng.array();
-    let hash = sha256(&[b"wm-message-id", &fresh, account.as_bytes(), text.as_bytes()]);
+    let hash = sha256(&[
+        b"wm-message-id",
+        &fresh,
+        account.as_bytes(),
+        text.as_bytes(),
+    ]);
     id.copy_from_slice(&hash[..16]);
     id
 }
@@ -120,7 +125,11 @@ impl Payload {
             name: wire.name,
             no_acks: wire.no_acks.unwrap_or(false),
         };
-        if payload.is_in_bounds() { Ok(payload) } else { Err(Malformed) }
+        if payload.is_in_bounds() {
+            Ok(payload)
+        } else {
+            Err(Malformed)
+        }
     }
 
     /// Whether the other side will take it.
@@ -177,8 +186,13 @@ pub(crate) fn read_certificate(
     from_hour: u32,
     to_hour: u32,
 ) -> Result<Certificate, CertificateError> {
-    let until = bytes.get(33..37).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
-    let hour = until.saturating_sub(1).clamp(from_hour, to_hour.max(from_hour));
+    let until = bytes
+        .get(33..37)
+        .and_then(|b| b.try_into().ok())
+        .map_or(0, u32::from_le_bytes);
+    let hour = until
+        .saturating_sub(1)
+        .clamp(from_hour, to_hour.max(from_hour));
     Certificate::read(bytes, account, hour)
 }
 
@@ -241,7 +255,14 @@ mod tests {
         bytes.extend_from_slice(&[3, 5, 4, 6, 0x18, 99, 0x82, 0x81, 0x81, 1, 0xa1, 2, 3, 0x20]);
         bytes.extend_from_slice(&[0x61, b'x']);
         let read = Payload::decode(&bytes);
-        assert_eq!(read, Ok(Payload { time: 5, order: 6, ..Payload::default() }));
+        assert_eq!(
+            read,
+            Ok(Payload {
+                time: 5,
+                order: 6,
+                ..Payload::default()
+            })
+        );
         let mut no_id = bytes.clone();
         no_id[1] = 0x17;
         assert_eq!(Payload::decode(&no_id), Err(Malformed));
@@ -273,18 +294,41 @@ mod tests {
     fn a_signature_counts_in_its_context_only() {
         let mut rng = Rng::new([3; 32]);
         let device = SigningKey::draw(&mut rng);
-        let (a, b) = (SigningKey::draw(&mut rng).public(), SigningKey::draw(&mut rng).public());
-        let context =
-            Context { sender: &a, recipient: &b, epoch: 1, chain: &[1; 16], index: OPENER_INDEX };
+        let (a, b) = (
+            SigningKey::draw(&mut rng).public(),
+            SigningKey::draw(&mut rng).public(),
+        );
+        let context = Context {
+            sender: &a,
+            recipient: &b,
+            epoch: 1,
+            chain: &[1; 16],
+            index: OPENER_INDEX,
+        };
         let text = context.sign(&device, b"payload");
         let (payload, signature) = split_signed(&text).unwrap();
         let holds = |c: Context| c.verify(&device.public(), payload, signature);
         assert!(holds(context));
-        assert!(!holds(Context { sender: &b, ..context }));
-        assert!(!holds(Context { recipient: &a, ..context }));
-        assert!(!holds(Context { epoch: 2, ..context }));
-        assert!(!holds(Context { chain: &[2; 16], ..context }));
-        assert!(!holds(Context { index: 0, ..context }));
+        assert!(!holds(Context {
+            sender: &b,
+            ..context
+        }));
+        assert!(!holds(Context {
+            recipient: &a,
+            ..context
+        }));
+        assert!(!holds(Context {
+            epoch: 2,
+            ..context
+        }));
+        assert!(!holds(Context {
+            chain: &[2; 16],
+            ..context
+        }));
+        assert!(!holds(Context {
+            index: 0,
+            ..context
+        }));
         assert!(!context.verify(&a, payload, signature));
         assert!(!context.verify(&device.public(), b"payloae", signature));
     }

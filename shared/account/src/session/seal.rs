@@ -54,9 +54,15 @@ pub enum SealError {
     NoKeys,
     /// The handshake is not done.
     NoPair,
-    TextTooLong { bytes_max: usize },
-    NameTooLong { bytes_max: usize },
-    TooManyAcks { max: usize },
+    TextTooLong {
+        bytes_max: usize,
+    },
+    NameTooLong {
+        bytes_max: usize,
+    },
+    TooManyAcks {
+        max: usize,
+    },
 }
 
 /// What a message goes out on.
@@ -80,10 +86,21 @@ impl Session {
         check(draft)?;
         let now = epoch(from.now);
         let pair = sending(&self.kept.pairs).ok_or(SealError::NoPair)?.id;
-        let pair = self.kept.pairs.iter().position(|p| p.id == pair).ok_or(SealError::NoPair)?;
-        let (epoch, key) =
-            to.pick(now, self.kept.pairs[pair].at).ok_or(SealError::NoKeys)?;
-        let route = Route { pair, epoch, key, generation: to.generation() };
+        let pair = self
+            .kept
+            .pairs
+            .iter()
+            .position(|p| p.id == pair)
+            .ok_or(SealError::NoPair)?;
+        let (epoch, key) = to
+            .pick(now, self.kept.pairs[pair].at)
+            .ok_or(SealError::NoKeys)?;
+        let route = Route {
+            pair,
+            epoch,
+            key,
+            generation: to.generation(),
+        };
         let mut payload = Payload {
             message_id: draft.message_id,
             text: draft.text.clone(),
@@ -106,11 +123,17 @@ impl Session {
         } else {
             self.seal_chain(&payload, from, rng)
         }
-        .ok_or(SealError::TextTooLong { bytes_max: TEXT_BYTES_MAX })?;
+        .ok_or(SealError::TextTooLong {
+            bytes_max: TEXT_BYTES_MAX,
+        })?;
         if let Some(fresh) = fresh {
             self.propose(&fresh, draft.message_id, &route);
         }
-        Ok(SealedMessage { sealed, is_opener, epoch })
+        Ok(SealedMessage {
+            sealed,
+            is_opener,
+            epoch,
+        })
     }
 
     /// Whether there is a chain that a message of this route can go on.
@@ -136,7 +159,12 @@ impl Session {
         let pair = &mut self.kept.pairs[route.pair];
         let rz = pair.rz(route.epoch)?;
         let counter = pair.count(route.epoch);
-        let who = Who { direction, device: slot, counter, epoch: route.epoch };
+        let who = Who {
+            direction,
+            device: slot,
+            counter,
+            epoch: route.epoch,
+        };
         // All that distinguishes this message from any other a copy of this state may seal, time included.
         let bound: [&[u8]; 5] = [
             &payload,
@@ -163,7 +191,10 @@ impl Session {
         };
         let signed = context.sign(from.device, &payload);
         let front = Step::front(from, SizeClass::KIB_4, self.kept.mailbox, rng);
-        let sealed = who.step(&rz).seal_inner(&front, &ct, &keys.inner, &signed, rng).ok()?;
+        let sealed = who
+            .step(&rz)
+            .seal_inner(&front, &ct, &keys.inner, &signed, rng)
+            .ok()?;
         self.sending = Some(chain);
         Some(sealed)
     }
@@ -203,18 +234,32 @@ impl Session {
     }
 
     fn propose(&mut self, fresh: &[u8; 32], message: MessageId, route: &Route) {
-        let Some(rz) = self.kept.pairs[route.pair].rz(route.epoch) else { return };
+        let Some(rz) = self.kept.pairs[route.pair].rz(route.epoch) else {
+            return;
+        };
         let seed = PairSeed::fresh(&rz, fresh, &message, route.epoch);
         self.insert_pair(Pair::new(&seed, false, Some(message)));
     }
 }
 
 fn check(draft: &Draft) -> Result<(), SealError> {
-    if draft.text.as_ref().is_some_and(|t| t.len() > TEXT_BYTES_MAX) {
-        return Err(SealError::TextTooLong { bytes_max: TEXT_BYTES_MAX });
+    if draft
+        .text
+        .as_ref()
+        .is_some_and(|t| t.len() > TEXT_BYTES_MAX)
+    {
+        return Err(SealError::TextTooLong {
+            bytes_max: TEXT_BYTES_MAX,
+        });
     }
-    if draft.name.as_ref().is_some_and(|n| n.len() > NAME_BYTES_MAX) {
-        return Err(SealError::NameTooLong { bytes_max: NAME_BYTES_MAX });
+    if draft
+        .name
+        .as_ref()
+        .is_some_and(|n| n.len() > NAME_BYTES_MAX)
+    {
+        return Err(SealError::NameTooLong {
+            bytes_max: NAME_BYTES_MAX,
+        });
     }
     if draft.acks.len() > ACKS_MAX {
         return Err(SealError::TooManyAcks { max: ACKS_MAX });

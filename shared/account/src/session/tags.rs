@@ -55,7 +55,11 @@ impl<T: Clone> TagTable<T> {
             return self.masked.as_ref();
         }
         let at = self.place_of(entry);
-        if self.places[at] == entry { self.values[at].as_ref() } else { None }
+        if self.places[at] == entry {
+            self.values[at].as_ref()
+        } else {
+            None
+        }
     }
 
     /// Puts an entry, replacing one of the same locator. False if the table is full and it was not put.
