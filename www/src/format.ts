@@ -57,6 +57,9 @@ export function countdown(ms: number): string {
   return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')} h`
 }
 
+/** A name that was left empty, or held nothing that shows, gives way to the start of the id. */
+export const nameOr = (name: string, id: string) => name || s.common.nameless(id.slice(0, 4))
+
 /** Groups of that many characters. */
 export function groups(text: string, size: number): string[] {
   return text.match(new RegExp(`.{1,${size}}`, 'g')) ?? []

@@ -1,4 +1,4 @@
-/** Bounds the page tells before the core would refuse. Same numbers as shared/src/limits.rs. */
+/** Bounds the page tells before the core would refuse. Same numbers as shared/account/src/shown.rs. */
 
 export const TEXT_BYTES_MAX = 2000
 export const GREETING_BYTES_MAX = 500

@@ -21,6 +21,7 @@ export const s = {
     hide: 'Hide',
     working: 'Working…',
     accountId: 'Account id',
+    nameless: (start: string) => `Nameless ${start}`,
     share: 'Share…',
     dismiss: 'Dismiss',
   },

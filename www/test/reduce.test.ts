@@ -103,6 +103,12 @@ describe('the account', () => {
     expect(play([...filled, ...filled])).toEqual(play(filled))
   })
 
+  it('has a name for people without one', () => {
+    const nameless = contact({ contact: 'k3v7qx', name: '' })
+    const state = play([{ event: 'contact', contact: nameless }])
+    expect(state.contacts['k3v7qx']?.name).toBe('Nameless k3v7')
+  })
+
   it('drops a contact with the conversation', () => {
     const state = play([...filled, { event: 'contact_removed', contact: 'c' }])
     expect(state.contacts).toEqual({})

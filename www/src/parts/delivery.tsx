@@ -32,7 +32,6 @@ export function tell(delivery: Delivery, name: string, share: number | undefined
         case 'acceptance':
           return { icon: 'clock', words: d.acceptance, tip: d.acceptanceTip(name) }
       }
-    // eslint-disable-next-line no-fallthrough -- every case above returns
     case 'stored': {
       const until = ahead(delivery.until)
       return { icon: 'stored', words: d.stored(delivery.relays, until), tip: d.storedTip }

@@ -30,6 +30,10 @@ export function Sheet(props: {
       class="sheet"
       data-testid={props.testid ?? T.sheet}
       aria-labelledby={title}
+      onKeyDown={(event) => {
+        // Esc closes this alone; the page below does not hear of it.
+        if (event.key === 'Escape') event.stopPropagation()
+      }}
       onCancel={(event) => {
         event.preventDefault()
         props.onClose()

@@ -18,6 +18,7 @@ export interface WordFieldProps {
   /** The word is complete: on to the next. */
   onTaken?: () => void
   onFocus?: () => void
+  onBlur?: () => void
 }
 
 /** Lower case, and without the numbers and dots of a numbered list. */
@@ -58,6 +59,7 @@ export function WordField(props: WordFieldProps) {
   }
   const onKeyDown = (event: KeyboardEvent) => {
     if (words.length === 0) {
+      // Without a next field Enter is left to the form.
       if (event.key === ' ' || (event.key === 'Enter' && props.onTaken)) {
         event.preventDefault()
         setTyping(false)
@@ -120,7 +122,10 @@ export function WordField(props: WordFieldProps) {
         onKeyDown={onKeyDown}
         onPaste={onPaste}
         onFocus={props.onFocus}
-        onBlur={() => setTyping(false)}
+        onBlur={() => {
+          setTyping(false)
+          props.onBlur?.()
+        }}
       />
       <ul
         class="suggestions"

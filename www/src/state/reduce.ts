@@ -2,6 +2,7 @@
  * The whole state of the page, and how each event of the core changes it.
  * Invariant: `reduce` is pure, and playing an event twice changes nothing.
  */
+import { nameOr } from '../format'
 import type {
   ContactView,
   Event,
@@ -53,6 +54,10 @@ function without<T>(map: Record<string, T>, key: string): Record<string, T> {
   if (!(key in map)) return map
   const { [key]: _, ...rest } = map
   return rest
+}
+
+function named<T extends { name: string }>(view: T, id: string): T {
+  return { ...view, name: nameOr(view.name, id) }
 }
 
 export function byOrder(a: MessageView, b: MessageView): number {
@@ -128,13 +133,13 @@ export function reduce(state: State, event: Event): State {
     case 'invite_removed':
       return { ...state, invites: without(state.invites, event.invite) }
     case 'greeting': {
-      const { greeting } = event
+      const greeting = named(event.greeting, event.greeting.account)
       return { ...state, greetings: { ...state.greetings, [greeting.greeting]: greeting } }
     }
     case 'greeting_removed':
       return { ...state, greetings: without(state.greetings, event.greeting) }
     case 'contact': {
-      const { contact } = event
+      const contact = named(event.contact, event.contact.contact)
       return { ...state, contacts: { ...state.contacts, [contact.contact]: contact } }
     }
     case 'contact_removed':

@@ -83,7 +83,7 @@ function Main() {
       </a>
       <Troubles />
       <List />
-      <main class="content">
+      <main class="content" id="main">
         <Content />
       </main>
     </div>

@@ -106,7 +106,6 @@ export function Log(props: {
     <div class="log-frame">
       <div
         class="log"
-        id="main"
         ref={box}
         role="log"
         aria-live="polite"

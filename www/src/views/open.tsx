@@ -1,6 +1,6 @@
 /** Opening somebody's invitation: from the address bar or pasted, looked up, then answered. */
 import { useEffect, useState } from 'preact/hooks'
-import { ahead } from '../format'
+import { ahead, nameOr } from '../format'
 import { byteLength, GREETING_BYTES_MAX } from '../limits'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
@@ -24,7 +24,8 @@ function Paste(props: { start: string; onOpened: (link: string, opened: Opened) 
     if (text.trim() === '') return
     void attempt(async () => {
       const trimmed = text.trim()
-      props.onOpened(trimmed, await ask('opened', { cmd: 'open_invite', link: trimmed }))
+      const opened = await ask('opened', { cmd: 'open_invite', link: trimmed })
+      props.onOpened(trimmed, { ...opened, name: nameOr(opened.name, opened.inviter) })
     })
   }
   useEffect(() => {

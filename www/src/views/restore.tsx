@@ -138,11 +138,9 @@ function EnterStep(props: {
                 onWords(words.map((old, i) => (i === field ? value : old)))
               }}
               onPaste={(pasted) => paste(field, pasted)}
-              onTaken={() => {
-                if (field + 1 < WORDS) focus(field + 1)
-                else setFocused(-1)
-              }}
+              {...(field + 1 < WORDS ? { onTaken: () => focus(field + 1) } : {})}
               onFocus={() => setFocused(field)}
+              onBlur={() => setFocused(-1)}
             />
           )
         })}
