@@ -105,7 +105,11 @@ pub async fn listening(
 ) -> Result<Arc<dyn PeerConnection>> {
     let engine = settings()
         .with_ice_connection_attempts(Some(Duration::from_millis(2)), Some(1_000))
-        .with_ice_timeouts(None, Some(Duration::ZERO), Some(Duration::from_secs(10)))
+        .with_ice_timeouts(
+            Some(Duration::ZERO),
+            Some(Duration::ZERO),
+            Some(Duration::from_secs(10)),
+        )
         .with_host_acceptance_min_wait(Some(Duration::ZERO))
         .build();
     let local = SocketAddr::new(super::session::PEER.ip(), 0);
