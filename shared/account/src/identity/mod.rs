@@ -6,6 +6,7 @@
 mod certificate;
 mod id;
 mod seed;
+mod typed;
 
 pub use certificate::{
     CERTIFICATE_HOURS, CERTIFICATE_LEN, CERTIFICATE_RENEW_HOURS, Certificate, CertificateError,
@@ -13,6 +14,7 @@ pub use certificate::{
 };
 pub use id::{AccountId, ID_LEN, IdError};
 pub use seed::{SEED_LEN, Seed, WORDS};
+pub use typed::{Typed, TypedError, Unknown, read_words};
 
 use shared::crypto::{Key, SigningKey, kdf_key};
 
