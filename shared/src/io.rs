@@ -73,6 +73,8 @@ pub enum Input<'a, C> {
     Solved { token: Token, nonce: u64 },
     /// The result of [`Output::Derive`]: Argon2id's 32 bytes.
     Derived { token: Token, key: [u8; 32] },
+    /// This machine could not derive: too little memory for the cost, or the cost is out of bounds.
+    DeriveFailed { token: Token },
     /// The answer to [`Output::Recall`]: the remembered key, if the shell still has it.
     Recalled { token: Token, key: Option<[u8; 32]> },
     /// Something a person or a script wants.
@@ -104,7 +106,8 @@ pub enum Output<E> {
     },
     /// The solution is not wanted any more; no answer needed.
     CancelSolve { token: Token },
-    /// Argon2id (version 1.3, 32 bytes out), off the main thread. Answered by `Derived`.
+    /// Argon2id (version 1.3, 32 bytes out), off the main thread. Answered by `Derived` or
+    /// `DeriveFailed`.
     Derive {
         token: Token,
         secret: Secret,

@@ -282,6 +282,12 @@ impl Invitation {
         }
     }
 
+    /// Puts a key nobody uses in the place of the one greetings are sealed to: none opens any more. What the
+    /// tombstone needs is kept.
+    pub fn forget_key(&mut self, rng: &mut Rng) {
+        self.kem = KemSecret::draw(rng);
+    }
+
     /// Names it; the same as [`InviteLink::id`].
     pub fn id(&self) -> [u8; 16] {
         invite_id(self.secret16())

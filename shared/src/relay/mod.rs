@@ -174,7 +174,7 @@ impl Relay {
             | Input::DialFailed { .. }
             | Input::Solving { .. }
             | Input::Solved { .. }
-            | Input::Derived { .. }
+            | Input::Derived { .. } | Input::DeriveFailed { .. }
             | Input::Recalled { .. } => {}
         }
         self.on_time();

@@ -1,0 +1,263 @@
+//! What every part of an open account is handed: the time, randomness, and the way out.
+//!
+//! Invariant: what is put into [`Cx::after`] leaves only once all rows changed by the same input are saved. One save
+//! is under way at a time; changes that come meanwhile form the next, so a failed one can be tried again whole.
+
+use super::model::RowKey;
+use crate::api::{Answer, Event, Problem};
+use crate::rows::Rows;
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+use shared::crypto::Rng;
+use shared::io::{Batch, Change, LinkId, Output, Query, StoreError, Token};
+use shared::time::{Millis, Now};
+
+/// Fixed for the life of a node.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// `shared::object::network_id("main")` but in tests.
+    pub network: u32,
+    /// 1; larger only in the simulation.
+    pub work_divisor: u64,
+}
+
+/// Time, randomness, and what goes out.
+pub struct Cx {
+    pub config: Config,
+    pub now: Now,
+    pub rng: Rng,
+    tokens: u64,
+    out: VecDeque<Output<Event>>,
+    after: Vec<Output<Event>>,
+    dirty: BTreeSet<RowKey>,
+    written: BTreeMap<RowKey, Option<Vec<u8>>>,
+    sealed: Vec<Change>,
+    durable: bool,
+    saving: Option<Saving>,
+    waiting: Saving,
+    retry_at: Option<Millis>,
+}
+
+#[derive(Default)]
+struct Saving {
+    token: Option<Token>,
+    batch: Batch,
+    after: Vec<Output<Event>>,
+}
+
+/// How long a failed save waits before it is tried again.
+const SAVE_RETRY_MS: Millis = 5_000;
+
+impl Cx {
+    pub fn new(config: Config, seed: [u8; 32], now: Now) -> Self {
+        Self {
+            config,
+            now,
+            rng: Rng::new(seed),
+            tokens: 0,
+            out: VecDeque::new(),
+            after: Vec::new(),
+            dirty: BTreeSet::new(),
+            written: BTreeMap::new(),
+            sealed: Vec::new(),
+            durable: false,
+            saving: None,
+            waiting: Saving::default(),
+            retry_at: None,
+        }
+    }
+
+    pub fn token(&mut self) -> Token {
+        self.tokens += 1;
+        Token(self.tokens)
+    }
+
+    /// Leaves at once.
+    pub fn at_once(&mut self, output: Output<Event>) {
+        self.out.push_back(output);
+    }
+
+    /// Leaves when this input's changes are saved.
+    pub fn after(&mut self, output: Output<Event>) {
+        self.after.push(output);
+    }
+
+    pub fn event(&mut self, event: Event) {
+        self.after(Output::Event(event));
+    }
+
+    pub fn done(&mut self, id: u64, answer: Option<Answer>) {
+        self.event(Event::Done { id, answer });
+    }
+
+    pub fn failed(&mut self, id: u64, error: Problem) {
+        self.event(Event::Failed { id, error });
+    }
+
+    pub fn trouble(&mut self, problem: Problem) {
+        self.at_once(Output::Event(Event::Trouble { problem }));
+    }
+
+    pub fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
+        self.after(Output::Send { link, bytes });
+    }
+
+    pub fn load(&mut self, query: Query) -> Token {
+        let token = self.token();
+        self.at_once(Output::Load { token, query });
+        token
+    }
+
+    /// The row is encoded anew, or deleted, when this input has been handled.
+    pub fn touch(&mut self, row: RowKey) {
+        self.dirty.insert(row);
+        self.durable = true;
+    }
+
+    /// As `touch`, for what may be lost in a power cut.
+    pub fn touch_lazily(&mut self, row: RowKey) {
+        self.dirty.insert(row);
+    }
+
+    /// Writes (`None`: deletes) a row that is not held in memory.
+    pub fn write(&mut self, row: RowKey, value: Option<Vec<u8>>) {
+        self.written.insert(row, value);
+        self.durable = true;
+    }
+
+    /// Rows that are sealed already (the vault's, and those of an import).
+    pub fn also(&mut self, changes: Vec<Change>) {
+        self.sealed.extend(changes);
+        self.durable = true;
+    }
+
+    /// The rows touched by this input, to be encoded by the account.
+    pub fn take_dirty(&mut self) -> BTreeSet<RowKey> {
+        core::mem::take(&mut self.dirty)
+    }
+
+    /// Ends an input of an open account: seals the changed rows and hands them to the store.
+    pub fn flush(&mut self, rows: &Rows, encoded: Vec<(RowKey, Option<Vec<u8>>)>) {
+        let written = core::mem::take(&mut self.written);
+        let changes: Vec<Change> = encoded
+            .into_iter()
+            .chain(written)
+            .filter_map(|(key, value)| change(rows, &key, value.as_deref(), &mut self.rng))
+            .collect();
+        self.save(changes);
+    }
+
+    /// Ends an input: `changes` are saved, then what came `after` leaves.
+    pub fn save(&mut self, mut changes: Vec<Change>) {
+        changes.append(&mut self.sealed);
+        let after = core::mem::take(&mut self.after);
+        let durable = core::mem::take(&mut self.durable);
+        if changes.is_empty() && self.waiting.batch.changes.is_empty() {
+            // What leaves may tell of changes still being saved: it waits for them too.
+            match &mut self.saving {
+                Some(saving) => saving.after.extend(after),
+                None => self.out.extend(after),
+            }
+            return;
+        }
+        self.waiting.batch.changes.extend(changes);
+        self.waiting.batch.durable |= durable;
+        self.waiting.after.extend(after);
+        self.start_save();
+    }
+
+    fn start_save(&mut self) {
+        if self.saving.is_some() || self.retry_at.is_some() || self.waiting.batch.changes.is_empty()
+        {
+            return;
+        }
+        let token = self.token();
+        let mut saving = core::mem::take(&mut self.waiting);
+        saving.token = Some(token);
+        self.out.push_back(Output::Save {
+            token,
+            batch: saving.batch.clone(),
+        });
+        self.saving = Some(saving);
+    }
+
+    /// True if the token was this save's.
+    pub fn on_saved(&mut self, token: Token) -> bool {
+        match self.saving.take() {
+            Some(saving) if saving.token == Some(token) => {
+                self.out.extend(saving.after);
+                self.start_save();
+                true
+            }
+            other => {
+                self.saving = other;
+                false
+            }
+        }
+    }
+
+    /// True if the token was this save's: it is tried again with what came since.
+    pub fn on_save_failed(&mut self, token: Token, error: StoreError) -> bool {
+        let Some(mut failed) = self.saving.take_if(|s| s.token == Some(token)) else {
+            return false;
+        };
+        let later = core::mem::take(&mut self.waiting);
+        failed.token = None;
+        failed.batch.changes.extend(later.batch.changes);
+        failed.batch.durable |= later.batch.durable;
+        failed.after.extend(later.after);
+        self.waiting = failed;
+        self.retry_at = Some(self.now.mono + SAVE_RETRY_MS);
+        self.trouble(match error {
+            StoreError::Full => super::problems::disk_full(),
+            StoreError::Unavailable => super::problems::store_unavailable(),
+        });
+        true
+    }
+
+    pub fn on_timer(&mut self) {
+        if self.retry_at.is_some_and(|at| at <= self.now.mono) {
+            self.retry_at = None;
+            self.start_save();
+        }
+    }
+
+    pub fn next_timer(&self) -> Option<Millis> {
+        self.retry_at
+    }
+
+    /// Drops everything that was not handed out yet (on erasing and locking after the last save).
+    pub fn drop_pending(&mut self) {
+        self.saving = None;
+        self.waiting = Saving::default();
+        self.retry_at = None;
+        self.dirty.clear();
+        self.written.clear();
+        self.sealed.clear();
+    }
+
+    pub fn pop(&mut self) -> Option<Output<Event>> {
+        self.out.pop_front()
+    }
+}
+
+/// A row as the store gets it. `None` for one that is too long, which the bounds of its parts exclude.
+fn change(rows: &Rows, key: &RowKey, value: Option<&[u8]>, rng: &mut Rng) -> Option<Change> {
+    let table = key.table();
+    Some(match value {
+        Some(value) => {
+            let (key, value) = rows.seal(table, &key.bytes(), value, &rng.array()).ok()?;
+            Change::Put {
+                table,
+                key: key.to_vec(),
+                value,
+            }
+        }
+        None => Change::Delete {
+            table,
+            key: rows.locate(table, &key.bytes()).ok()?.to_vec(),
+        },
+    })
+}

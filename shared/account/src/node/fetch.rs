@@ -1,0 +1,334 @@
+//! Getting what was missed and what is new from each relay. PROTOCOL.md section 7.
+//!
+//! Invariant: as long as a bucket stays below [`TAKE_ALL_BYTES_MAX`], what is asked of a relay depends on the time
+//! and on the relay's answers alone, never on whether anything was for this account.
+
+use super::cx::Cx;
+use super::model::RowKey;
+use super::open::Open;
+use super::relays::{NodeKey, Stage};
+use crate::sealed::locator;
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    vec::Vec,
+};
+use shared::link::ReqId;
+use shared::time;
+use shared::wire::scan::prefix_range;
+use shared::wire::{Header, Records, ScanRecord};
+
+/// Above this, only blocks with matches are fetched from a bucket.
+pub const TAKE_ALL_BYTES_MAX: u64 = 4 << 20;
+/// Envelopes live that long, so nothing older is missed.
+const BUCKETS_MAX: u32 = 48 * 6;
+/// Scans and gets under way on a link at once.
+const REQUESTS_MAX: usize = 4;
+/// Body hashes of objects that were here already.
+const HELD_MAX: usize = 65_536;
+/// Objects nobody expected yet, kept for a chain that becomes known a little later.
+const CACHE_BYTES_MAX: usize = 4 << 20;
+/// Objects in a block, on average.
+const BLOCK_OBJECTS: u32 = 8;
+
+/// What is under way on each relay's link, and what came lately from any.
+#[derive(Default)]
+pub struct Sync {
+    pub feeds: BTreeMap<NodeKey, Feed>,
+    held: BTreeSet<[u8; 8]>,
+    held_order: VecDeque<[u8; 8]>,
+    cache: VecDeque<(Header, Vec<u8>)>,
+    cache_bytes: usize,
+}
+
+/// Catching up with one relay.
+#[derive(Default)]
+pub struct Feed {
+    /// The next bucket to scan, and the last.
+    next: u32,
+    last: u32,
+    todo: VecDeque<Want>,
+    wants: BTreeMap<ReqId, Want>,
+    live_bucket: u32,
+    live_bytes: u64,
+}
+
+enum Want {
+    Scan {
+        bucket: u32,
+        records: Vec<ScanRecord>,
+    },
+    Get {
+        bucket: u32,
+        bits: u8,
+        prefix: u64,
+    },
+}
+
+impl Sync {
+    /// Notes an object; false if it was here before.
+    pub fn hold(&mut self, body_hash: &[u8; 32]) -> bool {
+        let mut short = [0; 8];
+        short.copy_from_slice(&body_hash[..8]);
+        if !self.held.insert(short) {
+            return false;
+        }
+        self.held_order.push_back(short);
+        if self.held_order.len() > HELD_MAX {
+            if let Some(old) = self.held_order.pop_front() {
+                self.held.remove(&old);
+            }
+        }
+        true
+    }
+
+    /// Keeps an object that nobody expected.
+    pub fn cache(&mut self, header: Header, body: Vec<u8>) {
+        self.cache_bytes += body.len();
+        self.cache.push_back((header, body));
+        while self.cache_bytes > CACHE_BYTES_MAX {
+            let Some((_, old)) = self.cache.pop_front() else {
+                break;
+            };
+            self.cache_bytes -= old.len();
+        }
+    }
+
+    /// Takes the first cached object that is expected now.
+    pub fn take_expected(
+        &mut self,
+        expected: impl Fn(&Header) -> bool,
+    ) -> Option<(Header, Vec<u8>)> {
+        let at = self.cache.iter().position(|(header, _)| expected(header))?;
+        let found = self.cache.remove(at)?;
+        self.cache_bytes -= found.1.len();
+        Some(found)
+    }
+}
+
+impl Open {
+    /// A relay said Welcome: watch first, so that nothing falls between, then catch up.
+    pub fn begin_feed(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
+        let current = time::bucket(relay_unix);
+        let Some(relay) = self.relays.get_mut(&key) else {
+            return;
+        };
+        if relay.row.cursor == 0 || relay.row.cursor > current {
+            relay.row.cursor = current;
+            cx.touch(RowKey::Relay(key));
+        }
+        let next = relay.row.cursor.max(current.saturating_sub(BUCKETS_MAX));
+        let whole = current > relay.records_until;
+        if let Stage::Open { link, client, .. } = &mut relay.stage {
+            if let Some((_, frame)) = client.watch(cx.now, whole) {
+                cx.send(*link, frame);
+            }
+        }
+        self.sync.feeds.insert(
+            key,
+            Feed {
+                next,
+                last: current,
+                ..Feed::default()
+            },
+        );
+        self.pump_feed(cx, key);
+    }
+
+    /// Asks for the next buckets, or notes that all are here.
+    pub fn pump_feed(&mut self, cx: &mut Cx, key: NodeKey) {
+        let (Some(feed), Some(relay)) = (self.sync.feeds.get_mut(&key), self.relays.get_mut(&key))
+        else {
+            return;
+        };
+        let Stage::Open {
+            link,
+            client,
+            caught_up,
+            ..
+        } = &mut relay.stage
+        else {
+            return;
+        };
+        while feed.wants.len() < REQUESTS_MAX {
+            let want = match feed.todo.pop_front() {
+                Some(want) => want,
+                None if feed.next <= feed.last => {
+                    feed.next += 1;
+                    Want::Scan {
+                        bucket: feed.next - 1,
+                        records: Vec::new(),
+                    }
+                }
+                None => break,
+            };
+            let asked = match &want {
+                Want::Scan { bucket, records } => {
+                    client.scan(cx.now, *bucket, records.len() as u32)
+                }
+                Want::Get {
+                    bucket,
+                    bits,
+                    prefix,
+                } => client.get(cx.now, *bucket, *bits, *prefix),
+            };
+            let Some((request, frame)) = asked else {
+                feed.todo.push_front(want);
+                break;
+            };
+            feed.wants.insert(request, want);
+            cx.send(*link, frame);
+        }
+        if feed.wants.is_empty() && feed.todo.is_empty() && !*caught_up {
+            *caught_up = true;
+            if relay.row.cursor < feed.last {
+                relay.row.cursor = feed.last;
+                cx.touch_lazily(RowKey::Relay(key));
+            }
+            self.show_relays(cx);
+        }
+    }
+
+    /// One page of a bucket's scan records.
+    pub fn on_scan_page(
+        &mut self,
+        cx: &mut Cx,
+        key: NodeKey,
+        request: ReqId,
+        (total, bytes): (u32, u64),
+        page: Records<'_>,
+    ) {
+        let Some(feed) = self.sync.feeds.get_mut(&key) else {
+            return;
+        };
+        let Some(Want::Scan {
+            bucket,
+            mut records,
+        }) = feed.wants.remove(&request)
+        else {
+            return;
+        };
+        records.extend(page.iter());
+        if (records.len() as u32) < total && !page.is_empty() && records.len() < HELD_MAX {
+            feed.todo.push_front(Want::Scan { bucket, records });
+            return self.pump_feed(cx, key);
+        }
+        if bytes <= TAKE_ALL_BYTES_MAX {
+            if records
+                .iter()
+                .any(|record| !self.sync.held.contains(&record.hash))
+            {
+                feed.todo.push_back(Want::Get {
+                    bucket,
+                    bits: 0,
+                    prefix: 0,
+                });
+            }
+        } else {
+            let bits = block_bits(total);
+            let ours = |record: &&ScanRecord| {
+                !self.sync.held.contains(&record.hash)
+                    && self.expected.get(&locator(&record.tag)).is_some()
+            };
+            let blocks: BTreeSet<u64> = records
+                .iter()
+                .filter(ours)
+                .map(|r| prefix_range(bits, r.hash_key()).0)
+                .collect();
+            let gets = blocks.into_iter().map(|prefix| Want::Get {
+                bucket,
+                bits,
+                prefix,
+            });
+            feed.todo.extend(gets);
+        }
+        self.pump_feed(cx, key);
+    }
+
+    /// A Get is complete, or was refused. False if the request was not one of ours.
+    pub fn on_feed_end(&mut self, cx: &mut Cx, key: NodeKey, request: ReqId) -> bool {
+        let Some(feed) = self.sync.feeds.get_mut(&key) else {
+            return false;
+        };
+        if feed.wants.remove(&request).is_none() {
+            return false;
+        }
+        self.pump_feed(cx, key);
+        true
+    }
+
+    /// Something came by the watch: everything before its bucket is complete.
+    pub fn on_live(&mut self, cx: &mut Cx, key: NodeKey, bucket: u32, bytes: usize) {
+        let (Some(feed), Some(relay)) = (self.sync.feeds.get_mut(&key), self.relays.get_mut(&key))
+        else {
+            return;
+        };
+        let Stage::Open {
+            link, caught_up, ..
+        } = &mut relay.stage
+        else {
+            return;
+        };
+        if bucket != feed.live_bucket {
+            feed.live_bucket = bucket;
+            feed.live_bytes = 0;
+        }
+        feed.live_bytes += bytes as u64;
+        // A stray bucket from a wrong clock must not skip what is still to come.
+        let plausible = bucket <= time::bucket(self.clock.assumed()).saturating_add(2);
+        if *caught_up && plausible && bucket > relay.row.cursor {
+            relay.row.cursor = bucket;
+            cx.touch_lazily(RowKey::Relay(key));
+        }
+        if feed.live_bytes > TAKE_ALL_BYTES_MAX && relay.records_until < bucket {
+            // Too much to take whole: for the rest of this bucket only scan records are watched.
+            relay.records_until = bucket;
+            let link = *link;
+            self.relays.redial(cx, link);
+            self.on_relay_lost(cx, key);
+        }
+    }
+
+    /// A scan record came by the watch: gets its block if it is for us.
+    pub fn on_news(&mut self, cx: &mut Cx, key: NodeKey, bucket: u32, record: &ScanRecord) {
+        self.on_live(cx, key, bucket, 0);
+        if self.sync.held.contains(&record.hash)
+            || self.expected.get(&locator(&record.tag)).is_none()
+        {
+            return;
+        }
+        let Some(feed) = self.sync.feeds.get_mut(&key) else {
+            return;
+        };
+        let bits = block_bits((TAKE_ALL_BYTES_MAX / 2_048) as u32);
+        let (prefix, _) = prefix_range(bits, record.hash_key());
+        feed.todo.push_back(Want::Get {
+            bucket,
+            bits,
+            prefix,
+        });
+        self.pump_feed(cx, key);
+    }
+
+    /// The relay dropped pushes: scan again from there.
+    pub fn on_lagged(&mut self, cx: &mut Cx, key: NodeKey, bucket: u32) {
+        let current = time::bucket(self.clock.assumed());
+        let Some(feed) = self.sync.feeds.get_mut(&key) else {
+            return;
+        };
+        let from = bucket.max(current.saturating_sub(BUCKETS_MAX));
+        feed.next = feed.next.min(from);
+        feed.last = current.max(feed.last);
+        if let Some(relay) = self.relays.get_mut(&key) {
+            relay.row.cursor = relay.row.cursor.min(from);
+            if let Stage::Open { caught_up, .. } = &mut relay.stage {
+                *caught_up = false;
+            }
+        }
+        self.pump_feed(cx, key);
+    }
+}
+
+/// Prefix bits of a block of about [`BLOCK_OBJECTS`] in a bucket of `total`.
+fn block_bits(total: u32) -> u8 {
+    (total / BLOCK_OBJECTS).checked_ilog2().unwrap_or(0) as u8
+}

@@ -1,0 +1,253 @@
+//! Opening what came, and what it changes. PROTOCOL.md sections 5 to 7.
+//!
+//! Invariant: an object that does not open changes nothing; one that opens is saved before it is acknowledged.
+
+use super::cx::Cx;
+use super::model::*;
+use super::open::{Expected, Open};
+use super::{commands, limits, views};
+use crate::api::Event;
+use crate::greeting::{self, Greeting};
+use crate::sealed::locator;
+use crate::session::{Opened, Payload};
+use crate::shown;
+use alloc::{string::String, vec::Vec};
+use shared::wire::Header;
+
+impl Open {
+    /// An envelope, expected or not.
+    pub fn on_envelope(&mut self, cx: &mut Cx, header: Header, body: Vec<u8>) {
+        let Some(expected) = self.expected.get(&locator(&header.tag)).copied() else {
+            self.sync.cache(header, body);
+            return;
+        };
+        match expected {
+            Expected::Greeting { invite, j } => self.on_greeting(cx, &invite, j, &header, &body),
+            Expected::Acceptance { who, n } => self.on_acceptance(cx, &who, n, &header, &body),
+            Expected::Session { who, slot } => {
+                let session = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut());
+                let opened = session.map(|s| s.open(&slot, &header, &body, &self.epoch_keys));
+                if let Some(Ok(opened)) = opened {
+                    self.on_opened(cx, &who, opened);
+                }
+            }
+        }
+    }
+
+    fn on_opened(&mut self, cx: &mut Cx, who: &Who, opened: Opened) {
+        cx.touch(RowKey::Contact(*who));
+        self.refresh_expected(who);
+        let Opened { payload, .. } = opened;
+        self.note_time(cx, payload.time);
+        self.note_contact(cx, who, &payload);
+        self.on_acknowledged(cx, who, &payload.acks);
+        let Some(text) = payload.text else { return };
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        let blocked = contact.row.state == 2;
+        let id = payload.message_id;
+        if !contact.has_seen(&id) && !blocked {
+            contact.saw(cx, id);
+            self.receive(cx, who, id, shown::text(&text), payload.time, payload.order);
+        }
+        self.owe(cx, who, id);
+    }
+
+    /// A new text of a contact.
+    pub fn receive(&mut self, cx: &mut Cx, who: &Who, id: Id16, text: String, at: u64, order: u64) {
+        let message = self.append(cx, who, id, false, text, at, Some(order));
+        if let Some(contact) = self.contacts.get_mut(who) {
+            contact.row.unread = contact.row.unread.saturating_add(1);
+        }
+        self.show_message(cx, who, &message);
+        self.show_contact(cx, who);
+    }
+
+    /// Names, mailboxes, keys and wishes that came with a message.
+    fn note_contact(&mut self, cx: &mut Cx, who: &Who, payload: &Payload) {
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        let mut renamed = false;
+        if let Some(name) = payload
+            .name
+            .as_deref()
+            .and_then(|n| commands::clean_name(n).ok())
+        {
+            if contact.row.name != name {
+                contact.row.name = name;
+                renamed = true;
+            }
+        }
+        contact.row.wants_no_acks = payload.no_acks;
+        let epoch = self.clock.assumed_epoch();
+        let had_keys = contact.has_keys(epoch);
+        if let (Some(keys), Some(notice)) = (&mut contact.keys, &payload.keys) {
+            keys.learn(notice, payload.time, epoch);
+        }
+        let has_keys = contact.has_keys(epoch);
+        if renamed {
+            self.show_contact(cx, who);
+        }
+        if !had_keys && has_keys {
+            self.queue_missing(Some(who));
+            self.pump_jobs(cx);
+        }
+    }
+
+    /// Authenticated time of a contact.
+    fn note_time(&mut self, cx: &mut Cx, time: u64) {
+        if self.clock.on_contact(time) {
+            cx.touch(RowKey::Clock);
+        }
+    }
+
+    /// Notes that an acknowledgement is owed. The first of a conversation leaves at once.
+    pub fn owe(&mut self, cx: &mut Cx, who: &Who, id: Id16) {
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        if !contact.row.acknowledge || contact.row.wants_no_acks || contact.row.state != 1 {
+            return;
+        }
+        if !contact.row.owed.contains(&OwedAck(id)) && contact.row.owed.len() < limits::OWED_MAX {
+            contact.row.owed.push(OwedAck(id));
+            cx.touch(RowKey::Contact(*who));
+        }
+        if !contact.row.acked_once {
+            contact.row.acked_once = true;
+            self.jobs.add(Owner::Ack(*who));
+            self.want_keys(cx, who);
+            self.pump_jobs(cx);
+        }
+    }
+
+    /// The moment at which acknowledgements leave has come.
+    pub fn queue_acks(&mut self) {
+        for (who, contact) in &self.contacts {
+            if !contact.row.owed.is_empty() && contact.session.is_some() {
+                self.jobs.add(Owner::Ack(*who));
+            }
+        }
+    }
+
+    /// Acknowledgements that rode on a stored object are not owed any more.
+    pub fn acks_stored(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) {
+        let Some(ridden) = self.rides.remove(owner) else {
+            return;
+        };
+        if let Some(contact) = self.contacts.get_mut(who) {
+            contact.row.owed.retain(|owed| !ridden.contains(&owed.0));
+            cx.touch(RowKey::Contact(*who));
+        }
+    }
+
+    fn on_greeting(&mut self, cx: &mut Cx, invite: &Id16, j: u8, header: &Header, body: &[u8]) {
+        let Some(invitation) = self.invites.get(invite).and_then(|i| i.secret.as_ref()) else {
+            return;
+        };
+        let me = self.me;
+        let now = self.clock.assumed();
+        let opened = Greeting::open(invitation, &me, j, header, body, now);
+        let Ok(greeting) = opened else { return };
+        let (id, who) = (greeting.id(), *greeting.from.as_bytes());
+        if let Some(row) = self.greetings.get_mut(&id) {
+            // The same greeting, sealed anew: the answer goes to this one.
+            if row.done {
+                let contact = self.contacts.get_mut(&who);
+                let pending = contact.and_then(|c| c.acceptance.as_mut());
+                if let Some(pending) = pending.filter(|_| row.accepted) {
+                    pending.renew(greeting);
+                    self.drop_parcel(cx, &Owner::Acceptance(who));
+                    self.jobs.add(Owner::Acceptance(who));
+                    cx.touch(RowKey::Contact(who));
+                    self.pump_jobs(cx);
+                }
+            } else {
+                row.opened = greeting.encode();
+                cx.touch(RowKey::Greeting(id));
+            }
+            return;
+        }
+        if self.contacts.get(&who).is_some_and(|c| c.row.state == 2) {
+            return;
+        }
+        let day = self.clock.assumed_epoch();
+        if self.profile.greetings_day != day {
+            self.profile.greetings_day = day;
+            self.profile.greetings_count = 0;
+        }
+        let listed = self.greetings.values().filter(|g| !g.done).count();
+        let today = self.profile.greetings_count as usize;
+        if listed >= greeting::LIST_MAX || today >= greeting::A_DAY_MAX {
+            return;
+        }
+        self.profile.greetings_count += 1;
+        cx.touch(RowKey::Profile);
+        let until = self.invites.get(invite).map_or(now, |i| i.row.until) + 48 * 3_600_000;
+        let name = commands::clean_name(&greeting.name).unwrap_or_else(|_| views::account(&who));
+        let row = GreetingRow {
+            id,
+            who,
+            name,
+            text: greeting.text.clone(),
+            at: greeting.time.min(now),
+            opened: greeting.encode(),
+            invite: *invite,
+            done: false,
+            accepted: false,
+            until,
+        };
+        cx.event(Event::Greeting {
+            greeting: views::greeting(&row),
+        });
+        self.greetings.insert(id, row);
+        cx.touch(RowKey::Greeting(id));
+    }
+
+    fn on_acceptance(&mut self, cx: &mut Cx, who: &Who, n: u8, header: &Header, body: &[u8]) {
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        let Some(pending) = &contact.greeting else {
+            return;
+        };
+        let now = self.clock.assumed();
+        let Ok(accepted) = pending.open_acceptance(&self.me, n, header, body, now) else {
+            return;
+        };
+        for (locator, _) in pending.locators() {
+            self.expected.remove(&locator);
+        }
+        contact.greeting = None;
+        match &mut contact.session {
+            Some(session) => session.adopt(accepted.session),
+            none => *none = Some(accepted.session),
+        }
+        contact.keys = Some(accepted.keys);
+        contact.row.state = 1;
+        contact.row.acked_once = false;
+        if let Ok(name) = commands::clean_name(&accepted.name) {
+            contact.row.name = name;
+        }
+        if let Some(session) = &mut contact.session {
+            session.on_epoch(self.clock.assumed_epoch(), self.clock.agreed());
+        }
+        cx.touch(RowKey::Contact(*who));
+        let handshake = contact.row.handshake.take();
+        let owner = Owner::Greeting(*who);
+        self.drop_parcel(cx, &owner);
+        self.jobs.remove(cx, &owner);
+        if let Some(id) = handshake {
+            self.delivered(cx, who, &id);
+        }
+        self.note_time(cx, accepted.time);
+        self.refresh_expected(who);
+        self.show_contact(cx, who);
+        self.owe(cx, who, accepted.message_id);
+        self.want_keys(cx, who);
+        self.queue_missing(Some(who));
+        self.pump_jobs(cx);
+    }
+}

@@ -1,0 +1,20 @@
+//! Bounds of an account, each named with its unit last.
+
+/// Messages to one contact that are on their way.
+pub const OUTGOING_MAX: usize = 256;
+/// Puts without an answer on one link.
+pub const PUTS_UNDER_WAY_MAX: usize = 8;
+/// How far one message may push the order of a conversation.
+pub const ORDER_STEP_MAX: u64 = 10_000;
+/// Times an object is made anew because a relay refused it.
+pub const REMAKES_MAX: u32 = 8;
+/// Contacts of an account.
+pub const CONTACTS_MAX: usize = 2_048;
+/// Invitations that are open.
+pub const INVITES_MAX: usize = 64;
+/// Acknowledgements owed to one contact that are remembered.
+pub const OWED_MAX: usize = 512;
+/// Mean time between the moments at which acknowledgements leave, ms.
+pub const ACK_TICK_MS_MEAN: u64 = 20_000;
+/// Messages in one answer to `History`.
+pub const HISTORY_MAX: u32 = 100;

@@ -1,0 +1,238 @@
+//! What comes over the links, told to the part it concerns; and the account's timers.
+//!
+//! Invariant: a relay that lies costs its own link, nothing else.
+
+use super::cx::Cx;
+use super::open::Open;
+use super::relays::{NodeKey, Stage};
+use super::{limits, problems};
+use crate::api::Request;
+use crate::sealed::locator;
+use shared::io::{Input, LinkId, Output};
+use shared::link::{LinkFault, Reply};
+use shared::time::Millis;
+use shared::wire::{Header, Kind};
+
+impl Open {
+    /// Inputs that concern links and puzzles.
+    pub fn on_link_input(&mut self, cx: &mut Cx, input: Input<'_, Request>) {
+        match input {
+            Input::LinkUp {
+                link,
+                dialled: Some(token),
+                binding,
+                ..
+            } => {
+                self.relays.on_link_up(cx, link, token, binding);
+            }
+            Input::LinkUp { link, .. } => cx.at_once(Output::Close { link }),
+            Input::DialFailed { token, error } => {
+                if self.relays.on_dial_failed(cx, token, error) {
+                    self.show_relays(cx);
+                }
+            }
+            Input::LinkMessage { link, bytes } => self.on_frame(cx, link, bytes),
+            Input::LinkDown { link } => {
+                if let Some(key) = self.relays.on_link_down(cx, link) {
+                    self.on_relay_lost(cx, key);
+                }
+            }
+            Input::Solving { token, hashes } => self.jobs.on_solving(cx, token, hashes),
+            Input::Solved { token, nonce } => {
+                self.on_solved(cx, token, nonce);
+                self.pump_jobs(cx);
+            }
+            // An account's own traffic is small and paced by answers.
+            _ => {}
+        }
+    }
+
+    pub fn on_relay_lost(&mut self, cx: &mut Cx, key: NodeKey) {
+        self.sync.feeds.remove(&key);
+        self.lookups.on_link_down(&key);
+        self.puts_link_down(&key);
+        self.show_relays(cx);
+    }
+
+    fn on_frame(&mut self, cx: &mut Cx, link: LinkId, bytes: &[u8]) {
+        let Some(key) = self.relays.key_of(link) else {
+            return;
+        };
+        let Some(relay) = self.relays.get_mut(&key) else {
+            return;
+        };
+        let (Stage::Greeting { client, .. } | Stage::Open { client, .. }) = &mut relay.stage else {
+            return;
+        };
+        match client.on_frame(cx.now, bytes) {
+            Ok(reply) => self.on_reply(cx, link, key, reply),
+            Err(fault) => self.on_fault(cx, link, key, fault),
+        }
+    }
+
+    fn on_fault(&mut self, cx: &mut Cx, link: LinkId, key: NodeKey, fault: LinkFault) {
+        let problem = match fault {
+            LinkFault::WrongKey | LinkFault::BadWelcome | LinkFault::BadReceipt => {
+                problems::relay_false()
+            }
+            LinkFault::WrongVersion { .. } | LinkFault::WrongNetwork { .. } => {
+                problems::relay_other()
+            }
+            _ => problems::relay_gone(),
+        };
+        self.relays.drop_link(cx, link, problem);
+        self.on_relay_lost(cx, key);
+    }
+
+    fn on_reply(&mut self, cx: &mut Cx, link: LinkId, key: NodeKey, reply: Reply<'_>) {
+        match reply {
+            Reply::Welcome(welcome) => {
+                if let Some(relay) = self.relays.get_mut(&key) {
+                    relay.opened(&welcome);
+                }
+                self.on_welcome(cx, key, welcome.time);
+            }
+            Reply::Send(bytes) => cx.at_once(Output::Send { link, bytes }),
+            Reply::Stored { request, receipt } => self.on_stored(cx, key, request, &receipt),
+            Reply::Refused {
+                request,
+                why,
+                detail,
+            } => {
+                if self.on_put_refused(cx, key, request, why, detail) {
+                    self.pump_puts(cx);
+                } else if !self.lookups.on_end(key, request) {
+                    self.on_feed_end(cx, key, request);
+                }
+            }
+            Reply::ScanPage {
+                request,
+                total,
+                bytes,
+                records,
+                ..
+            } => {
+                self.on_scan_page(cx, key, request, (total, bytes), records);
+            }
+            Reply::Object { header, body, .. } => self.on_object(cx, header, body.to_vec()),
+            Reply::Pushed {
+                bucket,
+                header,
+                body,
+            } => {
+                self.on_live(cx, key, bucket, body.len());
+                self.on_object(cx, header, body.to_vec());
+            }
+            Reply::End { request, .. } => {
+                if !self.lookups.on_end(key, request) {
+                    self.on_feed_end(cx, key, request);
+                }
+            }
+            Reply::News { bucket, record } => self.on_news(cx, key, bucket, &record),
+            Reply::Lagged { bucket } => self.on_lagged(cx, key, bucket),
+            Reply::Nothing => {}
+        }
+    }
+
+    fn on_welcome(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
+        cx.touch_lazily(super::model::RowKey::Clock);
+        if let Some(off_s) = self.clock.clock_off_s() {
+            cx.trouble(problems::clock_wrong(off_s));
+        }
+        self.on_epoch(cx);
+        self.begin_feed(cx, key, relay_unix);
+        self.show_relays(cx);
+        self.pump_puts(cx);
+        self.pump_jobs(cx);
+        self.pump_lookups(cx);
+    }
+
+    /// An object from any relay, its work and body checked by the link.
+    fn on_object(&mut self, cx: &mut Cx, header: Header, body: alloc::vec::Vec<u8>) {
+        if header.front.kind == Kind::Record {
+            self.on_record(cx, &header, &body);
+            return;
+        }
+        if header.front.kind != Kind::Envelope || !self.sync.hold(&header.body_hash) {
+            return;
+        }
+        self.on_envelope(cx, header, body);
+        // A message may have made others expected that came before it.
+        while let Some((header, body)) = {
+            let expected = &self.expected;
+            self.sync
+                .take_expected(|header| expected.get(&locator(&header.tag)).is_some())
+        } {
+            self.on_envelope(cx, header, body);
+        }
+    }
+
+    /// Everything that is due.
+    pub fn on_timer(&mut self, cx: &mut Cx) {
+        if self.relays.on_timer(cx) {
+            self.show_relays(cx);
+        }
+        self.tick_links(cx);
+        if self.ack_tick <= cx.now.mono {
+            self.ack_tick = cx.now.mono + cx.rng.exponential(limits::ACK_TICK_MS_MEAN).max(1);
+            self.queue_acks();
+            self.pump_jobs(cx);
+        }
+        if self.house_at <= cx.now.mono {
+            self.house_at = cx.now.mono + HOUSE_MS;
+            self.on_epoch(cx);
+            self.expire_parcels(cx);
+            self.expire_invites(cx);
+            self.pump_jobs(cx);
+            self.pump_puts(cx);
+        }
+        self.end_lookups(cx);
+    }
+
+    /// Pings, and links that went silent.
+    fn tick_links(&mut self, cx: &mut Cx) {
+        let mut silent = alloc::vec::Vec::new();
+        for (key, relay) in self.relays.values_mut() {
+            let Stage::Open { link, client, .. } = &mut relay.stage else {
+                continue;
+            };
+            if client.next_time() > cx.now.mono {
+                continue;
+            }
+            match client.on_timer(cx.now) {
+                Ok(Some(bytes)) => cx.at_once(Output::Send { link: *link, bytes }),
+                Ok(None) => {}
+                Err(_) => silent.push((*key, *link)),
+            }
+        }
+        for (key, link) in silent {
+            self.relays.drop_link(cx, link, problems::relay_gone());
+            self.on_relay_lost(cx, key);
+        }
+    }
+
+    pub fn next_timer(&self) -> Option<Millis> {
+        [
+            self.relays.next_timer(),
+            self.lookups.next_timer(),
+            Some(self.ack_tick),
+            Some(self.house_at),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Whether every relay is open, so that no other answer is to be hoped for.
+    pub fn all_relays_open(&self) -> bool {
+        self.relays.views().iter().all(|relay| {
+            matches!(
+                relay.state,
+                crate::api::RelayState::Open | crate::api::RelayState::CatchingUp
+            )
+        })
+    }
+}
+
+/// How often expiry and epochs are looked after.
+const HOUSE_MS: Millis = 10_000;

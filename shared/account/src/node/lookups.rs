@@ -1,0 +1,198 @@
+//! Records asked for: an invitation somebody opened, a contact's epoch keys. PROTOCOL.md section 4.
+//!
+//! Invariant: a lookup asks each open relay once and ends when all answered or its time is over.
+
+use super::cx::Cx;
+use super::model::Who;
+use super::open::Open;
+use super::relays::{NodeKey, Stage};
+use crate::invite::InviteLink;
+use crate::record;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
+use shared::link::ReqId;
+use shared::time::Millis;
+
+/// How long relays have to come up and answer.
+const LOOKUP_MS_MAX: Millis = 15_000;
+/// Lookups at once; more wait for their next turn.
+const LOOKUPS_MAX: usize = 32;
+
+/// What somebody waits for.
+#[derive(Clone)]
+pub enum Purpose {
+    /// `OpenInvite`: the command's number.
+    Open { request: u64, link: InviteLink },
+    /// `Greet`: the command's number and the text.
+    Greet {
+        request: u64,
+        link: InviteLink,
+        text: String,
+    },
+    /// A contact's epoch keys.
+    Keys { who: Who },
+}
+
+struct Lookup {
+    purpose: Purpose,
+    /// Header tags that may hold it, the most likely first.
+    tags: Vec<[u8; 16]>,
+    asked: BTreeSet<NodeKey>,
+    open: u32,
+    deadline: Millis,
+}
+
+/// All lookups under way.
+#[derive(Default)]
+pub struct Lookups {
+    lookups: BTreeMap<u64, Lookup>,
+    finds: BTreeMap<(NodeKey, ReqId), u64>,
+    next: u64,
+    /// Keys not found: when to ask again (mono), and the pause after that.
+    pub retry: BTreeMap<Who, (Millis, Millis)>,
+}
+
+/// A record that answers a lookup, still to be opened.
+pub struct Match {
+    pub lookup: u64,
+    pub purpose: Purpose,
+}
+
+impl Lookups {
+    /// Starts a lookup; false if too many are under way.
+    pub fn start(&mut self, cx: &mut Cx, purpose: Purpose, tags: Vec<[u8; 16]>) -> bool {
+        if self.lookups.len() >= LOOKUPS_MAX {
+            return false;
+        }
+        let deadline = cx.now.mono + LOOKUP_MS_MAX;
+        let lookup = Lookup {
+            purpose,
+            tags,
+            asked: BTreeSet::new(),
+            open: 0,
+            deadline,
+        };
+        self.lookups.insert(self.next, lookup);
+        self.next += 1;
+        true
+    }
+
+    /// Whether this contact's keys are being looked up.
+    pub fn seeks_keys(&self, of: &Who) -> bool {
+        self.lookups
+            .values()
+            .any(|l| matches!(&l.purpose, Purpose::Keys { who } if who == of))
+    }
+
+    /// Lookups this record may answer.
+    pub fn matches(&self, tag: &[u8; 16]) -> Vec<Match> {
+        let wanted = self
+            .lookups
+            .iter()
+            .filter(|(_, lookup)| lookup.tags.contains(tag));
+        wanted
+            .map(|(id, l)| Match {
+                lookup: *id,
+                purpose: l.purpose.clone(),
+            })
+            .collect()
+    }
+
+    /// It was found.
+    pub fn finish(&mut self, lookup: u64) {
+        self.lookups.remove(&lookup);
+        self.finds.retain(|_, of| *of != lookup);
+    }
+
+    /// A Find is complete or refused. False if the request was not one of these.
+    pub fn on_end(&mut self, key: NodeKey, request: ReqId) -> bool {
+        let Some(id) = self.finds.remove(&(key, request)) else {
+            return false;
+        };
+        if let Some(lookup) = self.lookups.get_mut(&id) {
+            lookup.open = lookup.open.saturating_sub(1);
+        }
+        true
+    }
+
+    /// The link is gone: what it owed does not come. Another relay, or the same one again, may be asked.
+    pub fn on_link_down(&mut self, key: &NodeKey) {
+        let gone: Vec<_> = self
+            .finds
+            .keys()
+            .filter(|(of, _)| of == key)
+            .copied()
+            .collect();
+        for find in gone {
+            self.on_end(find.0, find.1);
+        }
+        for lookup in self.lookups.values_mut() {
+            lookup.asked.remove(key);
+        }
+    }
+
+    /// Lookups that ended with nothing.
+    pub fn take_failed(&mut self, now: Millis, all_relays_asked: bool) -> Vec<Purpose> {
+        let over = |l: &Lookup| {
+            l.deadline <= now || (all_relays_asked && !l.asked.is_empty() && l.open == 0)
+        };
+        let ids: Vec<u64> = self
+            .lookups
+            .iter()
+            .filter(|(_, l)| over(l))
+            .map(|(id, _)| *id)
+            .collect();
+        ids.into_iter()
+            .filter_map(|id| {
+                let purpose = self.lookups.get(&id).map(|l| l.purpose.clone());
+                self.finish(id);
+                purpose
+            })
+            .collect()
+    }
+
+    pub fn next_timer(&self) -> Option<Millis> {
+        let deadlines = self.lookups.values().map(|l| l.deadline);
+        deadlines
+            .chain(self.retry.values().map(|(at, _)| *at))
+            .min()
+    }
+}
+
+impl Open {
+    /// Asks every open relay that was not asked yet.
+    pub fn pump_lookups(&mut self, cx: &mut Cx) {
+        for (id, lookup) in &mut self.lookups.lookups {
+            for (key, relay) in self.relays.values_mut() {
+                let Stage::Open {
+                    link,
+                    client,
+                    welcome,
+                    ..
+                } = &mut relay.stage
+                else {
+                    continue;
+                };
+                if lookup.asked.contains(key) || client.room() <= lookup.tags.len() {
+                    continue;
+                }
+                lookup.asked.insert(*key);
+                for tag in &lookup.tags {
+                    let (bits, prefix) = record::find_prefix(tag, welcome.live_records);
+                    let Some((request, frame)) = client.find(cx.now, bits, prefix) else {
+                        break;
+                    };
+                    self.lookups.finds.insert((*key, request), *id);
+                    lookup.open += 1;
+                    cx.send(*link, frame);
+                    if bits == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The account as a node: inputs in, outputs out. PROTOCOL.md sections 4 to 7; `shared::io` for the contract.
+//!
+//! ```text
+//! Account -> entry (no account, locked, creating) -> Open -> relays, fetch, lookups (what comes)
+//!                                                         -> jobs, outbox (what goes)
+//!                                                         -> inbox, invites, commands (what it means)
+//! ```
+
+mod assemble;
+mod commands;
+mod cx;
+mod entry;
+mod fetch;
+mod inbox;
+mod invites;
+mod jobs;
+mod limits;
+mod links;
+mod lookups;
+mod model;
+mod open;
+mod outbox;
+mod people;
+mod problems;
+mod relays;
+mod seal;
+mod transfer;
+mod unlock;
+mod views;
+
+pub use cx::Config;
+
+use crate::api::{Event, Request};
+use cx::Cx;
+use entry::Entry;
+use open::Open;
+use shared::io::{Input, Node, Output};
+use shared::time::Now;
+
+/// One account on one device.
+pub struct Account {
+    cx: Cx,
+    entry: Entry,
+    open: Option<alloc::boxed::Box<Open>>,
+}
+
+impl Account {
+    /// `seed` is fresh from the system's random source at each start. Begins by reading the store.
+    pub fn new(config: Config, seed: [u8; 32], now: Now) -> Self {
+        let mut cx = Cx::new(config, seed, now);
+        let entry = Entry::start(&mut cx);
+        Self {
+            cx,
+            entry,
+            open: None,
+        }
+    }
+
+    /// One thing that happened. Bad bytes are counted, not thrown.
+    pub fn handle_input(&mut self, now: Now, input: Input<'_, Request>) {
+        self.cx.now = now;
+        match input {
+            Input::Command(request) => self.on_command(request),
+            Input::Saved { token } => self.on_saved(token),
+            Input::StoreFailed { token, error } => self.on_store_failed(token, error),
+            Input::Loaded { token, rows } => self.on_loaded(token, rows),
+            Input::Derived { token, key } => self.on_derived(token, key),
+            Input::DeriveFailed { token } => self.on_derive_failed(token),
+            Input::Recalled { token, key } => self.on_recalled(token, key),
+            Input::Wake => self.cx.on_timer(),
+            input => {
+                if let Some(open) = &mut self.open {
+                    open.on_link_input(&mut self.cx, input);
+                }
+            }
+        }
+        self.on_timer();
+        self.flush();
+    }
+
+    /// What to do next; `WaitUntil` when there is nothing more.
+    pub fn poll_output(&mut self) -> Output<Event> {
+        if let Some(output) = self.cx.pop() {
+            return output;
+        }
+        let open = self.open.as_ref().and_then(|open| open.next_timer());
+        let timers = [open, self.cx.next_timer(), self.entry.next_timer()];
+        Output::WaitUntil(timers.into_iter().flatten().min().unwrap_or(u64::MAX))
+    }
+
+    fn flush(&mut self) {
+        match &mut self.open {
+            Some(open) => {
+                let dirty = self.cx.take_dirty();
+                let encoded = dirty
+                    .into_iter()
+                    .map(|key| (key, open.encode(&key)))
+                    .collect();
+                self.cx.flush(&open.rows, encoded);
+            }
+            None => self.cx.save(alloc::vec::Vec::new()),
+        }
+    }
+}
+
+impl Node for Account {
+    type Command = Request;
+    type Event = Event;
+
+    fn handle_input(&mut self, now: Now, input: Input<'_, Request>) {
+        Account::handle_input(self, now, input);
+    }
+
+    fn poll_output(&mut self) -> Output<Event> {
+        Account::poll_output(self)
+    }
+}

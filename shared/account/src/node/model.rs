@@ -1,0 +1,402 @@
+//! What an open account keeps, as it lies in the rows of the store.
+//!
+//! Invariant: a struct here is one row; its CBOR keys are never used again for something else.
+
+use crate::api::{Delivery, WaitsFor};
+use crate::rows;
+use crate::sealed::Mailbox;
+use alloc::{string::String, vec::Vec};
+use minicbor::{Decode, Encode};
+use shared::io::Table;
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+/// 16 random bytes that name a message, greeting or invitation everywhere.
+pub type Id16 = [u8; 16];
+
+/// An account's public key, as the name of a contact.
+pub type Who = [u8; 32];
+
+/// The account itself and what it is known by.
+#[derive(Clone, Encode, Decode, Zeroize, ZeroizeOnDrop)]
+#[cbor(map)]
+pub struct Profile {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub seed: [u8; 27],
+    #[n(1)]
+    pub name: String,
+    /// Secret of this device's signing key.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub device: [u8; 32],
+    #[n(3)]
+    pub slot: u8,
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub certificate: Vec<u8>,
+    /// Opens this account's records; contacts have it.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub read_secret: [u8; 32],
+    #[n(6)]
+    pub restored: bool,
+    /// Unix ms.
+    #[n(7)]
+    pub created: u64,
+    #[n(8)]
+    #[zeroize(skip)]
+    pub mailbox: Mailbox,
+    /// Highest record version used so far; the next one is higher.
+    #[n(10)]
+    pub record_version: u64,
+    /// Day (epoch) and number of greetings taken on it.
+    #[n(11)]
+    pub greetings_day: u32,
+    #[n(12)]
+    pub greetings_count: u32,
+}
+
+/// A relay this account uses.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct RelayRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub hint: Vec<u8>,
+    /// The first bucket that was not fetched to its end; 0 before the first connection.
+    #[n(1)]
+    pub cursor: u32,
+    #[n(2)]
+    pub added: u64,
+}
+
+/// A person, with all that is needed to talk to them.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct ContactRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub who: Who,
+    #[n(1)]
+    pub name: String,
+    /// 0 greeted, 1 active, 2 blocked.
+    #[n(2)]
+    pub state: u8,
+    #[n(3)]
+    pub unread: u32,
+    /// The next message's index.
+    #[n(4)]
+    pub next_index: u64,
+    /// The highest order seen on either side.
+    #[n(5)]
+    pub order: u64,
+    #[n(6)]
+    pub acknowledge: bool,
+    #[n(7)]
+    pub added: u64,
+    #[n(8)]
+    pub last: Option<MessageRow>,
+    /// `session::Session`, encoded.
+    #[cbor(n(9), with = "minicbor::bytes")]
+    pub session: Option<Vec<u8>>,
+    /// `greeting::PendingGreeting`, encoded, while we wait for acceptance.
+    #[cbor(n(10), with = "minicbor::bytes")]
+    pub greeting: Option<Vec<u8>>,
+    /// `acceptance::PendingAcceptance`, encoded, until it is acknowledged.
+    #[cbor(n(11), with = "minicbor::bytes")]
+    pub acceptance: Option<Vec<u8>>,
+    /// Message ids we owe an acknowledgement for.
+    #[n(12)]
+    pub owed: Vec<OwedAck>,
+    /// Ids of messages received so far, for `SeenRow`.
+    #[n(13)]
+    pub seen: u64,
+    /// The contact asked for no acknowledgements.
+    #[n(14)]
+    pub wants_no_acks: bool,
+    /// Whether anything was acknowledged yet: the first goes at once.
+    #[n(15)]
+    pub acked_once: bool,
+    /// A name we have not told this contact yet.
+    #[n(16)]
+    pub name_untold: bool,
+    /// `epoch_keys::ContactKeys`, encoded: their public keys, and the secret that reads their record.
+    #[cbor(n(19), with = "minicbor::bytes")]
+    pub keys: Option<Vec<u8>>,
+    /// Messages below this index were deleted with their conversation.
+    #[n(18)]
+    pub cleared_to: u64,
+    /// Message id of our greeting or of our acceptance.
+    #[cbor(n(17), with = "minicbor::bytes")]
+    pub handshake: Option<[u8; 16]>,
+}
+
+#[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]
+#[cbor(transparent)]
+pub struct OwedAck(#[cbor(n(0), with = "minicbor::bytes")] pub Id16);
+
+/// 64 received message ids of a contact, so that none is shown twice.
+#[derive(Clone, Default, Encode, Decode)]
+#[cbor(map)]
+pub struct SeenRow {
+    #[n(0)]
+    pub ids: Vec<OwedAck>,
+}
+
+/// A message as it stands in the history.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct MessageRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: Id16,
+    #[n(1)]
+    pub mine: bool,
+    #[n(2)]
+    pub text: String,
+    #[n(3)]
+    pub at: u64,
+    #[n(4)]
+    pub order: u64,
+    #[n(5)]
+    pub index: u64,
+    #[n(6)]
+    pub delivery: DeliveryRow,
+}
+
+/// [`Delivery`] in the store; a failure is kept by its code alone.
+#[derive(Clone, Encode, Decode, PartialEq, Eq)]
+pub enum DeliveryRow {
+    #[n(0)]
+    Received,
+    #[n(1)]
+    Queued,
+    #[n(2)]
+    Stored(#[n(0)] u32, #[n(1)] u64),
+    #[n(3)]
+    Delivered(#[n(0)] u64),
+    #[n(4)]
+    Cancelled(#[n(0)] bool),
+    #[n(5)]
+    Refused(#[n(0)] u8),
+}
+
+impl DeliveryRow {
+    /// Whether we are still trying to deliver it.
+    pub fn is_on_the_way(&self) -> bool {
+        matches!(self, Self::Queued | Self::Stored(..))
+    }
+
+    /// As people see it; `waits_for` says what a queued one waits for.
+    pub fn view(&self, waits_for: WaitsFor) -> Delivery {
+        match *self {
+            Self::Received => Delivery::Received,
+            Self::Queued => Delivery::Queued { waits_for },
+            Self::Stored(relays, until) => Delivery::Stored { relays, until },
+            Self::Delivered(at) => Delivery::Delivered { at },
+            Self::Cancelled(was_stored) => Delivery::Cancelled { was_stored },
+            Self::Refused(code) => Delivery::Failed {
+                problem: super::problems::relay_refused(code),
+            },
+        }
+    }
+}
+
+/// An invitation of ours.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct InviteRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: Id16,
+    /// `invite::Invitation`, encoded; gone when the key was deleted.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub secret: Option<Vec<u8>>,
+    #[n(2)]
+    pub fragment: String,
+    /// Unix ms.
+    #[n(3)]
+    pub until: u64,
+    #[n(4)]
+    pub single_use: bool,
+    /// 0 publishing, 1 live, 2 revoked, 3 used, 4 expired.
+    #[n(5)]
+    pub state: u8,
+    /// A tombstone is still to be stored.
+    #[n(6)]
+    pub tombstone: bool,
+}
+
+/// A greeting in the list.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct GreetingRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: Id16,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub who: Who,
+    #[n(2)]
+    pub name: String,
+    #[n(3)]
+    pub text: String,
+    #[n(4)]
+    pub at: u64,
+    /// `greeting::Greeting`, encoded: what accepting needs.
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub opened: Vec<u8>,
+    #[cbor(n(6), with = "minicbor::bytes")]
+    pub invite: Id16,
+    /// 0 in the list, 1 dealt with: kept so that it does not come back.
+    #[n(7)]
+    pub done: bool,
+    /// When to forget it (Unix ms).
+    #[n(8)]
+    pub until: u64,
+    #[n(9)]
+    pub accepted: bool,
+}
+
+/// A message of ours that is not delivered.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct OutgoingRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub who: Who,
+    #[n(1)]
+    pub message: MessageRow,
+}
+
+/// A solved object that is put to relays until its owner needs it no more.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct ParcelRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub header: Vec<u8>,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub body: Vec<u8>,
+    #[n(2)]
+    pub stored: Vec<StoredAt>,
+    /// Place in the order of sending: an opener goes before what needs it.
+    #[n(3)]
+    pub sequence: u64,
+}
+
+/// A relay's receipt for a parcel.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub struct StoredAt {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub relay: [u8; 32],
+    /// By the relay's clock, Unix ms.
+    #[n(1)]
+    pub at: u64,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
+/// Who a parcel belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    Message(Who, Id16),
+    Greeting(Who),
+    Acceptance(Who),
+    Invite(Id16),
+    /// The record of epoch keys.
+    Keys,
+    /// An acknowledgement that rides alone.
+    Ack(Who),
+}
+
+/// A row by its plain key. The store sees neither this nor its order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowKey {
+    Profile,
+    EpochKeys,
+    Clock,
+    Relay([u8; 32]),
+    Contact(Who),
+    Seen(Who, u64),
+    Invite(Id16),
+    Greeting(Id16),
+    Outgoing(Who, Id16),
+    Parcel(Owner),
+    /// In the table of messages.
+    Message(Who, u64),
+}
+
+impl RowKey {
+    /// The plain key: a kind byte and what it names.
+    pub fn bytes(&self) -> Vec<u8> {
+        let join = |kind: u8, parts: &[&[u8]]| {
+            let mut out = alloc::vec![kind];
+            parts.iter().for_each(|p| out.extend_from_slice(p));
+            out
+        };
+        match self {
+            Self::Profile => join(1, &[]),
+            Self::EpochKeys => join(2, &[]),
+            Self::Clock => join(3, &[]),
+            Self::Relay(key) => join(4, &[key]),
+            Self::Contact(who) => join(5, &[who]),
+            Self::Seen(who, chunk) => join(6, &[who, &chunk.to_be_bytes()]),
+            Self::Invite(id) => join(7, &[id]),
+            Self::Greeting(id) => join(8, &[id]),
+            Self::Outgoing(who, id) => join(9, &[who, id]),
+            Self::Parcel(owner) => match owner {
+                Owner::Message(who, id) => join(10, &[&[0], who, id]),
+                Owner::Greeting(who) => join(10, &[&[1], who]),
+                Owner::Acceptance(who) => join(10, &[&[2], who]),
+                Owner::Invite(id) => join(10, &[&[3], id]),
+                Owner::Keys => join(10, &[&[4]]),
+                Owner::Ack(who) => join(10, &[&[5], who]),
+            },
+            Self::Message(who, index) => join(11, &[who, &index.to_be_bytes()]),
+        }
+    }
+
+    /// Messages have a table of their own: they are read page by page, the rest as a whole.
+    pub fn table(&self) -> Table {
+        match self {
+            Self::Message(..) => rows::MESSAGES,
+            _ => rows::STATE,
+        }
+    }
+
+    /// Reads a plain key again; `None` for one this version does not know.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let (kind, rest) = bytes.split_first()?;
+        let who_and = |rest: &[u8]| -> Option<(Who, Vec<u8>)> {
+            let (who, tail) = rest.split_first_chunk::<32>()?;
+            Some((*who, tail.to_vec()))
+        };
+        Some(match kind {
+            1 => Self::Profile,
+            2 => Self::EpochKeys,
+            3 => Self::Clock,
+            4 => Self::Relay(rest.try_into().ok()?),
+            5 => Self::Contact(rest.try_into().ok()?),
+            6 => {
+                let (who, tail) = who_and(rest)?;
+                Self::Seen(who, u64::from_be_bytes(tail.try_into().ok()?))
+            }
+            7 => Self::Invite(rest.try_into().ok()?),
+            8 => Self::Greeting(rest.try_into().ok()?),
+            9 => {
+                let (who, tail) = who_and(rest)?;
+                Self::Outgoing(who, tail.try_into().ok()?)
+            }
+            10 => {
+                let (owner, rest) = rest.split_first()?;
+                Self::Parcel(match owner {
+                    0 => {
+                        let (who, tail) = who_and(rest)?;
+                        Owner::Message(who, tail.try_into().ok()?)
+                    }
+                    1 => Owner::Greeting(rest.try_into().ok()?),
+                    2 => Owner::Acceptance(rest.try_into().ok()?),
+                    3 => Owner::Invite(rest.try_into().ok()?),
+                    4 => Owner::Keys,
+                    5 => Owner::Ack(rest.try_into().ok()?),
+                    _ => return None,
+                })
+            }
+            11 => {
+                let (who, tail) = who_and(rest)?;
+                Self::Message(who, u64::from_be_bytes(tail.try_into().ok()?))
+            }
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,230 @@
+//! An unlocked account in memory: every row but the messages, and what is derived from them.
+//!
+//! Invariant: whatever a row holds is changed together with `cx.touch(row)`.
+
+use super::commands::Loading;
+use super::cx::Cx;
+use super::fetch::Sync;
+use super::jobs::Jobs;
+use super::lookups::Lookups;
+use super::model::*;
+use super::outbox::Puts;
+use super::relays::{NodeKey, Relays};
+use super::views;
+use crate::acceptance::PendingAcceptance;
+use crate::agreed_time::AgreedTime;
+use crate::api::{Event, WaitsFor};
+use crate::epoch_keys::{ContactKeys, EpochKeys};
+use crate::greeting::PendingGreeting;
+use crate::identity::Identity;
+use crate::invite::Invitation;
+use crate::rows::Rows;
+use crate::session::{Session, TagTable};
+use crate::vault::DataKey;
+use alloc::{collections::BTreeMap, vec::Vec};
+use shared::crypto::{PublicKey, SigningKey};
+use shared::io::Token;
+
+/// A contact with its decoded session.
+pub struct Contact {
+    pub row: ContactRow,
+    pub session: Option<Session>,
+    pub greeting: Option<PendingGreeting>,
+    pub acceptance: Option<PendingAcceptance>,
+    /// Their public epoch keys, as far as known, once they have told the secret that opens their record.
+    pub keys: Option<ContactKeys>,
+    /// The newest chunk of received message ids, and the older ones.
+    pub seen: BTreeMap<u64, SeenRow>,
+}
+
+/// An invitation with its decoded secret.
+pub struct Invite {
+    pub row: InviteRow,
+    pub secret: Option<Invitation>,
+}
+
+/// What a tag that was found leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Expected {
+    Greeting {
+        invite: Id16,
+        j: u8,
+    },
+    Acceptance {
+        who: Who,
+        n: u8,
+    },
+    Session {
+        who: Who,
+        slot: crate::session::Slot,
+    },
+}
+
+/// Everything an unlocked account works with.
+pub struct Open {
+    pub rows: Rows,
+    pub data: DataKey,
+    pub identity: Identity,
+    /// The account's public key.
+    pub me: PublicKey,
+    pub device: SigningKey,
+    pub profile: Profile,
+    pub epoch_keys: EpochKeys,
+    pub clock: AgreedTime,
+    pub relays: Relays,
+    pub sync: Sync,
+    pub contacts: BTreeMap<Who, Contact>,
+    pub invites: BTreeMap<Id16, Invite>,
+    pub greetings: BTreeMap<Id16, GreetingRow>,
+    pub outgoing: BTreeMap<(Who, Id16), MessageRow>,
+    pub parcels: BTreeMap<Owner, ParcelRow>,
+    /// What is being put on each relay's link.
+    pub puts: BTreeMap<NodeKey, Puts>,
+    /// How often an object was made again because relays refused it.
+    pub remakes: BTreeMap<Owner, u32>,
+    /// Acknowledgements that ride on an object under way.
+    pub rides: BTreeMap<Owner, Vec<Id16>>,
+    pub loads: BTreeMap<Token, Loading>,
+    pub jobs: Jobs,
+    pub lookups: Lookups,
+    pub expected: TagTable<Expected>,
+    /// The epoch the table of expected tags was made for.
+    pub expected_epoch: u32,
+    /// The epoch whose keys were last put into the record.
+    pub published_epoch: u32,
+    /// When acknowledgements leave next (mono).
+    pub ack_tick: u64,
+    /// When expiry and epochs are looked after next (mono).
+    pub house_at: u64,
+}
+
+impl Open {
+    /// The row's present value; `None` if it is no more.
+    pub fn encode(&self, key: &RowKey) -> Option<Vec<u8>> {
+        fn cbor<T: minicbor::Encode<()>>(value: T) -> Option<Vec<u8>> {
+            minicbor::to_vec(value).ok()
+        }
+        match key {
+            RowKey::Profile => cbor(&self.profile),
+            RowKey::EpochKeys => Some(self.epoch_keys.encode()),
+            RowKey::Clock => Some(self.clock.encode()),
+            RowKey::Relay(node) => self.relays.row(node).and_then(|row| cbor(row)),
+            RowKey::Contact(who) => self.contacts.get(who).and_then(|c| cbor(c.encoded())),
+            RowKey::Seen(who, chunk) => self
+                .contacts
+                .get(who)
+                .and_then(|c| c.seen.get(chunk))
+                .and_then(|s| cbor(s)),
+            RowKey::Invite(id) => self.invites.get(id).and_then(|i| cbor(i.encoded())),
+            RowKey::Greeting(id) => self.greetings.get(id).and_then(|g| cbor(g)),
+            RowKey::Outgoing(who, id) => self.outgoing.get(&(*who, *id)).and_then(|m| {
+                cbor(OutgoingRow {
+                    who: *who,
+                    message: m.clone(),
+                })
+            }),
+            RowKey::Parcel(owner) => self.parcels.get(owner).and_then(|p| cbor(p)),
+            RowKey::Message(..) => None,
+        }
+    }
+
+    /// Tells people how a contact stands now.
+    pub fn show_contact(&self, cx: &mut Cx, who: &Who) {
+        if let Some(contact) = self.contacts.get(who) {
+            let view = views::contact(contact, self.waits_for(who));
+            cx.event(Event::Contact { contact: view });
+        }
+    }
+
+    /// Tells people how a message stands now, and writes its row.
+    pub fn show_message(&self, cx: &mut Cx, who: &Who, message: &MessageRow) {
+        let waits_for = self.message_waits_for(who, &message.id);
+        let view = views::message(who, message, waits_for);
+        cx.event(Event::Message { message: view });
+    }
+
+    /// What a queued message of this contact waits for, work aside.
+    pub fn waits_for(&self, who: &Who) -> WaitsFor {
+        let Some(contact) = self.contacts.get(who) else {
+            return WaitsFor::Relay;
+        };
+        let now = self.clock.assumed_epoch();
+        match (&contact.session, contact.has_keys(now)) {
+            (None, _) => WaitsFor::Acceptance,
+            (Some(_), false) => WaitsFor::Keys,
+            _ => WaitsFor::Work,
+        }
+    }
+
+    /// What this queued message waits for.
+    pub fn message_waits_for(&self, who: &Who, id: &Id16) -> WaitsFor {
+        let owner = match self.contacts.get(who).and_then(|c| c.row.handshake) {
+            Some(handshake) if handshake == *id => {
+                if self.contacts.get(who).is_some_and(|c| c.greeting.is_some()) {
+                    Owner::Greeting(*who)
+                } else {
+                    Owner::Acceptance(*who)
+                }
+            }
+            _ => Owner::Message(*who, *id),
+        };
+        if self.parcels.contains_key(&owner) {
+            return WaitsFor::Relay;
+        }
+        match owner {
+            Owner::Message(..) => self.waits_for(who),
+            _ => WaitsFor::Work,
+        }
+    }
+}
+
+impl Contact {
+    /// Whether something can be sealed for them now.
+    pub fn has_keys(&self, epoch: u32) -> bool {
+        self.keys.as_ref().is_some_and(|keys| keys.usable(epoch))
+    }
+
+    /// The row with the session and handshakes encoded as they are now.
+    pub fn encoded(&self) -> ContactRow {
+        let mut row = self.row.clone();
+        row.session = self.session.as_ref().map(Session::encode);
+        row.greeting = self.greeting.as_ref().map(PendingGreeting::encode);
+        row.keys = self.keys.as_ref().map(ContactKeys::encode);
+        row.acceptance = self.acceptance.as_ref().map(PendingAcceptance::encode);
+        row
+    }
+
+    /// Whether a message id was received before.
+    pub fn has_seen(&self, id: &Id16) -> bool {
+        self.seen
+            .values()
+            .any(|chunk| chunk.ids.contains(&OwedAck(*id)))
+    }
+
+    /// Remembers a received message id, forgetting the oldest chunk beyond the bound.
+    pub fn saw(&mut self, cx: &mut Cx, id: Id16) {
+        let chunk = self.row.seen / SEEN_CHUNK;
+        self.row.seen += 1;
+        self.seen.entry(chunk).or_default().ids.push(OwedAck(id));
+        cx.touch(RowKey::Seen(self.row.who, chunk));
+        while self.seen.len() > SEEN_CHUNKS_MAX {
+            if let Some((old, _)) = self.seen.pop_first() {
+                cx.touch(RowKey::Seen(self.row.who, old));
+            }
+        }
+    }
+}
+
+impl Invite {
+    /// The row with its secret encoded as it is now.
+    pub fn encoded(&self) -> InviteRow {
+        let mut row = self.row.clone();
+        row.secret = self.secret.as_ref().map(Invitation::encode);
+        row
+    }
+}
+
+/// Received message ids in one row.
+const SEEN_CHUNK: u64 = 64;
+/// 2,048 ids: a sender has 256 messages under way at most, so none older can come again.
+const SEEN_CHUNKS_MAX: usize = 32;

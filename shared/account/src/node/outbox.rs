@@ -1,0 +1,430 @@
+//! From a written text to the contact's acknowledgement. PROTOCOL.md section 7.
+//!
+//! Invariant: a message's shown state never says more than is known: `Stored` counts verified receipts, `Delivered`
+//! means the contact's device signed for it.
+
+use super::cx::Cx;
+use super::jobs::keeps_parcel;
+use super::model::*;
+use super::open::Open;
+use super::relays::{NodeKey, Stage};
+use super::{limits, problems, views};
+use crate::api::{Answer, Problem};
+use crate::session::message_id;
+use crate::shown;
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    string::String,
+    vec::Vec,
+};
+use shared::io::Output;
+use shared::link::ReqId;
+use shared::time;
+use shared::wire::{Header, Receipt, Refused};
+
+/// What is being put on a relay's link.
+#[derive(Default)]
+pub struct Puts {
+    under_way: BTreeMap<ReqId, Owner>,
+    done: BTreeSet<Owner>,
+    /// No puts before that time (mono): the relay asked for a pause.
+    paused_until: u64,
+}
+
+impl Open {
+    /// Takes a text to be sent.
+    pub fn send(
+        &mut self,
+        cx: &mut Cx,
+        request: u64,
+        who: Who,
+        text: String,
+    ) -> Result<(), Problem> {
+        if text.trim().is_empty() {
+            return Err(problems::text_empty());
+        }
+        if text.len() > shown::TEXT_BYTES_MAX {
+            return Err(problems::text_too_long());
+        }
+        let mine = self.outgoing.range((who, [0; 16])..=(who, [0xff; 16]));
+        let on_the_way = mine.filter(|(_, m)| m.delivery.is_on_the_way()).count();
+        let contact = self
+            .contacts
+            .get(&who)
+            .ok_or_else(problems::contact_unknown)?;
+        if contact.row.state == 2 {
+            return Err(problems::contact_blocked());
+        }
+        if on_the_way >= limits::OUTGOING_MAX {
+            return Err(problems::outbox_full());
+        }
+        let id = message_id(&self.me, &text, &mut cx.rng);
+        let message = self.append(cx, &who, id, true, text, cx.now.unix, None);
+        self.outgoing.insert((who, id), message.clone());
+        cx.touch(RowKey::Outgoing(who, id));
+        self.jobs.add(Owner::Message(who, id));
+        self.want_keys(cx, &who);
+        let waits_for = self.message_waits_for(&who, &id);
+        let view = views::message(&who, &message, waits_for);
+        cx.done(
+            request,
+            Some(Answer::Message {
+                message: Box::new(view),
+            }),
+        );
+        self.show_message(cx, &who, &message);
+        self.show_contact(cx, &who);
+        self.pump_jobs(cx);
+        Ok(())
+    }
+
+    /// Writes a message at the end of a conversation.
+    #[allow(clippy::too_many_arguments)]
+    pub fn append(
+        &mut self,
+        cx: &mut Cx,
+        who: &Who,
+        id: Id16,
+        mine: bool,
+        text: String,
+        at: u64,
+        order: Option<u64>,
+    ) -> MessageRow {
+        let mut message = MessageRow {
+            id,
+            mine,
+            text,
+            at,
+            order: 0,
+            index: 0,
+            delivery: if mine {
+                DeliveryRow::Queued
+            } else {
+                DeliveryRow::Received
+            },
+        };
+        if let Some(contact) = self.contacts.get_mut(who) {
+            let row = &mut contact.row;
+            // A contact may not push the order so far that ours could not follow.
+            message.order = match order {
+                Some(theirs) => theirs.min(row.order.saturating_add(limits::ORDER_STEP_MAX)),
+                None => row.order + 1,
+            };
+            row.order = row.order.max(message.order);
+            message.index = row.next_index;
+            row.next_index += 1;
+            row.last = Some(message.clone());
+        }
+        cx.touch(RowKey::Contact(*who));
+        cx.write(
+            RowKey::Message(*who, message.index),
+            minicbor::to_vec(&message).ok(),
+        );
+        message
+    }
+
+    /// Puts every parcel on every open link, the oldest first, a few at a time.
+    pub fn pump_puts(&mut self, cx: &mut Cx) {
+        let mut order: Vec<(u64, Owner)> = self
+            .parcels
+            .iter()
+            .map(|(owner, parcel)| (parcel.sequence, *owner))
+            .collect();
+        order.sort_unstable();
+        for (key, relay) in self.relays.values_mut() {
+            let Stage::Open { link, client, .. } = &mut relay.stage else {
+                continue;
+            };
+            let puts = self.puts.entry(*key).or_default();
+            if puts.paused_until > cx.now.mono {
+                continue;
+            }
+            for (_, owner) in &order {
+                if puts.under_way.len() >= limits::PUTS_UNDER_WAY_MAX {
+                    break;
+                }
+                if puts.done.contains(owner) || puts.under_way.values().any(|o| o == owner) {
+                    continue;
+                }
+                let Some(parcel) = self.parcels.get(owner) else {
+                    continue;
+                };
+                let Some(header) = parcel.header() else {
+                    continue;
+                };
+                let Some((request, frame)) = client.put(cx.now, &header, &parcel.body) else {
+                    break;
+                };
+                puts.under_way.insert(request, *owner);
+                cx.after(Output::Send {
+                    link: *link,
+                    bytes: frame,
+                });
+            }
+        }
+    }
+
+    /// A relay's verified receipt.
+    pub fn on_stored(&mut self, cx: &mut Cx, key: NodeKey, request: ReqId, receipt: &Receipt) {
+        let Some(puts) = self.puts.get_mut(&key) else {
+            return;
+        };
+        let Some(owner) = puts.under_way.remove(&request) else {
+            return;
+        };
+        let Some(parcel) = self.parcels.get_mut(&owner) else {
+            return self.pump_puts(cx);
+        };
+        let Some(header) = parcel.header().filter(|header| header.id() == receipt.id) else {
+            // Made anew while this put was under way.
+            return self.pump_puts(cx);
+        };
+        puts.done.insert(owner);
+        parcel.stored.retain(|stored| stored.relay != key);
+        parcel.stored.push(StoredAt {
+            relay: key,
+            at: receipt.time,
+            signature: receipt.signature,
+        });
+        let relays = parcel.stored.len() as u32;
+        let until = u64::from(header.front.expiry) * 3_600_000;
+        if keeps_parcel(&owner) {
+            cx.touch(RowKey::Parcel(owner));
+        }
+        match owner {
+            Owner::Message(who, id) => {
+                self.set_delivery(cx, &who, &id, DeliveryRow::Stored(relays, until));
+                self.acks_stored(cx, &owner, &who);
+            }
+            Owner::Greeting(who) => {
+                if let Some(id) = self.contacts.get(&who).and_then(|c| c.row.handshake) {
+                    self.set_delivery(cx, &who, &id, DeliveryRow::Stored(relays, until));
+                }
+            }
+            Owner::Ack(who) => {
+                self.acks_stored(cx, &owner, &who);
+                self.drop_parcel(cx, &owner);
+            }
+            Owner::Invite(invite) => self.on_invite_stored(cx, &invite),
+            Owner::Keys | Owner::Acceptance(_) => {}
+        }
+        self.pump_puts(cx);
+    }
+
+    /// A relay refused a put. False if the request was not a put.
+    pub fn on_put_refused(
+        &mut self,
+        cx: &mut Cx,
+        key: NodeKey,
+        request: ReqId,
+        why: Option<Refused>,
+        detail: u32,
+    ) -> bool {
+        let Some(puts) = self.puts.get_mut(&key) else {
+            return false;
+        };
+        let Some(owner) = puts.under_way.remove(&request) else {
+            return false;
+        };
+        match why {
+            Some(Refused::Expired | Refused::TooLittleWork | Refused::OldRecord) => {
+                if why == Some(Refused::TooLittleWork) {
+                    self.jobs.effort.insert(owner, detail.min(255) as u8);
+                }
+                self.make_again(cx, &owner, why);
+            }
+            Some(
+                Refused::OverQuota
+                | Refused::StoreFull
+                | Refused::StoreFailed
+                | Refused::TooManyRequests,
+            ) => {
+                let pause = u64::from(detail.clamp(2, 300)) * 1_000;
+                puts.paused_until = cx.now.mono + pause;
+            }
+            _ => {
+                puts.done.insert(owner);
+                self.refuse(cx, &owner, why);
+            }
+        }
+        true
+    }
+
+    /// Sealed anew, with the date, work or version that the relay asks for; a few times.
+    fn make_again(&mut self, cx: &mut Cx, owner: &Owner, why: Option<Refused>) {
+        let remakes = self.remakes.entry(*owner).or_insert(0);
+        *remakes += 1;
+        if *remakes > limits::REMAKES_MAX {
+            return self.refuse(cx, owner, why);
+        }
+        self.drop_parcel(cx, owner);
+        self.jobs.add(*owner);
+        self.pump_jobs(cx);
+    }
+
+    fn refuse(&mut self, cx: &mut Cx, owner: &Owner, why: Option<Refused>) {
+        let code = why.map_or(0, |why| why as u8);
+        let refused = DeliveryRow::Refused(code);
+        match *owner {
+            Owner::Message(who, id) => {
+                if self.parcels.get(owner).is_none_or(|p| p.stored.is_empty()) {
+                    self.drop_parcel(cx, owner);
+                    self.set_delivery(cx, &who, &id, refused);
+                }
+            }
+            Owner::Greeting(who) => {
+                if let Some(id) = self.contacts.get(&who).and_then(|c| c.row.handshake) {
+                    self.set_delivery(cx, &who, &id, refused);
+                }
+            }
+            _ => cx.trouble(problems::relay_refused(code)),
+        }
+    }
+
+    /// A link is gone: what was under way on it is put again on the next one.
+    pub fn puts_link_down(&mut self, key: &NodeKey) {
+        self.puts.remove(key);
+    }
+
+    /// Removes a parcel everywhere.
+    pub fn drop_parcel(&mut self, cx: &mut Cx, owner: &Owner) {
+        if self.parcels.remove(owner).is_some() && keeps_parcel(owner) {
+            cx.touch(RowKey::Parcel(*owner));
+        }
+        for puts in self.puts.values_mut() {
+            puts.done.remove(owner);
+            puts.under_way.retain(|_, under_way| under_way != owner);
+        }
+    }
+
+    /// Notes and shows how far an outgoing message is.
+    pub fn set_delivery(&mut self, cx: &mut Cx, who: &Who, id: &Id16, delivery: DeliveryRow) {
+        let Some(message) = self.outgoing.get_mut(&(*who, *id)) else {
+            return;
+        };
+        if message.delivery == delivery {
+            return;
+        }
+        message.delivery = delivery;
+        let message = message.clone();
+        cx.write(
+            RowKey::Message(*who, message.index),
+            minicbor::to_vec(&message).ok(),
+        );
+        cx.touch(RowKey::Outgoing(*who, *id));
+        self.show_message(cx, who, &message);
+        if let Some(contact) = self.contacts.get_mut(who) {
+            if contact.row.last.as_ref().is_some_and(|last| last.id == *id) {
+                contact.row.last = Some(message);
+                cx.touch(RowKey::Contact(*who));
+                self.show_contact(cx, who);
+            }
+        }
+    }
+
+    /// The contact has these messages.
+    pub fn on_acknowledged(&mut self, cx: &mut Cx, who: &Who, ids: &[Id16]) {
+        for id in ids {
+            let Some(contact) = self.contacts.get_mut(who) else {
+                return;
+            };
+            if contact.row.handshake == Some(*id) && contact.acceptance.is_some() {
+                contact.acceptance = None;
+                self.drop_parcel(cx, &Owner::Acceptance(*who));
+                self.jobs.remove(cx, &Owner::Acceptance(*who));
+                continue;
+            }
+            self.delivered(cx, who, id);
+        }
+    }
+
+    /// A message of ours has arrived.
+    pub fn delivered(&mut self, cx: &mut Cx, who: &Who, id: &Id16) {
+        let owner = Owner::Message(*who, *id);
+        self.set_delivery(cx, who, id, DeliveryRow::Delivered(cx.now.unix));
+        self.finish(cx, &owner, who, id);
+    }
+
+    /// Nothing more is done for a message.
+    fn finish(&mut self, cx: &mut Cx, owner: &Owner, who: &Who, id: &Id16) {
+        self.outgoing.remove(&(*who, *id));
+        cx.touch(RowKey::Outgoing(*who, *id));
+        self.drop_parcel(cx, owner);
+        self.jobs.remove(cx, owner);
+        self.remakes.remove(owner);
+    }
+
+    /// Stops sending a message.
+    pub fn cancel(&mut self, cx: &mut Cx, who: &Who, id: &Id16) -> Result<(), Problem> {
+        let message = self
+            .outgoing
+            .get(&(*who, *id))
+            .ok_or_else(problems::message_done)?;
+        if !self.is_plain_message(who, id) {
+            return Err(problems::message_done());
+        }
+        let was_stored = matches!(message.delivery, DeliveryRow::Stored(..))
+            || self.puts.values().any(|p| {
+                p.under_way
+                    .values()
+                    .any(|o| *o == Owner::Message(*who, *id))
+            });
+        if !message.delivery.is_on_the_way() {
+            return Err(problems::message_done());
+        }
+        self.set_delivery(cx, who, id, DeliveryRow::Cancelled(was_stored));
+        let owner = Owner::Message(*who, *id);
+        self.drop_parcel(cx, &owner);
+        self.jobs.remove(cx, &owner);
+        self.pump_jobs(cx);
+        Ok(())
+    }
+
+    /// Sends a cancelled or refused message again, under the same id.
+    pub fn retry(&mut self, cx: &mut Cx, who: &Who, id: &Id16) -> Result<(), Problem> {
+        let message = self
+            .outgoing
+            .get(&(*who, *id))
+            .ok_or_else(problems::message_done)?;
+        if message.delivery.is_on_the_way() {
+            return Err(problems::message_done());
+        }
+        self.set_delivery(cx, who, id, DeliveryRow::Queued);
+        self.remakes.remove(&Owner::Message(*who, *id));
+        self.want_keys(cx, who);
+        self.queue_missing(Some(who));
+        self.pump_jobs(cx);
+        Ok(())
+    }
+
+    /// Parcels at the end of their life are made anew; those of no more use go.
+    pub fn expire_parcels(&mut self, cx: &mut Cx) {
+        let hour = time::hour(self.clock.assumed());
+        let over: Vec<Owner> = self
+            .parcels
+            .iter()
+            .filter(|(_, parcel)| parcel.header().is_none_or(|h| h.front.expiry <= hour))
+            .map(|(owner, _)| *owner)
+            .collect();
+        for owner in over {
+            self.drop_parcel(cx, &owner);
+            match owner {
+                Owner::Message(who, id) => {
+                    self.set_delivery(cx, &who, &id, DeliveryRow::Queued);
+                    self.want_keys(cx, &who);
+                    self.jobs.add(owner);
+                }
+                Owner::Greeting(_) | Owner::Acceptance(_) => self.jobs.add(owner),
+                _ => {}
+            }
+        }
+    }
+}
+
+impl ParcelRow {
+    /// The header, if it is one.
+    pub fn header(&self) -> Option<Header> {
+        Header::parse(self.header.first_chunk::<72>()?).ok()
+    }
+}

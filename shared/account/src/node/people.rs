@@ -1,0 +1,334 @@
+//! Contacts: accepted, declined, blocked, removed; their keys and our own, epoch by epoch.
+//!
+//! Invariant: without a current key of a contact nothing is sealed for them; it waits and the key is looked up.
+
+use super::cx::Cx;
+use super::invites::new_contact;
+use super::lookups::Purpose;
+use super::model::*;
+use super::open::{Expected, Open};
+use super::{problems, views};
+use crate::acceptance::PendingAcceptance;
+use crate::api::*;
+use crate::epoch_keys::ContactKeys;
+use crate::greeting::Greeting;
+use crate::session::message_id;
+use alloc::vec::Vec;
+use shared::time;
+use shared::wire::Header;
+
+type Outcome = Result<Option<Answer>, Problem>;
+
+/// Pauses between lookups of a contact's keys that were not found.
+const KEYS_RETRY_MS_MIN: u64 = 5_000;
+const KEYS_RETRY_MS_MAX: u64 = 600_000;
+
+impl Open {
+    pub fn accept(&mut self, cx: &mut Cx, greeting: &str) -> Outcome {
+        let id = views::id16(greeting).ok_or_else(problems::greeting_unknown)?;
+        let row = self.greetings.get(&id).filter(|g| !g.done);
+        let row = row.ok_or_else(problems::greeting_unknown)?.clone();
+        let opened = Greeting::decode(&row.opened).map_err(|_| problems::store_damaged())?;
+        let who = row.who;
+        let now = self.clock.assumed();
+        let message = message_id(&self.me, "", &mut cx.rng);
+        let intro = self.introduction(message);
+        let keys = ContactKeys::new(opened.read_secret());
+        let greeted = opened.message_id;
+        let (pending, session) = PendingAcceptance::new(opened, &self.me, intro)
+            .map_err(|_| problems::not_possible())?;
+        let contact = self
+            .contacts
+            .entry(who)
+            .or_insert_with(|| new_contact(who, row.name.clone(), now));
+        contact.row.state = 1;
+        contact.row.name = row.name.clone();
+        contact.row.handshake = Some(message);
+        contact.row.acked_once = false;
+        contact.acceptance = Some(pending);
+        contact.keys = Some(keys);
+        match &mut contact.session {
+            // They greeted again: what is still under way on the old pair can arrive.
+            Some(old) => old.adopt(session),
+            none => *none = Some(session),
+        }
+        contact.saw(cx, greeted);
+        cx.touch(RowKey::Contact(who));
+        self.refresh_expected(&who);
+        self.end_greeting(cx, &id, true);
+        if self
+            .invites
+            .get(&row.invite)
+            .is_some_and(|i| i.row.single_use && i.row.state <= 1)
+        {
+            self.end_invite(cx, &row.invite, 3);
+        }
+        if !row.text.is_empty() {
+            self.receive(cx, &who, greeted, row.text, row.at, 1);
+        }
+        self.jobs.add(Owner::Acceptance(who));
+        self.want_keys(cx, &who);
+        self.pump_jobs(cx);
+        self.show_contact(cx, &who);
+        let view = self
+            .contacts
+            .get(&who)
+            .map(|c| views::contact(c, self.waits_for(&who)));
+        Ok(view.map(super::commands::contact_answer))
+    }
+
+    pub fn decline(&mut self, cx: &mut Cx, greeting: &str, block: bool) -> Outcome {
+        let id = views::id16(greeting).ok_or_else(problems::greeting_unknown)?;
+        let row = self.greetings.get(&id).filter(|g| !g.done);
+        let row = row.ok_or_else(problems::greeting_unknown)?.clone();
+        self.end_greeting(cx, &id, false);
+        if block {
+            let now = cx.now.unix;
+            let contact = self.contacts.entry(row.who);
+            contact
+                .or_insert_with(|| new_contact(row.who, row.name.clone(), now))
+                .row
+                .state = 2;
+            cx.touch(RowKey::Contact(row.who));
+            self.show_contact(cx, &row.who);
+        }
+        Ok(None)
+    }
+
+    /// Takes a greeting from the list; a copy of it that comes later is not shown again.
+    fn end_greeting(&mut self, cx: &mut Cx, id: &Id16, accepted: bool) {
+        if let Some(row) = self.greetings.get_mut(id) {
+            row.done = true;
+            row.accepted = accepted;
+            row.opened = Vec::new();
+            row.text.clear();
+            cx.touch(RowKey::Greeting(*id));
+            cx.event(Event::GreetingRemoved {
+                greeting: views::hex(id),
+            });
+        }
+    }
+
+    pub fn remove_contact(&mut self, cx: &mut Cx, contact: &str, block: bool) -> Outcome {
+        let who = views::who(contact).ok_or_else(problems::contact_unknown)?;
+        if !self.contacts.contains_key(&who) {
+            return Err(problems::contact_unknown());
+        }
+        for owner in [
+            Owner::Greeting(who),
+            Owner::Acceptance(who),
+            Owner::Ack(who),
+        ] {
+            self.drop_parcel(cx, &owner);
+            self.jobs.remove(cx, &owner);
+        }
+        if let Some(contact) = self.contacts.get_mut(&who) {
+            if let Some(id) = contact.row.handshake.take() {
+                self.outgoing.remove(&(who, id));
+                cx.touch(RowKey::Outgoing(who, id));
+            }
+        }
+        self.clear_conversation(cx, &who);
+        self.forget_expected(&who);
+        if let Some(old) = self.contacts.remove(&who) {
+            for chunk in old.seen.keys() {
+                cx.touch(RowKey::Seen(who, *chunk));
+            }
+            if block {
+                let mut blocked = new_contact(who, old.row.name, old.row.added);
+                blocked.row.state = 2;
+                self.contacts.insert(who, blocked);
+                self.show_contact(cx, &who);
+            } else {
+                cx.event(Event::ContactRemoved {
+                    contact: views::account(&who),
+                });
+            }
+        }
+        cx.touch(RowKey::Contact(who));
+        self.pump_jobs(cx);
+        Ok(None)
+    }
+
+    /// A blocked person may greet again; what was deleted stays deleted.
+    pub fn unblock(&mut self, cx: &mut Cx, contact: &str) -> Outcome {
+        let who = views::who(contact).ok_or_else(problems::contact_unknown)?;
+        if self.contacts.get(&who).is_none_or(|c| c.row.state != 2) {
+            return Err(problems::contact_unknown());
+        }
+        self.contacts.remove(&who);
+        cx.touch(RowKey::Contact(who));
+        cx.event(Event::ContactRemoved {
+            contact: views::account(&who),
+        });
+        Ok(None)
+    }
+
+    /// Brings the table of expected tags up to what a contact's session expects.
+    pub fn refresh_expected(&mut self, who: &Who) {
+        let Some(session) = self.contacts.get_mut(who).and_then(|c| c.session.as_mut()) else {
+            return;
+        };
+        let changes = session.take_changes();
+        for locator in changes.removed {
+            self.expected.remove(&locator);
+        }
+        for (locator, slot) in changes.added {
+            self.expected
+                .insert(locator, Expected::Session { who: *who, slot });
+        }
+    }
+
+    fn forget_expected(&mut self, who: &Who) {
+        let Some(contact) = self.contacts.get(who) else {
+            return;
+        };
+        let session = contact
+            .session
+            .iter()
+            .flat_map(|s| s.expected().map(|(locator, _)| locator));
+        let greeting = contact
+            .greeting
+            .iter()
+            .flat_map(|g| g.locators().map(|(locator, _)| locator));
+        for locator in session.chain(greeting) {
+            self.expected.remove(&locator);
+        }
+    }
+
+    /// Looks up a contact's keys if none is usable now and nothing is under way.
+    pub fn want_keys(&mut self, cx: &mut Cx, who: &Who) {
+        let Some(contact) = self.contacts.get(who) else {
+            return;
+        };
+        let epoch = self.clock.assumed_epoch();
+        let Some(keys) = contact.keys.as_ref().filter(|keys| !keys.usable(epoch)) else {
+            return;
+        };
+        if contact.session.is_none()
+            || self.lookups.seeks_keys(who)
+            || self.lookups.retry.contains_key(who)
+        {
+            return;
+        }
+        let Ok(owner) = shared::crypto::PublicKey::from_bytes(who) else {
+            return;
+        };
+        let places = keys.places(&owner, time::hour(self.clock.assumed()));
+        let tags = places.iter().map(|place| place.tag).collect();
+        if !self.lookups.start(cx, Purpose::Keys { who: *who }, tags) {
+            self.lookups
+                .retry
+                .insert(*who, (cx.now.mono + KEYS_RETRY_MS_MIN, KEYS_RETRY_MS_MIN));
+        }
+        self.pump_lookups(cx);
+    }
+
+    /// A record that may hold a contact's keys.
+    pub fn on_keys_record(
+        &mut self,
+        cx: &mut Cx,
+        lookup: u64,
+        who: &Who,
+        header: &Header,
+        body: &[u8],
+    ) {
+        let epoch = self.clock.assumed_epoch();
+        let hour = time::hour(self.clock.assumed());
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        let Ok(owner) = shared::crypto::PublicKey::from_bytes(who) else {
+            return;
+        };
+        let keys = contact.keys.as_mut();
+        if keys.is_none_or(|keys| keys.learn_record(&owner, header, body, hour).is_err()) {
+            return;
+        }
+        cx.touch(RowKey::Contact(*who));
+        if !contact.has_keys(epoch) {
+            return;
+        }
+        self.lookups.finish(lookup);
+        self.lookups.retry.remove(who);
+        self.queue_missing(Some(who));
+        if self
+            .contacts
+            .get(who)
+            .is_some_and(|c| !c.row.owed.is_empty() && !c.row.acked_once)
+        {
+            self.jobs.add(Owner::Ack(*who));
+        }
+        self.pump_jobs(cx);
+    }
+
+    /// No relay had usable keys: asked again later, while something waits for them.
+    pub fn keys_not_found(&mut self, cx: &mut Cx, who: &Who) {
+        let pause = self
+            .lookups
+            .retry
+            .get(who)
+            .map_or(KEYS_RETRY_MS_MIN, |(_, pause)| pause * 2);
+        let pause = pause.min(KEYS_RETRY_MS_MAX);
+        self.lookups
+            .retry
+            .insert(*who, (cx.now.mono + pause, pause));
+        self.show_waiting(cx, who);
+    }
+
+    /// Lookups whose pause is over.
+    pub fn retry_keys(&mut self, cx: &mut Cx) {
+        let due = |(at, _): &(u64, u64)| *at <= cx.now.mono;
+        let due: Vec<(Who, u64)> = self
+            .lookups
+            .retry
+            .iter()
+            .filter(|(_, at)| due(at))
+            .map(|(who, (_, pause))| (*who, *pause))
+            .collect();
+        for (who, pause) in due {
+            self.lookups.retry.remove(&who);
+            let waiting = self.outgoing.range((who, [0; 16])..=(who, [0xff; 16]));
+            let waiting = waiting.into_iter().any(|(_, m)| m.delivery.is_on_the_way())
+                || self
+                    .contacts
+                    .get(&who)
+                    .is_some_and(|c| !c.row.owed.is_empty());
+            if waiting {
+                self.want_keys(cx, &who);
+                if self.lookups.seeks_keys(&who) {
+                    // Keeps the pause growing if this one finds nothing either.
+                    self.lookups.retry.insert(who, (u64::MAX, pause));
+                }
+            }
+        }
+    }
+
+    /// Our own keys and certificate, and what is expected, brought up to the present epoch.
+    pub fn on_epoch(&mut self, cx: &mut Cx) {
+        let epoch = self.clock.assumed_epoch();
+        let changed = self.epoch_keys.ensure(epoch, &mut cx.rng)
+            | self.epoch_keys.erase(self.clock.agreed_epoch());
+        if changed {
+            cx.touch(RowKey::EpochKeys);
+        }
+        if self.published_epoch != epoch {
+            self.published_epoch = epoch;
+            self.drop_parcel(cx, &Owner::Keys);
+            self.jobs.add(Owner::Keys);
+        }
+        if self.expected_epoch != epoch {
+            self.expected_epoch = epoch;
+            let everybody: Vec<Who> = self.contacts.keys().copied().collect();
+            for who in everybody {
+                let agreed = self.clock.agreed();
+                if let Some(session) = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut())
+                {
+                    session.on_epoch(epoch, agreed);
+                    cx.touch(RowKey::Contact(who));
+                }
+                self.refresh_expected(&who);
+            }
+        }
+    }
+}

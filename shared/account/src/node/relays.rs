@@ -1,0 +1,369 @@
+//! The relays an account uses: dialled, greeted, tried again with growing pauses.
+//!
+//! Invariant: at most [`RELAYS_MAX`] are kept, and at most one link to each.
+
+use super::cx::Cx;
+use super::model::{RelayRow, RowKey};
+use super::problems;
+use crate::api::{Event, Problem, RelayState, RelayView};
+use alloc::{collections::BTreeMap, vec::Vec};
+use shared::crypto::PublicKey;
+use shared::io::{DialError, DialTo, LinkId, Output, Token};
+use shared::link::{ClientLink, LinkConfig};
+use shared::time::Millis;
+use shared::wire::{RelayHint, Welcome};
+
+/// Relays of one account.
+pub const RELAYS_MAX: usize = 8;
+const PAUSE_MS_MIN: Millis = 1_000;
+const PAUSE_MS_MAX: Millis = 60_000;
+/// From dialling to Welcome.
+const WELCOME_MS_MAX: Millis = 15_000;
+
+/// A relay's node key.
+pub type NodeKey = [u8; 32];
+
+/// One relay and the state of its link.
+pub struct Relay {
+    pub hint: RelayHint,
+    pub row: RelayRow,
+    pub stage: Stage,
+    pub error: Option<Problem>,
+    /// Up to this bucket only scan records are watched: there was too much to take whole.
+    pub records_until: u32,
+    attempts: u32,
+}
+
+/// How far a link is.
+pub enum Stage {
+    /// Dialled again at that time (mono).
+    Down {
+        until: Millis,
+    },
+    Dialling {
+        token: Token,
+        deadline: Millis,
+    },
+    /// Hello was sent.
+    Greeting {
+        link: LinkId,
+        client: ClientLink,
+        deadline: Millis,
+    },
+    Open {
+        link: LinkId,
+        client: ClientLink,
+        welcome: Welcome,
+        caught_up: bool,
+    },
+}
+
+/// All relays, by node key.
+#[derive(Default)]
+pub struct Relays {
+    relays: BTreeMap<NodeKey, Relay>,
+}
+
+impl Relays {
+    pub fn row(&self, key: &NodeKey) -> Option<&RelayRow> {
+        self.relays.get(key).map(|r| &r.row)
+    }
+
+    /// A row read from the store. A hint of a kind this version does not know is skipped.
+    pub fn restore(&mut self, row: RelayRow) {
+        if let Ok(hint) = RelayHint::parse(&row.hint) {
+            let key = hint.node_key;
+            let stage = Stage::Down { until: 0 };
+            self.relays.insert(
+                key,
+                Relay {
+                    hint,
+                    row,
+                    stage,
+                    error: None,
+                    records_until: 0,
+                    attempts: 0,
+                },
+            );
+        }
+    }
+
+    /// Adds a relay, or moves a known one to its new address.
+    pub fn add(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
+        let key = hint.node_key;
+        if let Some(known) = self.relays.get_mut(&key) {
+            if known.row.hint != hint.encode() {
+                known.row.hint = hint.encode();
+                known.hint = hint;
+                if matches!(known.stage, Stage::Down { .. }) {
+                    known.stage = Stage::Down { until: cx.now.mono };
+                }
+                cx.touch(RowKey::Relay(key));
+            }
+            return Ok(());
+        }
+        if self.relays.len() >= RELAYS_MAX {
+            return Err(problems::relays_full());
+        }
+        let row = RelayRow {
+            hint: hint.encode(),
+            cursor: 0,
+            added: cx.now.unix,
+        };
+        let stage = Stage::Down { until: cx.now.mono };
+        self.relays.insert(
+            key,
+            Relay {
+                hint,
+                row,
+                stage,
+                error: None,
+                records_until: 0,
+                attempts: 0,
+            },
+        );
+        cx.touch(RowKey::Relay(key));
+        Ok(())
+    }
+
+    /// Dials what is due and gives up what takes too long.
+    pub fn on_timer(&mut self, cx: &mut Cx) -> bool {
+        let mut changed = false;
+        let now = cx.now.mono;
+        for relay in self.relays.values_mut() {
+            match &relay.stage {
+                Stage::Down { until } if *until <= now => {
+                    let token = cx.token();
+                    let to = DialTo::Hint(relay.row.hint.clone());
+                    relay.stage = Stage::Dialling {
+                        token,
+                        deadline: now + WELCOME_MS_MAX,
+                    };
+                    cx.at_once(Output::Dial { token, to });
+                    changed = true;
+                }
+                Stage::Dialling { deadline, .. } if *deadline <= now => {
+                    relay.fail(cx, problems::relay_gone());
+                    changed = true;
+                }
+                Stage::Greeting { deadline, link, .. } if *deadline <= now => {
+                    cx.at_once(Output::Close { link: *link });
+                    relay.fail(cx, problems::relay_gone());
+                    changed = true;
+                }
+                _ => {}
+            }
+        }
+        changed
+    }
+
+    /// When `on_timer` has something to do next.
+    pub fn next_timer(&self) -> Option<Millis> {
+        self.relays
+            .values()
+            .filter_map(|r| match &r.stage {
+                Stage::Down { until } => Some(*until),
+                Stage::Dialling { deadline, .. } | Stage::Greeting { deadline, .. } => {
+                    Some(*deadline)
+                }
+                Stage::Open { client, .. } => Some(client.next_time()),
+            })
+            .min()
+    }
+
+    /// A dial succeeded: says Hello.
+    pub fn on_link_up(&mut self, cx: &mut Cx, link: LinkId, dialled: Token, binding: [u8; 32]) {
+        let relay = self
+            .relays
+            .values_mut()
+            .find(|r| matches!(&r.stage, Stage::Dialling { token, .. } if *token == dialled));
+        let Some(relay) = relay else {
+            cx.at_once(Output::Close { link });
+            return;
+        };
+        let nonce = cx.rng.array();
+        let config = cx.config;
+        let Ok(node_key) = PublicKey::from_bytes(&relay.hint.node_key) else {
+            cx.at_once(Output::Close { link });
+            return relay.fail(cx, problems::relay_false());
+        };
+        let link_config = LinkConfig {
+            node_key,
+            network: config.network,
+            binding,
+            nonce,
+            work_divisor: config.work_divisor,
+        };
+        let client = ClientLink::new(link_config, cx.now);
+        cx.at_once(Output::Send {
+            link,
+            bytes: client.hello(),
+        });
+        relay.stage = Stage::Greeting {
+            link,
+            client,
+            deadline: cx.now.mono + WELCOME_MS_MAX,
+        };
+    }
+
+    pub fn on_dial_failed(&mut self, cx: &mut Cx, failed: Token, error: DialError) -> bool {
+        let relay = self
+            .relays
+            .values_mut()
+            .find(|r| matches!(&r.stage, Stage::Dialling { token, .. } if *token == failed));
+        let Some(relay) = relay else { return false };
+        let problem = match error {
+            DialError::NoAnswer => problems::relay_gone(),
+            DialError::WrongCertificate => problems::relay_false(),
+            DialError::Unsupported => problems::relay_unsupported(),
+        };
+        relay.fail(cx, problem);
+        true
+    }
+
+    /// The link is gone. The key of the relay it led to, if any.
+    pub fn on_link_down(&mut self, cx: &mut Cx, link: LinkId) -> Option<NodeKey> {
+        let key = self.key_of(link)?;
+        if let Some(relay) = self.relays.get_mut(&key) {
+            relay.fail(cx, problems::relay_gone());
+        }
+        Some(key)
+    }
+
+    /// Ends a link that misbehaved.
+    pub fn drop_link(&mut self, cx: &mut Cx, link: LinkId, problem: Problem) {
+        cx.at_once(Output::Close { link });
+        if let Some(relay) = self.key_of(link).and_then(|key| self.relays.get_mut(&key)) {
+            relay.fail(cx, problem);
+        }
+    }
+
+    /// Ends a link to open it again at once in another way.
+    pub fn redial(&mut self, cx: &mut Cx, link: LinkId) {
+        cx.at_once(Output::Close { link });
+        if let Some(relay) = self.key_of(link).and_then(|key| self.relays.get_mut(&key)) {
+            relay.stage = Stage::Down { until: cx.now.mono };
+        }
+    }
+
+    pub fn key_of(&self, link: LinkId) -> Option<NodeKey> {
+        self.relays
+            .iter()
+            .find(|(_, r)| r.link() == Some(link))
+            .map(|(key, _)| *key)
+    }
+
+    pub fn get_mut(&mut self, key: &NodeKey) -> Option<&mut Relay> {
+        self.relays.get_mut(key)
+    }
+
+    pub fn values_mut(&mut self) -> impl Iterator<Item = (&NodeKey, &mut Relay)> {
+        self.relays.iter_mut()
+    }
+
+    /// Relays that answered, with their keys.
+    pub fn open(&self) -> impl Iterator<Item = (&NodeKey, &Welcome)> {
+        self.relays
+            .iter()
+            .filter_map(|(key, relay)| match &relay.stage {
+                Stage::Open { welcome, .. } => Some((key, welcome)),
+                _ => None,
+            })
+    }
+
+    /// Hints for an invitation: open relays first, three at most.
+    pub fn hints(&self) -> Vec<RelayHint> {
+        let open = self
+            .relays
+            .values()
+            .filter(|r| matches!(r.stage, Stage::Open { .. }));
+        let rest = self
+            .relays
+            .values()
+            .filter(|r| !matches!(r.stage, Stage::Open { .. }));
+        open.chain(rest).take(3).map(|r| r.hint.clone()).collect()
+    }
+
+    pub fn views(&self) -> Vec<RelayView> {
+        self.relays
+            .iter()
+            .map(|(key, relay)| relay.view(key))
+            .collect()
+    }
+
+    /// Closes every link (on locking and erasing).
+    pub fn close_all(&mut self, cx: &mut Cx) {
+        for relay in self.relays.values_mut() {
+            if let Some(link) = relay.link() {
+                cx.at_once(Output::Close { link });
+            }
+        }
+    }
+
+    /// Tells people how the relays stand.
+    pub fn show(&self, cx: &mut Cx, clock_off_s: Option<i64>) {
+        cx.at_once(Output::Event(Event::Relays {
+            relays: self.views(),
+            clock_off_s,
+        }));
+    }
+}
+
+impl Relay {
+    pub fn link(&self) -> Option<LinkId> {
+        match &self.stage {
+            Stage::Greeting { link, .. } | Stage::Open { link, .. } => Some(*link),
+            _ => None,
+        }
+    }
+
+    fn fail(&mut self, cx: &mut Cx, problem: Problem) {
+        let was_open = matches!(self.stage, Stage::Open { .. });
+        self.attempts = if was_open {
+            0
+        } else {
+            self.attempts.saturating_add(1)
+        };
+        let pause = (PAUSE_MS_MIN << self.attempts.min(6)).min(PAUSE_MS_MAX);
+        let jitter = cx.rng.below(pause / 2 + 1);
+        self.error = Some(problem);
+        self.stage = Stage::Down {
+            until: cx.now.mono + pause / 2 + jitter,
+        };
+    }
+
+    /// Welcome arrived: the link is open.
+    pub fn opened(&mut self, welcome: &Welcome) {
+        let taken = core::mem::replace(&mut self.stage, Stage::Down { until: 0 });
+        self.stage = match taken {
+            Stage::Greeting { link, client, .. } => {
+                self.attempts = 0;
+                self.error = None;
+                Stage::Open {
+                    link,
+                    client,
+                    welcome: *welcome,
+                    caught_up: false,
+                }
+            }
+            other => other,
+        };
+    }
+
+    fn view(&self, key: &NodeKey) -> RelayView {
+        RelayView {
+            relay: super::views::hex(&key[..8]),
+            address: self.hint.address_text(),
+            hint: self.hint.to_text(),
+            state: match &self.stage {
+                Stage::Down { .. } => RelayState::Down,
+                Stage::Dialling { .. } | Stage::Greeting { .. } => RelayState::Connecting,
+                Stage::Open {
+                    caught_up: false, ..
+                } => RelayState::CatchingUp,
+                Stage::Open { .. } => RelayState::Open,
+            },
+            error: self.error.clone(),
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What each owner's object says, sealed when its turn comes. PROTOCOL.md sections 4 to 6.
+//!
+//! Invariant: what sealing changed (counters, pairs, versions) is touched here, so it is saved before the puzzle is
+//! even begun.
+
+use super::cx::Cx;
+use super::model::*;
+use super::open::Open;
+use crate::identity::Certificate;
+use crate::record::Author;
+use crate::sealed::{Sealed, Sender};
+use crate::session::{ACKS_MAX, Draft, SealError, message_id};
+use alloc::vec::Vec;
+use shared::time;
+
+impl Open {
+    /// Seals the owner's object, its work still to be done. `None`: it cannot be sealed now, or need not be.
+    pub fn seal(&mut self, cx: &mut Cx, owner: &Owner) -> Option<Sealed> {
+        match owner {
+            Owner::Message(who, id) => self.seal_message(cx, owner, who, Some(id)),
+            Owner::Ack(who) => self.seal_message(cx, owner, who, None),
+            Owner::Greeting(who) => self.seal_greeting(cx, owner, who),
+            Owner::Acceptance(who) => self.seal_acceptance(cx, owner, who),
+            Owner::Invite(id) => self.seal_invite(cx, owner, id),
+            Owner::Keys => self.seal_keys(cx, owner),
+        }
+    }
+
+    fn seal_message(
+        &mut self,
+        cx: &mut Cx,
+        owner: &Owner,
+        who: &Who,
+        id: Option<&Id16>,
+    ) -> Option<Sealed> {
+        let certificate = self.certificate(cx);
+        let effort = self.effort(owner, 0);
+        let contact = self.contacts.get_mut(who)?;
+        let (session, keys) = (contact.session.as_mut()?, contact.keys.as_ref()?);
+        let acks: Vec<Id16> = contact
+            .row
+            .owed
+            .iter()
+            .take(ACKS_MAX)
+            .map(|owed| owed.0)
+            .collect();
+        let mut draft = Draft {
+            acks: acks.clone(),
+            time: self.clock.assumed(),
+            order: contact.row.order + 1,
+            name: contact.row.name_untold.then(|| self.profile.name.clone()),
+            no_acks: !contact.row.acknowledge,
+            ..Draft::default()
+        };
+        match id {
+            Some(id) => {
+                let message = self.outgoing.get(&(*who, *id))?;
+                draft.message_id = *id;
+                draft.text = Some(message.text.clone());
+                draft.time = message.at;
+                draft.order = message.order;
+            }
+            None if acks.is_empty() => return None,
+            None => draft.message_id = message_id(&self.me, "", &mut cx.rng),
+        }
+        let sender = Sender {
+            account: self.me,
+            device: &self.device,
+            certificate: &certificate,
+            network: cx.config.network,
+            effort,
+            now: self.clock.assumed(),
+        };
+        let sealed = session.seal_message(&draft, keys, &sender, &self.epoch_keys, &mut cx.rng);
+        match sealed {
+            Ok(message) => {
+                contact.row.name_untold = false;
+                cx.touch(RowKey::Contact(*who));
+                self.refresh_expected(who);
+                self.rides.insert(*owner, acks);
+                Some(message.sealed)
+            }
+            Err(SealError::NoKeys) => {
+                self.want_keys(cx, who);
+                self.show_waiting(cx, who);
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    fn seal_greeting(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) -> Option<Sealed> {
+        let certificate = self.certificate(cx);
+        let effort = self.effort(owner, crate::greeting::EFFORT_MIN);
+        let hour = time::hour(self.clock.assumed());
+        let pending = self.contacts.get_mut(who)?.greeting.as_mut()?;
+        if pending.expiry <= hour {
+            return None;
+        }
+        let sender = Sender {
+            account: self.me,
+            device: &self.device,
+            certificate: &certificate,
+            network: cx.config.network,
+            effort,
+            now: self.clock.assumed(),
+        };
+        let sealed = pending.seal(&sender, &mut cx.rng);
+        cx.touch(RowKey::Contact(*who));
+        self.expect_acceptance(who);
+        Some(sealed)
+    }
+
+    fn seal_acceptance(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) -> Option<Sealed> {
+        let certificate = self.certificate(cx);
+        let effort = self.effort(owner, 0);
+        let contact = self.contacts.get_mut(who)?;
+        let (pending, session) = (contact.acceptance.as_ref()?, contact.session.as_mut()?);
+        let sender = Sender {
+            account: self.me,
+            device: &self.device,
+            certificate: &certificate,
+            network: cx.config.network,
+            effort,
+            now: self.clock.assumed(),
+        };
+        let sealed = pending.seal(session, &sender, &self.epoch_keys, &mut cx.rng);
+        session.on_epoch(self.clock.assumed_epoch(), self.clock.agreed());
+        cx.touch(RowKey::Contact(*who));
+        self.refresh_expected(who);
+        Some(sealed)
+    }
+
+    fn seal_invite(&mut self, cx: &mut Cx, owner: &Owner, id: &Id16) -> Option<Sealed> {
+        let version = self.record_version(cx);
+        let effort = self.effort(owner, 0);
+        let invite = self.invites.get(id)?;
+        let secret = invite.secret.as_ref()?;
+        let account = self.identity.account_key();
+        let by = Author { account, version, effort, network: cx.config.network };
+        let fresh = cx.rng.array();
+        if invite.row.tombstone {
+            return secret.tombstone(by, &fresh).ok();
+        }
+        secret.record(by, &self.profile.name, &fresh).ok()
+    }
+
+    fn seal_keys(&mut self, cx: &mut Cx, owner: &Owner) -> Option<Sealed> {
+        let version = self.record_version(cx);
+        let effort = self.effort(owner, 0);
+        let account = self.identity.account_key();
+        let by = Author { account, version, effort, network: cx.config.network };
+        let read = &self.profile.read_secret;
+        let now = self.clock.assumed();
+        self.epoch_keys.record(by, read, now, &cx.rng.array())?.ok()
+    }
+
+    /// A version above every one used before, by any device with a clock that is nearly right.
+    fn record_version(&mut self, cx: &mut Cx) -> u64 {
+        let seconds = self.clock.assumed() / 1_000;
+        self.profile.record_version = seconds.max(self.profile.record_version + 1);
+        cx.touch(RowKey::Profile);
+        self.profile.record_version
+    }
+
+    /// This device's certificate, renewed when half its time is over.
+    fn certificate(&mut self, cx: &mut Cx) -> [u8; 101] {
+        let hour = time::hour(self.clock.assumed());
+        let kept = Certificate::read(&self.profile.certificate, &self.me, hour);
+        if let Some(certificate) = kept.ok().filter(|kept| !kept.is_due(hour)) {
+            return certificate.to_bytes();
+        }
+        let (account, device) = (self.identity.account_key(), self.device.public());
+        let bytes = Certificate::issue(account, self.profile.slot, device, hour).to_bytes();
+        self.profile.certificate = bytes.to_vec();
+        cx.touch(RowKey::Profile);
+        bytes
+    }
+}
