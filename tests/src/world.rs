@@ -1,0 +1,443 @@
+//! The world: hosts, links between them, and one queue of everything that is going to happen.
+//!
+//! Invariant: all that happens follows from the seed. The same seed gives the same trace, event by event.
+
+use crate::host::{Host, WORK_DIVISOR};
+use account::api::{Answer, Command, Event, Problem, Request};
+use shared::crypto::{Rng, sha256};
+use shared::io::{Batch, DialTo, Input, LinkId, Origin, Output, Query, StoreError, Token};
+use shared::object::pow;
+use shared::wire::RelayHint;
+use std::collections::BTreeMap;
+
+/// Places of hosts in the world.
+pub type At = usize;
+
+/// What may go wrong on the way.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    /// One-way delay of a frame, ms.
+    pub delay_ms: (u64, u64),
+    /// A link breaks at a frame, one in so many (0: never). Links are reliable, so loss shows as this.
+    pub breaks_one_in: u64,
+    /// A pushed or fetched object comes twice, one in so many (0: never).
+    pub doubles_one_in: u64,
+    /// A frame of a relay overtakes the one before it, one in so many (0: never).
+    pub overtakes_one_in: u64,
+    /// Time a save takes, ms.
+    pub save_ms: (u64, u64),
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            delay_ms: (1, 20),
+            breaks_one_in: 0,
+            doubles_one_in: 0,
+            overtakes_one_in: 0,
+            save_ms: (1, 5),
+        }
+    }
+}
+
+enum Coming {
+    Wake,
+    Up { link: LinkId, dialled: Option<Token>, binding: [u8; 32], from: Origin },
+    DialFailed { token: Token },
+    Frame { link: LinkId, bytes: Vec<u8> },
+    Down { link: LinkId },
+    Saved { token: Token, batch: Batch },
+    Loaded { token: Token, query: Query },
+    Solved { token: Token, prefix: [u8; 32], target: [u8; 32] },
+    Derived { token: Token, key: [u8; 32] },
+    Recalled { token: Token },
+    Erased { token: Token },
+}
+
+/// One end of a link.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    host: At,
+    peer: At,
+    /// Frames arrive in order: none before this time.
+    next: u64,
+}
+
+/// A frame as a relay saw it, for the tests of what relays can learn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub at_ms: u64,
+    pub client: At,
+    pub to_relay: bool,
+    pub bytes: Vec<u8>,
+}
+
+/// Everything.
+pub struct World {
+    pub now: u64,
+    pub hosts: Vec<Host>,
+    pub faults: Faults,
+    pub seed: u64,
+    rng: Rng,
+    queue: BTreeMap<(u64, u64), (At, u64, Coming)>,
+    next: u64,
+    links: BTreeMap<LinkId, End>,
+    /// Pairs of hosts that cannot reach each other.
+    pub cut: Vec<(At, At)>,
+    /// What relays saw, if it is kept.
+    pub seen: Option<Vec<Seen>>,
+    digest: [u8; 32],
+}
+
+/// The world begins on a Monday of 2026.
+pub const BEGINNING_MS: u64 = 1_795_392_000_000;
+
+impl World {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            now: BEGINNING_MS,
+            hosts: Vec::new(),
+            faults: Faults::default(),
+            seed,
+            rng: Rng::new(sha256(&[b"world", &seed.to_le_bytes()])),
+            queue: BTreeMap::new(),
+            next: 0,
+            links: BTreeMap::new(),
+            cut: Vec::new(),
+            seen: None,
+            digest: [0; 32],
+        }
+    }
+
+    /// A digest of everything that happened so far.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    pub fn add(&mut self, name: &str, is_relay: bool) -> At {
+        self.hosts.push(Host::new(name, is_relay));
+        let at = self.hosts.len() - 1;
+        self.start(at);
+        at
+    }
+
+    pub fn start(&mut self, at: At) {
+        let host = &self.hosts[at];
+        let seed = sha256(&[
+            b"start",
+            &self.seed.to_le_bytes(),
+            host.name.as_bytes(),
+            &host.starts.to_le_bytes(),
+        ]);
+        self.start_with(at, seed);
+    }
+
+    /// Starts with this randomness (for the same snapshot twice).
+    pub fn start_with(&mut self, at: At, seed: [u8; 32]) {
+        let now = self.now;
+        self.hosts[at].start(now, seed);
+        self.drain(at);
+    }
+
+    /// Stops a process at once: what was not durable may be lost, its links break.
+    pub fn kill(&mut self, at: At) {
+        let host = &mut self.hosts[at];
+        host.process = crate::host::Process::Down;
+        host.run += 1;
+        let keep = self.rng.below(host.disk.waiting() as u64 + 1) as usize;
+        host.disk.crash(keep);
+        let broken: Vec<LinkId> =
+            self.links.iter().filter(|(_, e)| e.host == at || e.peer == at).map(|(l, _)| *l).collect();
+        for link in broken {
+            self.break_link(link);
+        }
+    }
+
+    fn break_link(&mut self, link: LinkId) {
+        // Both ends have the same number, told apart by its lowest bit.
+        for end in [link, LinkId(link.0 ^ 1)] {
+            if let Some(gone) = self.links.remove(&end) {
+                let delay = self.rng.below(50);
+                self.push(gone.host, delay, Coming::Down { link: end });
+            }
+        }
+    }
+
+    /// Separates or reunites two hosts.
+    pub fn set_cut(&mut self, a: At, b: At, cut: bool) {
+        self.cut.retain(|pair| *pair != (a, b) && *pair != (b, a));
+        if cut {
+            self.cut.push((a, b));
+            let broken: Vec<LinkId> = self
+                .links
+                .iter()
+                .filter(|(_, e)| (e.host, e.peer) == (a, b))
+                .map(|(l, _)| *l)
+                .collect();
+            for link in broken {
+                self.break_link(link);
+            }
+        }
+    }
+
+    fn is_cut(&self, a: At, b: At) -> bool {
+        self.cut.contains(&(a, b)) || self.cut.contains(&(b, a))
+    }
+
+    fn push(&mut self, at: At, delay: u64, coming: Coming) {
+        self.next += 1;
+        let run = self.hosts[at].run;
+        self.queue.insert((self.now + delay, self.next), (at, run, coming));
+    }
+
+    fn between(&mut self, (low, high): (u64, u64)) -> u64 {
+        low + self.rng.below(high.saturating_sub(low) + 1)
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        n > 0 && self.rng.below(n) == 0
+    }
+
+    /// Asks something of an account; its number finds the answer.
+    pub fn ask(&mut self, at: At, command: Command) -> u64 {
+        let now = self.now;
+        let request = self.hosts[at].request(command);
+        let id = request.id;
+        self.hosts[at].input(now, Input::Command(request));
+        self.drain(at);
+        id
+    }
+
+    /// Asks and runs until the answer is there.
+    pub fn ask_now(&mut self, at: At, command: Command) -> Result<Option<Answer>, Problem> {
+        let id = self.ask(at, command);
+        let answered = |world: &World| world.answer(at, id).is_some();
+        self.run_until(60_000, answered);
+        self.answer(at, id).unwrap_or_else(|| panic!("no answer; {}", self.replay()))
+    }
+
+    /// The answer to a request, if it came.
+    pub fn answer(&self, at: At, wanted: u64) -> Option<Result<Option<Answer>, Problem>> {
+        self.hosts[at].events.iter().rev().find_map(|event| match event {
+            Event::Done { id, answer } if *id == wanted => Some(Ok(answer.clone())),
+            Event::Failed { id, error } if *id == wanted => Some(Err(error.clone())),
+            _ => None,
+        })
+    }
+
+    /// The command that plays this world again.
+    pub fn replay(&self) -> String {
+        format!("replay with WIREMIN_SEED={} cargo test -p tests", self.seed)
+    }
+
+    /// Runs until the condition holds. False if the time was over first.
+    pub fn run_until(&mut self, ms: u64, done: impl Fn(&World) -> bool) -> bool {
+        let end = self.now + ms;
+        loop {
+            if done(self) {
+                return true;
+            }
+            if !self.step(end) {
+                return done(self);
+            }
+        }
+    }
+
+    pub fn run(&mut self, ms: u64) {
+        self.run_until(ms, |_| false);
+    }
+
+    /// The next thing that happens before `end`; false (and the clock at `end`) if there is none.
+    pub fn step(&mut self, end: u64) -> bool {
+        let queued = self.queue.first_key_value().map(|(key, _)| key.0).unwrap_or(u64::MAX);
+        let woken = self
+            .hosts
+            .iter()
+            .enumerate()
+            .filter(|(_, host)| host.is_up())
+            .filter_map(|(at, host)| Some((host.wake?, at)))
+            .min();
+        match woken {
+            Some((wake, at)) if wake < queued => {
+                if wake > end {
+                    self.now = end.max(self.now);
+                    return false;
+                }
+                self.now = wake.max(self.now);
+                self.hosts[at].wake = None;
+                self.happen(at, Coming::Wake);
+            }
+            _ if queued <= end => {
+                let Some(((time, _), (at, run, coming))) = self.queue.pop_first() else {
+                    return false;
+                };
+                self.now = time.max(self.now);
+                if self.hosts[at].run == run && self.hosts[at].is_up() {
+                    self.happen(at, coming);
+                }
+            }
+            _ => {
+                self.now = end.max(self.now);
+                return false;
+            }
+        }
+        true
+    }
+
+    fn happen(&mut self, at: At, coming: Coming) {
+        let now = self.now;
+        let host = &mut self.hosts[at];
+        match coming {
+            Coming::Wake => host.input(now, Input::Wake),
+            Coming::Up { link, dialled, binding, from } => {
+                host.input(now, Input::LinkUp { link, dialled, from, binding });
+            }
+            Coming::DialFailed { token } => {
+                let error = shared::io::DialError::NoAnswer;
+                host.input(now, Input::DialFailed { token, error });
+            }
+            Coming::Frame { link, bytes } => {
+                if !self.links.contains_key(&link) {
+                    return;
+                }
+                self.digest = sha256(&[&self.digest, &now.to_le_bytes(), &bytes]);
+                host.input(now, Input::LinkMessage { link, bytes: &bytes });
+            }
+            Coming::Down { link } => host.input(now, Input::LinkDown { link }),
+            Coming::Saved { token, batch } => {
+                if host.disk.full {
+                    let error = StoreError::Full;
+                    host.input(now, Input::StoreFailed { token, error });
+                } else {
+                    host.disk.save(batch);
+                    host.input(now, Input::Saved { token });
+                }
+            }
+            Coming::Loaded { token, query } => {
+                let rows = host.disk.load(&query);
+                host.input(now, Input::Loaded { token, rows });
+            }
+            Coming::Solved { token, prefix, target } => {
+                let nonce = (0..).find(|nonce| pow::check(&prefix, *nonce, &target));
+                let Some(nonce) = nonce else { return };
+                host.input(now, Input::Solved { token, nonce });
+            }
+            Coming::Derived { token, key } => host.input(now, Input::Derived { token, key }),
+            Coming::Recalled { token } => {
+                let key = host.remembered;
+                host.input(now, Input::Recalled { token, key });
+            }
+            Coming::Erased { token } => {
+                host.disk.erase();
+                host.input(now, Input::Saved { token });
+            }
+        }
+        self.drain(at);
+    }
+
+    fn drain(&mut self, at: At) {
+        loop {
+            let Some(output) = self.hosts[at].output() else { return };
+            match output {
+                Output::WaitUntil(mono) => {
+                    let host = &mut self.hosts[at];
+                    host.wake = (mono != u64::MAX).then(|| host.began.saturating_add(mono));
+                    return;
+                }
+                output => self.act(at, output),
+            }
+        }
+    }
+
+    fn act(&mut self, at: At, output: Output<Event>) {
+        match output {
+            Output::Send { link, bytes } => self.send(at, link, bytes),
+            Output::Close { link } => self.break_link(link),
+            Output::Dial { token, to: DialTo::Hint(hint) } => self.dial(at, token, &hint),
+            Output::Load { token, query } => self.push(at, 1, Coming::Loaded { token, query }),
+            Output::Save { token, batch } => {
+                let delay = self.between(self.faults.save_ms);
+                self.push(at, delay, Coming::Saved { token, batch });
+            }
+            Output::Solve { token, prefix, target, expected } => {
+                // 13 million real hashes a second, as in a browser.
+                let delay = expected * WORK_DIVISOR / 13_000;
+                self.push(at, delay, Coming::Solved { token, prefix, target });
+            }
+            Output::CancelSolve { token } => {
+                self.queue.retain(|_, (host, _, coming)| {
+                    *host != at || !matches!(coming, Coming::Solved { token: t, .. } if *t == token)
+                });
+            }
+            Output::Derive { token, secret, salt, .. } => {
+                let key = sha256(&[b"sim kdf", &secret.0, &salt]);
+                self.push(at, 300, Coming::Derived { token, key });
+            }
+            Output::Remember { key } => self.hosts[at].remembered = Some(key),
+            Output::Recall { token } => self.push(at, 1, Coming::Recalled { token }),
+            Output::Forget => self.hosts[at].remembered = None,
+            Output::Erase { token } => self.push(at, 5, Coming::Erased { token }),
+            Output::Event(event) => self.hosts[at].events.push(event),
+            Output::WaitUntil(_) => {}
+        }
+    }
+
+    fn dial(&mut self, at: At, token: Token, hint: &[u8]) {
+        let wanted = RelayHint::parse(hint).ok();
+        let relay = self.hosts.iter().position(|host| {
+            host.is_relay && wanted.as_ref().is_some_and(|w| *w == Host::hint(&host.name))
+        });
+        let reached = relay.filter(|relay| self.hosts[*relay].is_up() && !self.is_cut(at, *relay));
+        let Some(relay) = reached else {
+            return self.push(at, 3_000, Coming::DialFailed { token });
+        };
+        self.next += 1;
+        let (mine, theirs) = (LinkId(self.next * 2), LinkId(self.next * 2 + 1));
+        let delay = self.between(self.faults.delay_ms);
+        let next = self.now + delay;
+        self.links.insert(mine, End { host: at, peer: relay, next });
+        self.links.insert(theirs, End { host: relay, peer: at, next });
+        let binding = sha256(&[b"binding", &self.next.to_le_bytes()]);
+        let from = Origin { network: at as u64, address: at as u64 };
+        let up = |link, dialled, from| Coming::Up { link, dialled, binding, from };
+        self.push(relay, delay, up(theirs, None, from));
+        self.push(at, delay, up(mine, Some(token), Origin::default()));
+    }
+
+    fn send(&mut self, at: At, link: LinkId, bytes: Vec<u8>) {
+        let Some(end) = self.links.get(&link).copied() else { return };
+        if end.host != at {
+            return;
+        }
+        if self.one_in(self.faults.breaks_one_in) {
+            return self.break_link(link);
+        }
+        if let Some(seen) = &mut self.seen {
+            let to_relay = self.hosts[end.peer].is_relay;
+            let client = if to_relay { at } else { end.peer };
+            seen.push(Seen { at_ms: self.now, client, to_relay, bytes: bytes.clone() });
+        }
+        let other = LinkId(link.0 ^ 1);
+        let is_object = bytes.first() == Some(&0x23);
+        let mut time = self.now + self.between(self.faults.delay_ms);
+        let overtakes = is_object && self.one_in(self.faults.overtakes_one_in);
+        if let Some(peer) = self.links.get_mut(&other) {
+            if !overtakes {
+                time = time.max(peer.next);
+                peer.next = time;
+            }
+        }
+        let delay = time - self.now;
+        if is_object && self.one_in(self.faults.doubles_one_in) {
+            self.push(end.peer, delay, Coming::Frame { link: other, bytes: bytes.clone() });
+        }
+        self.push(end.peer, delay, Coming::Frame { link: other, bytes });
+    }
+
+    /// Sends a command whose answer nobody waits for.
+    pub fn tell(&mut self, at: At, request: Request) {
+        let now = self.now;
+        self.hosts[at].input(now, Input::Command(request));
+        self.drain(at);
+    }
+}
