@@ -53,7 +53,10 @@ impl Disk {
     }
 
     pub fn load(&self, query: &Query) -> Vec<Row> {
-        let row = |key: &[u8], value: &[u8]| Row { key: key.to_vec(), value: value.to_vec() };
+        let row = |key: &[u8], value: &[u8]| Row {
+            key: key.to_vec(),
+            value: value.to_vec(),
+        };
         match query {
             Query::Keys { table, keys } => {
                 let mut keys = keys.clone();
@@ -65,7 +68,12 @@ impl Disk {
                     })
                     .collect()
             }
-            Query::Range { table, from, to, limit } => self
+            Query::Range {
+                table,
+                from,
+                to,
+                limit,
+            } => self
                 .present
                 .range((table.0, from.clone())..(table.0 + 1, Vec::new()))
                 .take_while(|((_, key), _)| to.as_ref().is_none_or(|to| key < to))

@@ -78,7 +78,10 @@ impl Host {
     }
 
     pub fn now(&self, world: u64) -> Now {
-        Now { mono: world - self.began, unix: world.saturating_add_signed(self.skew) }
+        Now {
+            mono: world - self.began,
+            unix: world.saturating_add_signed(self.skew),
+        }
     }
 
     /// Starts the process with a seed for its randomness.
@@ -92,7 +95,10 @@ impl Host {
             config.work_divisor = WORK_DIVISOR;
             Process::Relay(Box::new(Relay::new(config, seed, now)))
         } else {
-            let config = Config { network: NETWORK, work_divisor: WORK_DIVISOR };
+            let config = Config {
+                network: NETWORK,
+                work_divisor: WORK_DIVISOR,
+            };
             Process::Account(Box::new(Account::new(config, seed, now)))
         };
     }
@@ -134,9 +140,17 @@ impl Host {
 fn for_relay(input: Input<'_, Request>) -> Option<Input<'_, core::convert::Infallible>> {
     Some(match input {
         Input::Wake => Input::Wake,
-        Input::LinkUp { link, dialled, from, binding } => {
-            Input::LinkUp { link, dialled, from, binding }
-        }
+        Input::LinkUp {
+            link,
+            dialled,
+            from,
+            binding,
+        } => Input::LinkUp {
+            link,
+            dialled,
+            from,
+            binding,
+        },
         Input::LinkMessage { link, bytes } => Input::LinkMessage { link, bytes },
         Input::LinkCongested { link, congested } => Input::LinkCongested { link, congested },
         Input::LinkDown { link } => Input::LinkDown { link },

@@ -3,4 +3,5 @@
 
 pub mod disk;
 pub mod host;
+pub mod people;
 pub mod world;

@@ -137,7 +137,12 @@ impl Open {
         let invite = self.invites.get(id)?;
         let secret = invite.secret.as_ref()?;
         let account = self.identity.account_key();
-        let by = Author { account, version, effort, network: cx.config.network };
+        let by = Author {
+            account,
+            version,
+            effort,
+            network: cx.config.network,
+        };
         let fresh = cx.rng.array();
         if invite.row.tombstone {
             return secret.tombstone(by, &fresh).ok();
@@ -149,7 +154,12 @@ impl Open {
         let version = self.record_version(cx);
         let effort = self.effort(owner, 0);
         let account = self.identity.account_key();
-        let by = Author { account, version, effort, network: cx.config.network };
+        let by = Author {
+            account,
+            version,
+            effort,
+            network: cx.config.network,
+        };
         let read = &self.profile.read_secret;
         let now = self.clock.assumed();
         self.epoch_keys.record(by, read, now, &cx.rng.array())?.ok()
