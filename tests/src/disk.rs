@@ -83,9 +83,9 @@ impl Disk {
         }
     }
 
-    /// Every value there is, for tests that look for leaks.
-    pub fn values(&self) -> impl Iterator<Item = &Vec<u8>> {
-        self.present.values()
+    /// Every row's table and value, for tests that look for leaks.
+    pub fn rows(&self) -> impl Iterator<Item = (u8, &Vec<u8>)> {
+        self.present.iter().map(|((table, _), value)| (*table, value))
     }
 }
 

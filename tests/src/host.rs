@@ -40,6 +40,8 @@ pub struct Host {
     /// The next wake-up asked for, on the world's clock.
     pub wake: Option<u64>,
     pub next_request: u64,
+    /// Dies when its disk has finished that many saves, before it hears of the last one.
+    pub dies_at_save: Option<u64>,
     /// Raised at each start: what belongs to an earlier run is dropped.
     pub run: u64,
 }
@@ -58,6 +60,7 @@ impl Host {
             began: 0,
             wake: None,
             next_request: 1,
+            dies_at_save: None,
             run: 0,
         }
     }

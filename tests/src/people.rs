@@ -180,6 +180,20 @@ impl World {
         last.values().filter(|delivered| **delivered).count()
     }
 
+    /// Texts from `at` to `other` that the app said it had taken.
+    pub fn promised(&self, at: At, other: At) -> Vec<String> {
+        let id = self.id(other);
+        let mut taken = Vec::new();
+        for event in &self.hosts[at].events {
+            if let Event::Done { answer: Some(Answer::Message { message }), .. } = event {
+                if message.contact == id {
+                    taken.push(message.text.clone());
+                }
+            }
+        }
+        taken
+    }
+
     /// The whole conversation as the store has it.
     pub fn history(&mut self, at: At, other: At) -> Vec<MessageView> {
         let contact = self.id(other);

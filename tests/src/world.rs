@@ -193,6 +193,23 @@ impl World {
         }
     }
 
+    /// The process dies when its disk has finished that many saves in all.
+    pub fn kill_at_save(&mut self, at: At, saves: u64) {
+        self.hosts[at].dies_at_save = Some(saves);
+    }
+
+    /// Another host with a copy of this one's disk and remembered key; it is not started.
+    pub fn copy(&mut self, at: At) -> At {
+        let old = &self.hosts[at];
+        let mut twin = Host::new(&old.name, old.is_relay);
+        twin.disk = old.disk.clone();
+        twin.remembered = old.remembered;
+        twin.events = old.events.clone();
+        twin.next_request = old.next_request;
+        self.hosts.push(twin);
+        self.hosts.len() - 1
+    }
+
     fn break_link(&mut self, link: LinkId) {
         // Both ends have the same number, told apart by its lowest bit.
         for end in [link, LinkId(link.0 ^ 1)] {
@@ -379,6 +396,10 @@ impl World {
                     host.input(now, Input::StoreFailed { token, error });
                 } else {
                     host.disk.save(batch);
+                    if host.dies_at_save.is_some_and(|saves| saves <= host.disk.saves) {
+                        host.dies_at_save = None;
+                        return self.kill(at);
+                    }
                     host.input(now, Input::Saved { token });
                 }
             }
