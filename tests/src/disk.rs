@@ -1,4 +1,5 @@
-//! A disk that loses what was not made durable, and tells when it is asked to crash between two writes.
+//! A disk that loses what was not made durable, and tells when it is asked to crash between two
+//! writes.
 //!
 //! Invariant: a batch is there whole or not at all; batches become durable in their order.
 
@@ -85,7 +86,9 @@ impl Disk {
 
     /// Every row's table and value, for tests that look for leaks.
     pub fn rows(&self) -> impl Iterator<Item = (u8, &Vec<u8>)> {
-        self.present.iter().map(|((table, _), value)| (*table, value))
+        self.present
+            .iter()
+            .map(|((table, _), value)| (*table, value))
     }
 }
 

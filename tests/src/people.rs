@@ -91,7 +91,10 @@ impl World {
     pub fn meet(&mut self, host: At, guest: At) {
         let link = self.invite(host);
         let live = |world: &World| {
-            let shown = |e: &Event| matches!(e, Event::Invite { invite } if invite.state == InviteState::Live);
+            let shown = |e: &Event| match e {
+                Event::Invite { invite } => invite.state == InviteState::Live,
+                _ => false,
+            };
             world.hosts[host].events.iter().any(shown)
         };
         assert!(
@@ -149,16 +152,17 @@ impl World {
         )
     }
 
-    /// Texts that `at` was shown from `other`, in the order of the conversation, each as often as it was shown
-    /// as new.
+    /// Texts that `at` was shown from `other`, in the order of the conversation, each as often as
+    /// it was shown as new.
     pub fn heard(&self, at: At, other: At) -> Vec<String> {
         let id = self.id(other);
         let mut shown: Vec<(u64, u64, String)> = Vec::new();
         for event in &self.hosts[at].events {
-            if let Event::Message { message } = event {
-                if !message.mine && message.contact == id {
-                    shown.push((message.order, message.index, message.text.clone()));
-                }
+            if let Event::Message { message } = event
+                && !message.mine
+                && message.contact == id
+            {
+                shown.push((message.order, message.index, message.text.clone()));
             }
         }
         shown.sort();
@@ -170,11 +174,12 @@ impl World {
         let id = self.id(other);
         let mut last: BTreeMap<String, bool> = BTreeMap::new();
         for event in &self.hosts[at].events {
-            if let Event::Message { message } = event {
-                if message.mine && message.contact == id {
-                    let delivered = matches!(message.delivery, Delivery::Delivered { .. });
-                    last.insert(message.message.clone(), delivered);
-                }
+            if let Event::Message { message } = event
+                && message.mine
+                && message.contact == id
+            {
+                let delivered = matches!(message.delivery, Delivery::Delivered { .. });
+                last.insert(message.message.clone(), delivered);
             }
         }
         last.values().filter(|delivered| **delivered).count()
@@ -185,10 +190,13 @@ impl World {
         let id = self.id(other);
         let mut taken = Vec::new();
         for event in &self.hosts[at].events {
-            if let Event::Done { answer: Some(Answer::Message { message }), .. } = event {
-                if message.contact == id {
-                    taken.push(message.text.clone());
-                }
+            if let Event::Done {
+                answer: Some(Answer::Message { message }),
+                ..
+            } = event
+                && message.contact == id
+            {
+                taken.push(message.text.clone());
             }
         }
         taken

@@ -1,6 +1,7 @@
 //! The world: hosts, links between them, and one queue of everything that is going to happen.
 //!
-//! Invariant: all that happens follows from the seed. The same seed gives the same trace, event by event.
+//! Invariant: all that happens follows from the seed. The same seed gives the same trace, event by
+//! event.
 
 use crate::host::{Host, WORK_DIVISOR};
 use account::api::{Answer, Command, Event, Problem, Request};
@@ -18,7 +19,8 @@ pub type At = usize;
 pub struct Faults {
     /// One-way delay of a frame, ms.
     pub delay_ms: (u64, u64),
-    /// A link breaks at a frame, one in so many (0: never). Links are reliable, so loss shows as this.
+    /// A link breaks at a frame, one in so many (0: never). Links are reliable, so loss shows as
+    /// this.
     pub breaks_one_in: u64,
     /// A pushed or fetched object comes twice, one in so many (0: never).
     pub doubles_one_in: u64,
@@ -396,7 +398,10 @@ impl World {
                     host.input(now, Input::StoreFailed { token, error });
                 } else {
                     host.disk.save(batch);
-                    if host.dies_at_save.is_some_and(|saves| saves <= host.disk.saves) {
+                    if host
+                        .dies_at_save
+                        .is_some_and(|saves| saves <= host.disk.saves)
+                    {
                         host.dies_at_save = None;
                         return self.kill(at);
                     }
@@ -570,11 +575,11 @@ impl World {
         let is_object = bytes.first() == Some(&0x23);
         let mut time = self.now + self.between(self.faults.delay_ms);
         let overtakes = is_object && self.one_in(self.faults.overtakes_one_in);
-        if let Some(peer) = self.links.get_mut(&other) {
-            if !overtakes {
-                time = time.max(peer.next);
-                peer.next = time;
-            }
+        if let Some(peer) = self.links.get_mut(&other)
+            && !overtakes
+        {
+            time = time.max(peer.next);
+            peer.next = time;
         }
         let delay = time - self.now;
         if is_object && self.one_in(self.faults.doubles_one_in) {

@@ -7,7 +7,8 @@ use tests::world::{At, World};
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
-/// Plays a conversation; `victim` is killed when its disk has finished that many saves, and started again.
+/// Plays a conversation; `victim` is killed when its disk has finished that many saves, and started
+/// again.
 fn play(victim: usize, after: u64) -> (World, bool) {
     let mut world = World::new(after);
     let relay = world.add("relay", true);
@@ -26,6 +27,7 @@ fn play(victim: usize, after: u64) -> (World, bool) {
             world.run(1_500);
         }
     }
+    world.hosts[victim].dies_at_save = None;
     let killed = !world.hosts[victim].is_up();
     if killed {
         world.run(MINUTE);
@@ -46,8 +48,11 @@ fn no_save_is_a_bad_moment_to_die() {
             for (from, to) in [(ann, bob), (bob, ann)] {
                 let sent: Vec<String> = world.promised(from, to);
                 let kept = world.history(to, from);
-                let shown: Vec<&str> =
-                    kept.iter().filter(|m| !m.mine).map(|m| m.text.as_str()).collect();
+                let shown: Vec<&str> = kept
+                    .iter()
+                    .filter(|m| !m.mine)
+                    .map(|m| m.text.as_str())
+                    .collect();
                 let at = format!("victim {victim}, save {after}");
                 for text in &sent {
                     let times = shown.iter().filter(|t| *t == text).count();
@@ -63,7 +68,10 @@ fn no_save_is_a_bad_moment_to_die() {
             }
             deaths += 1;
         }
-        assert!(deaths >= 8, "only {deaths} moments were tried for host {victim}");
+        assert!(
+            deaths >= 8,
+            "only {deaths} moments were tried for host {victim}"
+        );
     }
 }
 
@@ -94,7 +102,11 @@ fn a_copied_disk_uses_no_nonce_twice() {
         let mut heard = world.heard(ann, bob);
         heard.retain(|text| text.starts_with("one") || text.starts_with("two"));
         heard.sort();
-        assert_eq!(heard, ["one 0", "one 1", "one 2", "two 0", "two 1", "two 2"], "seed {seed}");
+        assert_eq!(
+            heard,
+            ["one 0", "one 1", "one 2", "two 0", "two 1", "two 2"],
+            "seed {seed}"
+        );
         no_nonce_twice(&world, &[bob, twin]);
     }
 }

@@ -1,6 +1,7 @@
 //! Opening what came, and what it changes. PROTOCOL.md sections 5 to 7.
 //!
-//! Invariant: an object that does not open changes nothing; one that opens is saved before it is acknowledged.
+//! Invariant: an object that does not open changes nothing; one that opens is saved before it is
+//! acknowledged.
 
 use super::cx::Cx;
 use super::model::*;
@@ -74,11 +75,10 @@ impl Open {
             .name
             .as_deref()
             .and_then(|n| commands::clean_name(n).ok())
+            && contact.row.name != name
         {
-            if contact.row.name != name {
-                contact.row.name = name;
-                renamed = true;
-            }
+            contact.row.name = name;
+            renamed = true;
         }
         contact.row.wants_no_acks = payload.no_acks;
         let epoch = self.clock.assumed_epoch();

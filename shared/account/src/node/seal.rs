@@ -1,7 +1,7 @@
 //! What each owner's object says, sealed when its turn comes. PROTOCOL.md sections 4 to 6.
 //!
-//! Invariant: what sealing changed (counters, pairs, versions) is touched here, so it is saved before the puzzle is
-//! even begun.
+//! Invariant: what sealing changed (counters, pairs, versions) is touched here, so it is saved
+//! before the puzzle is even begun.
 
 use super::cx::Cx;
 use super::model::*;
@@ -14,7 +14,8 @@ use alloc::vec::Vec;
 use shared::time;
 
 impl Open {
-    /// Seals the owner's object, its work still to be done. `None`: it cannot be sealed now, or need not be.
+    /// Seals the owner's object, its work still to be done. `None`: it cannot be sealed now, or
+    /// need not be.
     pub fn seal(&mut self, cx: &mut Cx, owner: &Owner) -> Option<Sealed> {
         match owner {
             Owner::Message(who, id) => self.seal_message(cx, owner, who, Some(id)),
