@@ -272,4 +272,5 @@ def main():
     FILE.write_text(text)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -39,7 +39,7 @@ impl Open {
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);
         let Opened { payload, .. } = opened;
-        self.note_time(cx, payload.time);
+        self.note_time(cx, payload.sealed);
         self.note_contact(cx, who, &payload);
         self.on_acknowledged(cx, who, &payload.acks);
         let Some(text) = payload.text else { return };
