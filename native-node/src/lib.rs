@@ -1,4 +1,22 @@
-//! WireMin.
+//! What a native node has that the core lacks: sockets, disk, clock, threads.
+//!
+//! ```text
+//! driver  one task owns the node        relay   a relay from a data directory
+//! store   tables in redb                files   small secret files
+//! links   numbers and origins of links  rtc     WebRTC
+//! solve   proof-of-work off the task    pow     its kernel
+//! http    page, hint, offers            clock   both clocks
+//! ```
 
+pub mod clock;
+pub mod driver;
+pub mod files;
+pub mod http;
+pub mod links;
 pub mod pow;
+pub mod process;
+pub mod relay;
 pub mod rtc;
+pub mod scratch;
+pub mod solve;
+pub mod store;

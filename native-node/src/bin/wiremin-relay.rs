@@ -1,1 +1,117 @@
-fn main() {}
+//! The relay: stores and hands out what it cannot read, and serves the page.
+
+use clap::Parser;
+use native_node::http::{self, Advertise};
+use native_node::process;
+use native_node::relay::{PORT_DEFAULT, RelayOptions, RunningRelay};
+use shared::limits::STORE_BYTES_DEFAULT;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Stores and forwards messages that it cannot read, and serves the page to browsers.
+#[derive(Parser)]
+#[command(name = "wiremin-relay", version)]
+struct Args {
+    /// TCP port of the page and UDP port of WebRTC, the same number; 0: any free one
+    #[arg(long, value_name = "PORT", default_value_t = PORT_DEFAULT)]
+    port: u16,
+    /// Where messages and the relay's keys are kept [default: the user's data directory]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Listen on this address only (may be repeated) [default: all]
+    #[arg(long, value_name = "IP")]
+    bind: Vec<IpAddr>,
+    /// The address others reach this relay at, if it is another one (behind a NAT)
+    #[arg(long, value_name = "IP[:PORT]")]
+    advertise: Option<Advertise>,
+    /// The network's name; only relays and accounts of one network understand each other
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    network: String,
+    /// Most megabytes of messages to keep
+    #[arg(long, value_name = "MB", default_value_t = STORE_BYTES_DEFAULT >> 20,
+          value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
+    store_mb: u64,
+    /// Say where it listens as one line of JSON
+    #[arg(long)]
+    json: bool,
+    /// End when standard input does: for programs that start a relay and may be killed
+    #[arg(long, hide = true)]
+    until_stdin_ends: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    process::start_log();
+    let Some(data) = args.data.or_else(|| process::data_dir("relay")) else {
+        eprintln!(
+            "The user's data directory is not known: HOME is not set. Nothing was changed. \
+             Choose a directory with --data."
+        );
+        return ExitCode::FAILURE;
+    };
+    let options = RelayOptions {
+        data: data.clone(),
+        bind: args.bind,
+        port: args.port,
+        advertise: args.advertise,
+        network: args.network,
+        store_bytes_max: args.store_mb << 20,
+    };
+    // Heard from the first moment on, so that an early signal is not lost.
+    let watches_stdin = args.until_stdin_ends;
+    let ended = async {
+        tokio::select! {
+            () = process::asked_to_end() => {}
+            () = process::stdin_ended(), if watches_stdin => {}
+        }
+    };
+    tokio::pin!(ended);
+    let started = tokio::select! {
+        started = RunningRelay::start(options) => started,
+        () = &mut ended => return ExitCode::SUCCESS,
+    };
+    let relay = match started {
+        Ok(relay) => relay,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    announce(&relay, &data, args.json);
+    ended.await;
+    tracing::info!("ending: writing what is not on disk yet");
+    relay.stop().await;
+    ExitCode::SUCCESS
+}
+
+fn announce(relay: &RunningRelay, data: &std::path::Path, json: bool) {
+    use std::io::Write;
+    let (open, hint) = (relay.open_url(), relay.hint());
+    let text = if json {
+        let line = serde_json::json!({
+            "event": "listening",
+            "open": open,
+            "port": relay.port(),
+            "hint": hint.to_text(),
+            "page": http::is_embedded(),
+        });
+        format!("{line}\n")
+    } else {
+        let page = match http::is_embedded() {
+            true => "",
+            false => "\n(The page is not in this build: `make relay` puts it in.)",
+        };
+        format!(
+            "The relay is running. Open this address in a browser:\n\n    {open}\n\n\
+             hint  {}   ({})\ndata  {}\n{page}\nCtrl-C ends it; what it stores is kept.\n",
+            hint.to_text(),
+            hint.address_text(),
+            data.display(),
+        )
+    };
+    // A closed output is no reason to end.
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
