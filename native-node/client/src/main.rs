@@ -1,1 +1,36 @@
-fn main() {}
+//! The `wiremin` command: a scriptable account, a demonstration, and the door to the relay.
+
+mod args;
+mod bot;
+mod demo;
+mod door;
+mod fetch;
+mod lines;
+
+use args::{Args, Command};
+use clap::Parser;
+use native_node::process;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    process::start_log();
+    match args.command {
+        Command::Relay { arguments } => door::relay(&arguments),
+        Command::Bot(args) => run(bot::run(args)),
+        Command::Demo(args) => run(demo::run(args)),
+    }
+}
+
+fn run(program: impl Future<Output = ExitCode>) -> ExitCode {
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(program),
+        Err(error) => {
+            eprintln!(
+                "The system refuses threads ({error}). Nothing was changed. Close other programs \
+                 and start again."
+            );
+            ExitCode::FAILURE
+        }
+    }
+}

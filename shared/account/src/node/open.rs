@@ -31,8 +31,7 @@ pub struct Contact {
     pub session: Option<Session>,
     pub greeting: Option<PendingGreeting>,
     pub acceptance: Option<PendingAcceptance>,
-    /// Their public epoch keys, as far as known, once they have told the secret that opens their
-    /// record.
+    /// Their public epoch keys, as far as known, once they have told the secret that opens their record.
     pub keys: Option<ContactKeys>,
     /// The newest chunk of received message ids, and the older ones.
     pub seen: BTreeMap<u64, SeenRow>,
@@ -109,22 +108,22 @@ impl Open {
             RowKey::Profile => cbor(&self.profile),
             RowKey::EpochKeys => Some(self.epoch_keys.encode()),
             RowKey::Clock => Some(self.clock.encode()),
-            RowKey::Relay(node) => self.relays.row(node).and_then(cbor),
+            RowKey::Relay(node) => self.relays.row(node).and_then(|row| cbor(row)),
             RowKey::Contact(who) => self.contacts.get(who).and_then(|c| cbor(c.encoded())),
             RowKey::Seen(who, chunk) => self
                 .contacts
                 .get(who)
                 .and_then(|c| c.seen.get(chunk))
-                .and_then(cbor),
+                .and_then(|s| cbor(s)),
             RowKey::Invite(id) => self.invites.get(id).and_then(|i| cbor(i.encoded())),
-            RowKey::Greeting(id) => self.greetings.get(id).and_then(cbor),
+            RowKey::Greeting(id) => self.greetings.get(id).and_then(|g| cbor(g)),
             RowKey::Outgoing(who, id) => self.outgoing.get(&(*who, *id)).and_then(|m| {
                 cbor(OutgoingRow {
                     who: *who,
                     message: m.clone(),
                 })
             }),
-            RowKey::Parcel(owner) => self.parcels.get(owner).and_then(cbor),
+            RowKey::Parcel(owner) => self.parcels.get(owner).and_then(|p| cbor(p)),
             RowKey::Message(..) => None,
         }
     }

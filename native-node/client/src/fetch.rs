@@ -1,0 +1,142 @@
+//! A relay's hint from its page's address: `GET /relay` over plain HTTP.
+//!
+//! Plain HTTP proves nothing about who answers; the hint's keys are what counts from then on, so
+//! use it where the way there is trusted (this machine, this network).
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Request, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use shared::wire::RelayHint;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// Time for all of it.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest answer.
+const ANSWER_BYTES_MAX: usize = 4_096;
+
+/// Why there is no hint.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// Nobody answers, or not in time, or the connection broke.
+    NoAnswer(String),
+    /// Something answers that is not a relay.
+    NotARelay,
+}
+
+impl std::fmt::Display for FetchError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoAnswer(cause) => write!(f, "it does not answer ({cause})"),
+            Self::NotARelay => f.write_str("what answers there is not a relay"),
+        }
+    }
+}
+
+/// The hint of the relay at `host:port`.
+pub async fn hint(host: &str) -> Result<String, FetchError> {
+    tokio::time::timeout(TIMEOUT, ask(host))
+        .await
+        .unwrap_or_else(|_| Err(FetchError::NoAnswer("no answer in 5 s".into())))
+}
+
+fn broken(cause: impl std::fmt::Display) -> FetchError {
+    FetchError::NoAnswer(cause.to_string())
+}
+
+async fn ask(host: &str) -> Result<String, FetchError> {
+    let stream = TcpStream::connect(host).await.map_err(broken)?;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(64)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    let request = Request::get("/relay")
+        .header(header::HOST, host)
+        .body(Empty::<Bytes>::new())
+        .map_err(broken)?;
+    let exchange = async {
+        let answer = sender.send_request(request).await.map_err(broken)?;
+        if answer.status() != StatusCode::OK {
+            return Err(FetchError::NotARelay);
+        }
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
+        let body = body.collect().await.map_err(|_| FetchError::NotARelay)?;
+        read(&body.to_bytes()).ok_or(FetchError::NotARelay)
+    };
+    // The connection does the work; it ends before the answer only when it breaks.
+    let mut exchange = std::pin::pin!(exchange);
+    tokio::select! {
+        answer = &mut exchange => answer,
+        ended = connection => match ended {
+            Ok(()) => exchange.await,
+            Err(error) => Err(broken(error)),
+        },
+    }
+}
+
+fn read(body: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Answer {
+        hint: String,
+    }
+    let answer: Answer = serde_json::from_slice(body).ok()?;
+    RelayHint::from_text(&answer.hint).ok()?;
+    Some(answer.hint)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    async fn answered(answer: Vec<u8>) -> Result<String, FetchError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = listener.local_addr().unwrap().to_string();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let length = stream.read(&mut request).await.unwrap();
+            assert!(request[..length].starts_with(b"GET /relay HTTP/1.1\r\n"));
+            // The client may have hung up.
+            let _ = stream.write_all(&answer).await;
+        };
+        tokio::join!(hint(&host), serve).0
+    }
+
+    fn ok(body: &str) -> Vec<u8> {
+        let length = body.len();
+        format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+    }
+
+    #[tokio::test]
+    async fn a_relay_and_others() {
+        let hint = RelayHint {
+            address: "127.0.0.1".parse().unwrap(),
+            port: 1,
+            certificate: [1; 32],
+            node_key: [2; 32],
+        }
+        .to_text();
+        let good = ok(&format!("{{\"hint\":\"{hint}\"}}"));
+        assert_eq!(answered(good).await, Ok(hint));
+        let others = [
+            ok("<html>"),
+            ok("{\"hint\":\"x\"}"),
+            ok(&"x".repeat(100_000)),
+            b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".to_vec(),
+        ];
+        for answer in others {
+            assert_eq!(answered(answer).await, Err(FetchError::NotARelay));
+        }
+        for answer in [&b"SSH-2.0-x\r\n"[..], b""] {
+            let error = answered(answer.to_vec()).await.unwrap_err();
+            assert!(matches!(error, FetchError::NoAnswer(_)), "{error:?}");
+        }
+    }
+}
