@@ -181,10 +181,13 @@ def identity(seed):
     check = f"{h(b'wm-id', key)[0]:08b}"[:4]
     device, slot, hour = public(fixed("device", 32)), 5, 498_000
     signed = bytes([slot]) + device + struct.pack("<I", hour + 192)
+    words = (FILE.parents[1] / "account/words/english.txt").read_text().split()
+    indices = [int(bits[at : at + 12], 2) for at in range(0, 216, 12)]
     return {
         "seed": seed,
         "checksum": int.from_bytes(h(b"wm-chk", seed)[:2], "big") < 16,
-        "indices": [int(bits[at : at + 12], 2) for at in range(0, 216, 12)],
+        "indices": indices,
+        "words": " ".join(words[index] for index in indices),
         "account_secret": secret,
         "account_public": key,
         "record_key": kdf(seed, "record key", b"", 32),
@@ -269,4 +272,5 @@ def main():
     FILE.write_text(text)
 
 
-main()
+if __name__ == "__main__":
+    main()

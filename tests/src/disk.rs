@@ -1,4 +1,5 @@
-//! A disk that loses what was not made durable, and tells when it is asked to crash between two writes.
+//! A disk that loses what was not made durable, and tells when it is asked to crash between two
+//! writes.
 //!
 //! Invariant: a batch is there whole or not at all; batches become durable in their order.
 
@@ -53,7 +54,10 @@ impl Disk {
     }
 
     pub fn load(&self, query: &Query) -> Vec<Row> {
-        let row = |key: &[u8], value: &[u8]| Row { key: key.to_vec(), value: value.to_vec() };
+        let row = |key: &[u8], value: &[u8]| Row {
+            key: key.to_vec(),
+            value: value.to_vec(),
+        };
         match query {
             Query::Keys { table, keys } => {
                 let mut keys = keys.clone();
@@ -65,7 +69,12 @@ impl Disk {
                     })
                     .collect()
             }
-            Query::Range { table, from, to, limit } => self
+            Query::Range {
+                table,
+                from,
+                to,
+                limit,
+            } => self
                 .present
                 .range((table.0, from.clone())..(table.0 + 1, Vec::new()))
                 .take_while(|((_, key), _)| to.as_ref().is_none_or(|to| key < to))
@@ -75,9 +84,11 @@ impl Disk {
         }
     }
 
-    /// Every value there is, for tests that look for leaks.
-    pub fn values(&self) -> impl Iterator<Item = &Vec<u8>> {
-        self.present.values()
+    /// Every row's table and value, for tests that look for leaks.
+    pub fn rows(&self) -> impl Iterator<Item = (u8, &Vec<u8>)> {
+        self.present
+            .iter()
+            .map(|((table, _), value)| (*table, value))
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Host {
     /// The next wake-up asked for, on the world's clock.
     pub wake: Option<u64>,
     pub next_request: u64,
+    /// Dies when its disk has finished that many saves, before it hears of the last one.
+    pub dies_at_save: Option<u64>,
     /// Raised at each start: what belongs to an earlier run is dropped.
     pub run: u64,
 }
@@ -58,6 +60,7 @@ impl Host {
             began: 0,
             wake: None,
             next_request: 1,
+            dies_at_save: None,
             run: 0,
         }
     }
@@ -78,7 +81,10 @@ impl Host {
     }
 
     pub fn now(&self, world: u64) -> Now {
-        Now { mono: world - self.began, unix: world.saturating_add_signed(self.skew) }
+        Now {
+            mono: world - self.began,
+            unix: world.saturating_add_signed(self.skew),
+        }
     }
 
     /// Starts the process with a seed for its randomness.
@@ -92,7 +98,10 @@ impl Host {
             config.work_divisor = WORK_DIVISOR;
             Process::Relay(Box::new(Relay::new(config, seed, now)))
         } else {
-            let config = Config { network: NETWORK, work_divisor: WORK_DIVISOR };
+            let config = Config {
+                network: NETWORK,
+                work_divisor: WORK_DIVISOR,
+            };
             Process::Account(Box::new(Account::new(config, seed, now)))
         };
     }
@@ -134,9 +143,17 @@ impl Host {
 fn for_relay(input: Input<'_, Request>) -> Option<Input<'_, core::convert::Infallible>> {
     Some(match input {
         Input::Wake => Input::Wake,
-        Input::LinkUp { link, dialled, from, binding } => {
-            Input::LinkUp { link, dialled, from, binding }
-        }
+        Input::LinkUp {
+            link,
+            dialled,
+            from,
+            binding,
+        } => Input::LinkUp {
+            link,
+            dialled,
+            from,
+            binding,
+        },
         Input::LinkMessage { link, bytes } => Input::LinkMessage { link, bytes },
         Input::LinkCongested { link, congested } => Input::LinkCongested { link, congested },
         Input::LinkDown { link } => Input::LinkDown { link },

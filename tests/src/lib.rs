@@ -1,6 +1,10 @@
-//! The harness: a world in which the same nodes run that ship, with every clock, link and disk in the hands of a
-//! seed.
+//! The harness: a world in which the same nodes run that ship, with every clock, link and disk in
+//! the hands of a seed.
+
+// A test that cannot go on ends with what it saw.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod disk;
 pub mod host;
+pub mod people;
 pub mod world;

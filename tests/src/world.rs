@@ -1,6 +1,7 @@
 //! The world: hosts, links between them, and one queue of everything that is going to happen.
 //!
-//! Invariant: all that happens follows from the seed. The same seed gives the same trace, event by event.
+//! Invariant: all that happens follows from the seed. The same seed gives the same trace, event by
+//! event.
 
 use crate::host::{Host, WORK_DIVISOR};
 use account::api::{Answer, Command, Event, Problem, Request};
@@ -18,7 +19,8 @@ pub type At = usize;
 pub struct Faults {
     /// One-way delay of a frame, ms.
     pub delay_ms: (u64, u64),
-    /// A link breaks at a frame, one in so many (0: never). Links are reliable, so loss shows as this.
+    /// A link breaks at a frame, one in so many (0: never). Links are reliable, so loss shows as
+    /// this.
     pub breaks_one_in: u64,
     /// A pushed or fetched object comes twice, one in so many (0: never).
     pub doubles_one_in: u64,
@@ -42,16 +44,45 @@ impl Default for Faults {
 
 enum Coming {
     Wake,
-    Up { link: LinkId, dialled: Option<Token>, binding: [u8; 32], from: Origin },
-    DialFailed { token: Token },
-    Frame { link: LinkId, bytes: Vec<u8> },
-    Down { link: LinkId },
-    Saved { token: Token, batch: Batch },
-    Loaded { token: Token, query: Query },
-    Solved { token: Token, prefix: [u8; 32], target: [u8; 32] },
-    Derived { token: Token, key: [u8; 32] },
-    Recalled { token: Token },
-    Erased { token: Token },
+    Up {
+        link: LinkId,
+        dialled: Option<Token>,
+        binding: [u8; 32],
+        from: Origin,
+    },
+    DialFailed {
+        token: Token,
+    },
+    Frame {
+        link: LinkId,
+        bytes: Vec<u8>,
+    },
+    Down {
+        link: LinkId,
+    },
+    Saved {
+        token: Token,
+        batch: Batch,
+    },
+    Loaded {
+        token: Token,
+        query: Query,
+    },
+    Solved {
+        token: Token,
+        prefix: [u8; 32],
+        target: [u8; 32],
+    },
+    Derived {
+        token: Token,
+        key: [u8; 32],
+    },
+    Recalled {
+        token: Token,
+    },
+    Erased {
+        token: Token,
+    },
 }
 
 /// One end of a link.
@@ -115,7 +146,14 @@ impl World {
     }
 
     pub fn add(&mut self, name: &str, is_relay: bool) -> At {
-        self.hosts.push(Host::new(name, is_relay));
+        self.add_with_clock(name, is_relay, 0)
+    }
+
+    /// A host whose clock is off by `skew` ms.
+    pub fn add_with_clock(&mut self, name: &str, is_relay: bool, skew: i64) -> At {
+        let mut host = Host::new(name, is_relay);
+        host.skew = skew;
+        self.hosts.push(host);
         let at = self.hosts.len() - 1;
         self.start(at);
         at
@@ -146,11 +184,32 @@ impl World {
         host.run += 1;
         let keep = self.rng.below(host.disk.waiting() as u64 + 1) as usize;
         host.disk.crash(keep);
-        let broken: Vec<LinkId> =
-            self.links.iter().filter(|(_, e)| e.host == at || e.peer == at).map(|(l, _)| *l).collect();
+        let broken: Vec<LinkId> = self
+            .links
+            .iter()
+            .filter(|(_, e)| e.host == at || e.peer == at)
+            .map(|(l, _)| *l)
+            .collect();
         for link in broken {
             self.break_link(link);
         }
+    }
+
+    /// The process dies when its disk has finished that many saves in all.
+    pub fn kill_at_save(&mut self, at: At, saves: u64) {
+        self.hosts[at].dies_at_save = Some(saves);
+    }
+
+    /// Another host with a copy of this one's disk and remembered key; it is not started.
+    pub fn copy(&mut self, at: At) -> At {
+        let old = &self.hosts[at];
+        let mut twin = Host::new(&old.name, old.is_relay);
+        twin.disk = old.disk.clone();
+        twin.remembered = old.remembered;
+        twin.events = old.events.clone();
+        twin.next_request = old.next_request;
+        self.hosts.push(twin);
+        self.hosts.len() - 1
     }
 
     fn break_link(&mut self, link: LinkId) {
@@ -187,7 +246,8 @@ impl World {
     fn push(&mut self, at: At, delay: u64, coming: Coming) {
         self.next += 1;
         let run = self.hosts[at].run;
-        self.queue.insert((self.now + delay, self.next), (at, run, coming));
+        self.queue
+            .insert((self.now + delay, self.next), (at, run, coming));
     }
 
     fn between(&mut self, (low, high): (u64, u64)) -> u64 {
@@ -213,16 +273,21 @@ impl World {
         let id = self.ask(at, command);
         let answered = |world: &World| world.answer(at, id).is_some();
         self.run_until(60_000, answered);
-        self.answer(at, id).unwrap_or_else(|| panic!("no answer; {}", self.replay()))
+        self.answer(at, id)
+            .unwrap_or_else(|| panic!("no answer; {}", self.replay()))
     }
 
     /// The answer to a request, if it came.
     pub fn answer(&self, at: At, wanted: u64) -> Option<Result<Option<Answer>, Problem>> {
-        self.hosts[at].events.iter().rev().find_map(|event| match event {
-            Event::Done { id, answer } if *id == wanted => Some(Ok(answer.clone())),
-            Event::Failed { id, error } if *id == wanted => Some(Err(error.clone())),
-            _ => None,
-        })
+        self.hosts[at]
+            .events
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Done { id, answer } if *id == wanted => Some(Ok(answer.clone())),
+                Event::Failed { id, error } if *id == wanted => Some(Err(error.clone())),
+                _ => None,
+            })
     }
 
     /// The command that plays this world again.
@@ -249,7 +314,11 @@ impl World {
 
     /// The next thing that happens before `end`; false (and the clock at `end`) if there is none.
     pub fn step(&mut self, end: u64) -> bool {
-        let queued = self.queue.first_key_value().map(|(key, _)| key.0).unwrap_or(u64::MAX);
+        let queued = self
+            .queue
+            .first_key_value()
+            .map(|(key, _)| key.0)
+            .unwrap_or(u64::MAX);
         let woken = self
             .hosts
             .iter()
@@ -289,8 +358,21 @@ impl World {
         let host = &mut self.hosts[at];
         match coming {
             Coming::Wake => host.input(now, Input::Wake),
-            Coming::Up { link, dialled, binding, from } => {
-                host.input(now, Input::LinkUp { link, dialled, from, binding });
+            Coming::Up {
+                link,
+                dialled,
+                binding,
+                from,
+            } => {
+                host.input(
+                    now,
+                    Input::LinkUp {
+                        link,
+                        dialled,
+                        from,
+                        binding,
+                    },
+                );
             }
             Coming::DialFailed { token } => {
                 let error = shared::io::DialError::NoAnswer;
@@ -301,7 +383,13 @@ impl World {
                     return;
                 }
                 self.digest = sha256(&[&self.digest, &now.to_le_bytes(), &bytes]);
-                host.input(now, Input::LinkMessage { link, bytes: &bytes });
+                host.input(
+                    now,
+                    Input::LinkMessage {
+                        link,
+                        bytes: &bytes,
+                    },
+                );
             }
             Coming::Down { link } => host.input(now, Input::LinkDown { link }),
             Coming::Saved { token, batch } => {
@@ -310,6 +398,13 @@ impl World {
                     host.input(now, Input::StoreFailed { token, error });
                 } else {
                     host.disk.save(batch);
+                    if host
+                        .dies_at_save
+                        .is_some_and(|saves| saves <= host.disk.saves)
+                    {
+                        host.dies_at_save = None;
+                        return self.kill(at);
+                    }
                     host.input(now, Input::Saved { token });
                 }
             }
@@ -317,7 +412,11 @@ impl World {
                 let rows = host.disk.load(&query);
                 host.input(now, Input::Loaded { token, rows });
             }
-            Coming::Solved { token, prefix, target } => {
+            Coming::Solved {
+                token,
+                prefix,
+                target,
+            } => {
                 let nonce = (0..).find(|nonce| pow::check(&prefix, *nonce, &target));
                 let Some(nonce) = nonce else { return };
                 host.input(now, Input::Solved { token, nonce });
@@ -337,7 +436,9 @@ impl World {
 
     fn drain(&mut self, at: At) {
         loop {
-            let Some(output) = self.hosts[at].output() else { return };
+            let Some(output) = self.hosts[at].output() else {
+                return;
+            };
             match output {
                 Output::WaitUntil(mono) => {
                     let host = &mut self.hosts[at];
@@ -353,23 +454,44 @@ impl World {
         match output {
             Output::Send { link, bytes } => self.send(at, link, bytes),
             Output::Close { link } => self.break_link(link),
-            Output::Dial { token, to: DialTo::Hint(hint) } => self.dial(at, token, &hint),
+            Output::Dial {
+                token,
+                to: DialTo::Hint(hint),
+            } => self.dial(at, token, &hint),
             Output::Load { token, query } => self.push(at, 1, Coming::Loaded { token, query }),
             Output::Save { token, batch } => {
                 let delay = self.between(self.faults.save_ms);
                 self.push(at, delay, Coming::Saved { token, batch });
             }
-            Output::Solve { token, prefix, target, expected } => {
+            Output::Solve {
+                token,
+                prefix,
+                target,
+                expected,
+            } => {
                 // 13 million real hashes a second, as in a browser.
                 let delay = expected * WORK_DIVISOR / 13_000;
-                self.push(at, delay, Coming::Solved { token, prefix, target });
+                self.push(
+                    at,
+                    delay,
+                    Coming::Solved {
+                        token,
+                        prefix,
+                        target,
+                    },
+                );
             }
             Output::CancelSolve { token } => {
                 self.queue.retain(|_, (host, _, coming)| {
                     *host != at || !matches!(coming, Coming::Solved { token: t, .. } if *t == token)
                 });
             }
-            Output::Derive { token, secret, salt, .. } => {
+            Output::Derive {
+                token,
+                secret,
+                salt,
+                ..
+            } => {
                 let key = sha256(&[b"sim kdf", &secret.0, &salt]);
                 self.push(at, 300, Coming::Derived { token, key });
             }
@@ -385,7 +507,10 @@ impl World {
     fn dial(&mut self, at: At, token: Token, hint: &[u8]) {
         let wanted = RelayHint::parse(hint).ok();
         let relay = self.hosts.iter().position(|host| {
-            host.is_relay && wanted.as_ref().is_some_and(|w| *w == Host::hint(&host.name))
+            host.is_relay
+                && wanted
+                    .as_ref()
+                    .is_some_and(|w| *w == Host::hint(&host.name))
         });
         let reached = relay.filter(|relay| self.hosts[*relay].is_up() && !self.is_cut(at, *relay));
         let Some(relay) = reached else {
@@ -395,17 +520,41 @@ impl World {
         let (mine, theirs) = (LinkId(self.next * 2), LinkId(self.next * 2 + 1));
         let delay = self.between(self.faults.delay_ms);
         let next = self.now + delay;
-        self.links.insert(mine, End { host: at, peer: relay, next });
-        self.links.insert(theirs, End { host: relay, peer: at, next });
+        self.links.insert(
+            mine,
+            End {
+                host: at,
+                peer: relay,
+                next,
+            },
+        );
+        self.links.insert(
+            theirs,
+            End {
+                host: relay,
+                peer: at,
+                next,
+            },
+        );
         let binding = sha256(&[b"binding", &self.next.to_le_bytes()]);
-        let from = Origin { network: at as u64, address: at as u64 };
-        let up = |link, dialled, from| Coming::Up { link, dialled, binding, from };
+        let from = Origin {
+            network: at as u64,
+            address: at as u64,
+        };
+        let up = |link, dialled, from| Coming::Up {
+            link,
+            dialled,
+            binding,
+            from,
+        };
         self.push(relay, delay, up(theirs, None, from));
         self.push(at, delay, up(mine, Some(token), Origin::default()));
     }
 
     fn send(&mut self, at: At, link: LinkId, bytes: Vec<u8>) {
-        let Some(end) = self.links.get(&link).copied() else { return };
+        let Some(end) = self.links.get(&link).copied() else {
+            return;
+        };
         if end.host != at {
             return;
         }
@@ -415,21 +564,33 @@ impl World {
         if let Some(seen) = &mut self.seen {
             let to_relay = self.hosts[end.peer].is_relay;
             let client = if to_relay { at } else { end.peer };
-            seen.push(Seen { at_ms: self.now, client, to_relay, bytes: bytes.clone() });
+            seen.push(Seen {
+                at_ms: self.now,
+                client,
+                to_relay,
+                bytes: bytes.clone(),
+            });
         }
         let other = LinkId(link.0 ^ 1);
         let is_object = bytes.first() == Some(&0x23);
         let mut time = self.now + self.between(self.faults.delay_ms);
         let overtakes = is_object && self.one_in(self.faults.overtakes_one_in);
-        if let Some(peer) = self.links.get_mut(&other) {
-            if !overtakes {
-                time = time.max(peer.next);
-                peer.next = time;
-            }
+        if let Some(peer) = self.links.get_mut(&other)
+            && !overtakes
+        {
+            time = time.max(peer.next);
+            peer.next = time;
         }
         let delay = time - self.now;
         if is_object && self.one_in(self.faults.doubles_one_in) {
-            self.push(end.peer, delay, Coming::Frame { link: other, bytes: bytes.clone() });
+            self.push(
+                end.peer,
+                delay,
+                Coming::Frame {
+                    link: other,
+                    bytes: bytes.clone(),
+                },
+            );
         }
         self.push(end.peer, delay, Coming::Frame { link: other, bytes });
     }

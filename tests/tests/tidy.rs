@@ -212,7 +212,7 @@ fn modules_of_shared_follow_the_arrows() {
         for (number, line) in code_lines(&source.text) {
             for used in used_modules(line) {
                 let position = SHARED_LAYERS.iter().position(|name| *name == used);
-                if used != module && !position.is_some_and(|position| position < layer) {
+                if used != module && position.is_none_or(|position| position >= layer) {
                     wrong.push(format!("{}:{number}: {module} uses {used}", source.path));
                 }
             }

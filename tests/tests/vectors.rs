@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::export::{ExportHeader, ExportRow, open_export};
-use account::identity::{AccountId, Certificate, Identity, Seed};
+use account::identity::{AccountId, Certificate, Identity, Seed, read_words};
 use account::passcode::argon2id;
 use account::rows::{MESSAGES, Rows, STATE};
 use account::vault::{DataKey, VaultRow};
@@ -128,6 +128,9 @@ fn identities() {
                 .map(|one| one.number())
                 .collect();
             assert_eq!(seed.indices().map(u64::from).to_vec(), indices);
+
+            assert_eq!(seed.words().join(" "), vector.at("words").text());
+            assert_eq!(read_words(vector.at("words").text()).seed(), Ok(&seed));
 
             let identity = Identity::from_seed(&seed);
             let account = identity.account_key();

@@ -230,7 +230,7 @@ pub(crate) fn step(pre: &Key) -> Step {
     Step::derive(pre.as_bytes(), "acceptance", &[])
 }
 
-fn inner_key(shared: &Key, pre: &Key, ct_hash: &[u8; 32]) -> Key {
+pub(crate) fn inner_key(shared: &Key, pre: &Key, ct_hash: &[u8; 32]) -> Key {
     kdf_key(
         &[shared.as_bytes(), pre.as_bytes()],
         "acceptance inner",
@@ -238,7 +238,7 @@ fn inner_key(shared: &Key, pre: &Key, ct_hash: &[u8; 32]) -> Key {
     )
 }
 
-fn pair(exchange: &Exchange, shared: &Key, ct_hash: &[u8; 32], epoch: u32) -> PairSeed {
+pub(crate) fn pair(exchange: &Exchange, shared: &Key, ct_hash: &[u8; 32], epoch: u32) -> PairSeed {
     let secrets = [&exchange.shared.as_bytes()[..], shared.as_bytes()];
     PairSeed {
         epoch,
@@ -247,16 +247,16 @@ fn pair(exchange: &Exchange, shared: &Key, ct_hash: &[u8; 32], epoch: u32) -> Pa
 }
 
 /// What the signature is made over.
-struct Binding<'a> {
+pub(crate) struct Binding<'a> {
     inviter: &'a PublicKey,
     greeter: &'a PublicKey,
     transcript: &'a [u8; 32],
-    ct: [u8; 32],
+    pub ct: [u8; 32],
     text: [u8; 32],
 }
 
 impl<'a> Binding<'a> {
-    fn new(
+    pub fn new(
         inviter: &'a PublicKey,
         greeter: &'a PublicKey,
         exchange: &'a Exchange,
@@ -273,7 +273,7 @@ impl<'a> Binding<'a> {
         }
     }
 
-    fn signed(&self) -> [&[u8]; 6] {
+    pub fn signed(&self) -> [&[u8]; 6] {
         let (inviter, greeter) = (self.inviter.as_bytes(), self.greeter.as_bytes());
         [
             b"wm-acceptance",

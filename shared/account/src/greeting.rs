@@ -379,20 +379,20 @@ pub(crate) fn certificate_now(
     read_certificate(bytes, account, from, to).ok()
 }
 
-fn inner_key(shared: &Key, ct_hash: &[u8; 32]) -> Key {
+pub(crate) fn inner_key(shared: &Key, ct_hash: &[u8; 32]) -> Key {
     kdf_key(&[shared.as_bytes()], "greeting inner", &[ct_hash])
 }
 
 /// The hashes that signature and transcript are made over.
-struct Binding {
+pub(crate) struct Binding {
     inviter: PublicKey,
     secret: [u8; 32],
-    ct: [u8; 32],
+    pub ct: [u8; 32],
     text: [u8; 32],
 }
 
 impl Binding {
-    fn new(
+    pub fn new(
         inviter: &PublicKey,
         secret: &[u8; 16],
         ct: &[u8; CIPHERTEXT_LEN],
@@ -407,7 +407,7 @@ impl Binding {
         }
     }
 
-    fn signed(&self) -> [&[u8]; 5] {
+    pub fn signed(&self) -> [&[u8]; 5] {
         [
             b"wm-greeting",
             self.inviter.as_bytes(),
@@ -417,7 +417,7 @@ impl Binding {
         ]
     }
 
-    fn transcript(&self, greeter: &PublicKey) -> [u8; 32] {
+    pub fn transcript(&self, greeter: &PublicKey) -> [u8; 32] {
         let [_, inviter, secret, ct, text] = self.signed();
         sha256(&[b"wm-pair", inviter, greeter.as_bytes(), secret, ct, text])
     }

@@ -201,7 +201,7 @@ pub(crate) fn tag_matches(mac: &Key, tag: &[u8; 16], body_hash: &[u8; 8]) -> boo
     crypto::same(&tag[8..], &crypto::hmac(mac.as_bytes(), &[body_hash])[..8])
 }
 
-fn tag(locator: u64, mac: &Key, body_hash: &[u8; 8]) -> [u8; 16] {
+pub(crate) fn tag(locator: u64, mac: &Key, body_hash: &[u8; 8]) -> [u8; 16] {
     let mut tag = [0; 16];
     tag[..8].copy_from_slice(&locator.to_be_bytes());
     tag[8..].copy_from_slice(&crypto::hmac(mac.as_bytes(), &[body_hash])[..8]);

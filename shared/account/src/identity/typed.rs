@@ -50,7 +50,7 @@ pub struct Unknown {
     pub at: usize,
     /// As typed, in lower case, cut at 24 characters.
     pub word: String,
-    /// Words of the list one or two mistakes away, nearest first, at most 4.
+    /// Words of the list one or two mistakes away, nearest first, at most 4; none behind the 18th.
     pub near: Vec<&'static str>,
 }
 
@@ -90,7 +90,7 @@ pub fn read_words(text: &str) -> Typed {
         .map(|(at, (token, _))| Unknown {
             at,
             word: token.chars().take(SHOWN_MAX).collect(),
-            near: near(token),
+            near: if at < WORDS { near(token) } else { Vec::new() },
         })
         .collect();
     Typed {

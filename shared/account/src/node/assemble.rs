@@ -1,7 +1,7 @@
 //! An open account put together: from a new seed, or from its rows.
 //!
-//! Invariant: what is derived (expected tags, jobs) follows from the rows alone, so that a crash at any point
-//! leaves nothing half done.
+//! Invariant: what is derived (expected tags, jobs) follows from the rows alone, so that a crash at
+//! any point leaves nothing half done.
 
 use super::cx::Cx;
 use super::model::*;
@@ -85,8 +85,8 @@ impl Open {
         }
     }
 
-    /// From the rows of the state table; `None` if the account itself is not among them. A row that cannot be
-    /// read is left out and told.
+    /// From the rows of the state table; `None` if the account itself is not among them. A row that
+    /// cannot be read is left out and told.
     pub fn from_rows(cx: &mut Cx, data: DataKey, state: Vec<PlainRow>) -> Option<Self> {
         let mut parsed = BTreeMap::new();
         for row in state {

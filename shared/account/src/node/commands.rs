@@ -1,7 +1,7 @@
 //! Commands for an open account.
 //!
-//! Invariant: each ends in one `Done` or `Failed`; those that wait for a relay or a puzzle keep their number until
-//! then.
+//! Invariant: each ends in one `Done` or `Failed`; those that wait for a relay or a puzzle keep
+//! their number until then.
 
 use super::cx::Cx;
 use super::model::*;

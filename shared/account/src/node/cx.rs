@@ -1,7 +1,8 @@
 //! What every part of an open account is handed: the time, randomness, and the way out.
 //!
-//! Invariant: what is put into [`Cx::after`] leaves only once all rows changed by the same input are saved. One save
-//! is under way at a time; changes that come meanwhile form the next, so a failed one can be tried again whole.
+//! Invariant: what is put into [`Cx::after`] leaves only once all rows changed by the same input
+//! are saved. One save is under way at a time; changes that come meanwhile form the next, so a
+//! failed one can be tried again whole.
 
 use super::model::RowKey;
 use crate::api::{Answer, Event, Problem};
@@ -243,7 +244,8 @@ impl Cx {
     }
 }
 
-/// A row as the store gets it. `None` for one that is too long, which the bounds of its parts exclude.
+/// A row as the store gets it. `None` for one that is too long, which the bounds of its parts
+/// exclude.
 fn change(rows: &Rows, key: &RowKey, value: Option<&[u8]>, rng: &mut Rng) -> Option<Change> {
     let table = key.table();
     Some(match value {

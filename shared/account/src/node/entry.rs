@@ -1,6 +1,8 @@
-//! The way in and out: the store is read, an account opened, locked, erased; commands find who answers them.
+//! The way in and out: the store is read, an account opened, locked, erased; commands find who
+//! answers them.
 //!
-//! Invariant: an account is open, locked, or not there; nothing is answered as if it were something else.
+//! Invariant: an account is open, locked, or not there; nothing is answered as if it were something
+//! else.
 
 use super::open::Open;
 use super::unlock::{Outcome, check_passcode, check_words, words_answer};
@@ -253,7 +255,7 @@ impl Account {
                     self.entry.stage = Stage::Recalling { token };
                     self.cx.at_once(Output::Recall { token });
                 } else {
-                    self.to_locked();
+                    self.show_locked();
                 }
             }
             Err(VaultRowError::Newer) => self.broken(problems::store_newer()),
@@ -262,7 +264,7 @@ impl Account {
     }
 
     /// Locked for good: what was remembered is destroyed.
-    fn to_locked(&mut self) {
+    fn show_locked(&mut self) {
         if let Some(vault) = &mut self.entry.vault {
             vault.forget();
             self.entry.remembers = false;
@@ -287,7 +289,7 @@ impl Account {
                 self.entry.remembers = true;
                 self.begin_reading(key, None);
             }
-            None => self.to_locked(),
+            None => self.show_locked(),
         }
     }
 
@@ -353,7 +355,7 @@ impl Account {
             return Err(self.not_open());
         }
         self.close();
-        self.to_locked();
+        self.show_locked();
         Ok(None)
     }
 
@@ -426,7 +428,7 @@ impl Account {
                 if self.entry.remembers && !vault.seen(now) {
                     // Twenty hours are over, or the clock went back: the passcode is asked for.
                     self.close();
-                    self.to_locked();
+                    self.show_locked();
                     return;
                 }
                 self.save_vault(Vec::new());

@@ -1,7 +1,8 @@
 //! Getting what was missed and what is new from each relay. PROTOCOL.md section 7.
 //!
-//! Invariant: as long as a bucket stays below [`TAKE_ALL_BYTES_MAX`], what is asked of a relay depends on the time
-//! and on the relay's answers alone, never on whether anything was for this account.
+//! Invariant: as long as a bucket stays below [`TAKE_ALL_BYTES_MAX`], what is asked of a relay
+//! depends on the time and on the relay's answers alone, never on whether anything was for this
+//! account.
 
 use super::cx::Cx;
 use super::model::RowKey;
@@ -73,10 +74,10 @@ impl Sync {
             return false;
         }
         self.held_order.push_back(short);
-        if self.held_order.len() > HELD_MAX {
-            if let Some(old) = self.held_order.pop_front() {
-                self.held.remove(&old);
-            }
+        if self.held_order.len() > HELD_MAX
+            && let Some(old) = self.held_order.pop_front()
+        {
+            self.held.remove(&old);
         }
         true
     }
@@ -118,10 +119,10 @@ impl Open {
         }
         let next = relay.row.cursor.max(current.saturating_sub(BUCKETS_MAX));
         let whole = current > relay.records_until;
-        if let Stage::Open { link, client, .. } = &mut relay.stage {
-            if let Some((_, frame)) = client.watch(cx.now, whole) {
-                cx.send(*link, frame);
-            }
+        if let Stage::Open { link, client, .. } = &mut relay.stage
+            && let Some((_, frame)) = client.watch(cx.now, whole)
+        {
+            cx.send(*link, frame);
         }
         self.sync.feeds.insert(
             key,

@@ -1,6 +1,7 @@
 //! Opening what came, and what it changes. PROTOCOL.md sections 5 to 7.
 //!
-//! Invariant: an object that does not open changes nothing; one that opens is saved before it is acknowledged.
+//! Invariant: an object that does not open changes nothing; one that opens is saved before it is
+//! acknowledged.
 
 use super::cx::Cx;
 use super::model::*;
@@ -38,7 +39,7 @@ impl Open {
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);
         let Opened { payload, .. } = opened;
-        self.note_time(cx, payload.time);
+        self.note_time(cx, payload.sealed);
         self.note_contact(cx, who, &payload);
         self.on_acknowledged(cx, who, &payload.acks);
         let Some(text) = payload.text else { return };
@@ -74,11 +75,10 @@ impl Open {
             .name
             .as_deref()
             .and_then(|n| commands::clean_name(n).ok())
+            && contact.row.name != name
         {
-            if contact.row.name != name {
-                contact.row.name = name;
-                renamed = true;
-            }
+            contact.row.name = name;
+            renamed = true;
         }
         contact.row.wants_no_acks = payload.no_acks;
         let epoch = self.clock.assumed_epoch();

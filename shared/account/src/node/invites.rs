@@ -193,7 +193,7 @@ impl Open {
         if link.inviter != self.me {
             for hint in &link.hints {
                 // A full list of relays is no reason to fail: the others may have it too.
-                let _ = self.relays.add(cx, hint.clone());
+                let _ = self.relays.add(cx, *hint);
             }
             if self.relays.on_timer(cx) {
                 self.show_relays(cx);

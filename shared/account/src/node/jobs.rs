@@ -1,7 +1,8 @@
-//! Work to be done: what has to be sealed and solved, one puzzle at a time, in the order it was asked for.
+//! Work to be done: what has to be sealed and solved, one puzzle at a time, in the order it was
+//! asked for.
 //!
-//! Invariant: an owner is sealed only when its turn comes, so that its keys and expiry are fresh, and at most one
-//! puzzle is under way.
+//! Invariant: an owner is sealed only when its turn comes, so that its keys and expiry are fresh,
+//! and at most one puzzle is under way.
 
 use super::cx::Cx;
 use super::model::{Owner, ParcelRow, RowKey, Who};
@@ -175,7 +176,8 @@ impl Open {
         }
     }
 
-    /// Everything that has no valid parcel goes into the queue (after unlocking, and when keys arrive).
+    /// Everything that has no valid parcel goes into the queue (after unlocking, and when keys
+    /// arrive).
     pub fn queue_missing(&mut self, only: Option<&Who>) {
         let mut messages: Vec<_> = self
             .outgoing

@@ -26,10 +26,8 @@ impl Open {
                 self.relays.on_link_up(cx, link, token, binding);
             }
             Input::LinkUp { link, .. } => cx.at_once(Output::Close { link }),
-            Input::DialFailed { token, error } => {
-                if self.relays.on_dial_failed(cx, token, error) {
-                    self.show_relays(cx);
-                }
+            Input::DialFailed { token, error } if self.relays.on_dial_failed(cx, token, error) => {
+                self.show_relays(cx);
             }
             Input::LinkMessage { link, bytes } => self.on_frame(cx, link, bytes),
             Input::LinkDown { link } => {

@@ -118,7 +118,8 @@ impl Lookups {
         true
     }
 
-    /// The link is gone: what it owed does not come. Another relay, or the same one again, may be asked.
+    /// The link is gone: what it owed does not come. Another relay, or the same one again, may be
+    /// asked.
     pub fn on_link_down(&mut self, key: &NodeKey) {
         let gone: Vec<_> = self
             .finds

@@ -1,9 +1,11 @@
-//! The account as a node: inputs in, outputs out. PROTOCOL.md sections 4 to 7; `shared::io` for the contract.
+//! The account as a node: inputs in, outputs out. PROTOCOL.md sections 4 to 7; `shared::io` for the
+//! contract.
 //!
 //! ```text
-//! Account -> entry (no account, locked, creating) -> Open -> relays, fetch, lookups (what comes)
-//!                                                         -> jobs, outbox (what goes)
-//!                                                         -> inbox, invites, commands (what it means)
+//! Account -> entry, unlock, transfer        no account, locked, creating; export and import
+//!         -> Open -> relays, fetch, lookups what comes
+//!                 -> jobs, seal, outbox     what goes
+//!                 -> inbox, invites, people what it means
 //! ```
 
 mod assemble;

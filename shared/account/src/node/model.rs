@@ -114,7 +114,8 @@ pub struct ContactRow {
     /// A name we have not told this contact yet.
     #[n(16)]
     pub name_untold: bool,
-    /// `epoch_keys::ContactKeys`, encoded: their public keys, and the secret that reads their record.
+    /// `epoch_keys::ContactKeys`, encoded: their public keys, and the secret that reads their
+    /// record.
     #[cbor(n(19), with = "minicbor::bytes")]
     pub keys: Option<Vec<u8>>,
     /// Messages below this index were deleted with their conversation.

@@ -31,7 +31,8 @@ pub struct Contact {
     pub session: Option<Session>,
     pub greeting: Option<PendingGreeting>,
     pub acceptance: Option<PendingAcceptance>,
-    /// Their public epoch keys, as far as known, once they have told the secret that opens their record.
+    /// Their public epoch keys, as far as known, once they have told the secret that opens their
+    /// record.
     pub keys: Option<ContactKeys>,
     /// The newest chunk of received message ids, and the older ones.
     pub seen: BTreeMap<u64, SeenRow>,
@@ -108,22 +109,22 @@ impl Open {
             RowKey::Profile => cbor(&self.profile),
             RowKey::EpochKeys => Some(self.epoch_keys.encode()),
             RowKey::Clock => Some(self.clock.encode()),
-            RowKey::Relay(node) => self.relays.row(node).and_then(|row| cbor(row)),
+            RowKey::Relay(node) => self.relays.row(node).and_then(cbor),
             RowKey::Contact(who) => self.contacts.get(who).and_then(|c| cbor(c.encoded())),
             RowKey::Seen(who, chunk) => self
                 .contacts
                 .get(who)
                 .and_then(|c| c.seen.get(chunk))
-                .and_then(|s| cbor(s)),
+                .and_then(cbor),
             RowKey::Invite(id) => self.invites.get(id).and_then(|i| cbor(i.encoded())),
-            RowKey::Greeting(id) => self.greetings.get(id).and_then(|g| cbor(g)),
+            RowKey::Greeting(id) => self.greetings.get(id).and_then(cbor),
             RowKey::Outgoing(who, id) => self.outgoing.get(&(*who, *id)).and_then(|m| {
                 cbor(OutgoingRow {
                     who: *who,
                     message: m.clone(),
                 })
             }),
-            RowKey::Parcel(owner) => self.parcels.get(owner).and_then(|p| cbor(p)),
+            RowKey::Parcel(owner) => self.parcels.get(owner).and_then(cbor),
             RowKey::Message(..) => None,
         }
     }

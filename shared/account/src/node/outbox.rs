@@ -1,7 +1,7 @@
 //! From a written text to the contact's acknowledgement. PROTOCOL.md section 7.
 //!
-//! Invariant: a message's shown state never says more than is known: `Stored` counts verified receipts, `Delivered`
-//! means the contact's device signed for it.
+//! Invariant: a message's shown state never says more than is known: `Stored` counts verified
+//! receipts, `Delivered` means the contact's device signed for it.
 
 use super::cx::Cx;
 use super::jobs::keeps_parcel;
@@ -314,12 +314,12 @@ impl Open {
         );
         cx.touch(RowKey::Outgoing(*who, *id));
         self.show_message(cx, who, &message);
-        if let Some(contact) = self.contacts.get_mut(who) {
-            if contact.row.last.as_ref().is_some_and(|last| last.id == *id) {
-                contact.row.last = Some(message);
-                cx.touch(RowKey::Contact(*who));
-                self.show_contact(cx, who);
-            }
+        if let Some(contact) = self.contacts.get_mut(who)
+            && contact.row.last.as_ref().is_some_and(|last| last.id == *id)
+        {
+            contact.row.last = Some(message);
+            cx.touch(RowKey::Contact(*who));
+            self.show_contact(cx, who);
         }
     }
 

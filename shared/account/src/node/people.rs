@@ -1,6 +1,7 @@
 //! Contacts: accepted, declined, blocked, removed; their keys and our own, epoch by epoch.
 //!
-//! Invariant: without a current key of a contact nothing is sealed for them; it waits and the key is looked up.
+//! Invariant: without a current key of a contact nothing is sealed for them; it waits and the key
+//! is looked up.
 
 use super::cx::Cx;
 use super::invites::new_contact;
@@ -122,11 +123,11 @@ impl Open {
             self.drop_parcel(cx, &owner);
             self.jobs.remove(cx, &owner);
         }
-        if let Some(contact) = self.contacts.get_mut(&who) {
-            if let Some(id) = contact.row.handshake.take() {
-                self.outgoing.remove(&(who, id));
-                cx.touch(RowKey::Outgoing(who, id));
-            }
+        if let Some(contact) = self.contacts.get_mut(&who)
+            && let Some(id) = contact.row.handshake.take()
+        {
+            self.outgoing.remove(&(who, id));
+            cx.touch(RowKey::Outgoing(who, id));
         }
         self.clear_conversation(cx, &who);
         self.forget_expected(&who);

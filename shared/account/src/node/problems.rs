@@ -35,7 +35,8 @@ problems! {
     starting: "The account is still being read from the store.", NOTHING_CHANGED,
         "Wait a moment and try again.";
     wrong_passcode: "That is not the passcode of this device.", "Your data is untouched.",
-        "Check capital letters and the keyboard layout, then try again. After five wrong attempts there is a wait.";
+        "Check capital letters and the keyboard layout, then try again. After five \
+         wrong attempts there is a wait.";
     passcode_too_short: "A passcode needs at least 8 characters.", NOTHING_CHANGED,
         "Choose a longer one; a few random words are easy to remember.";
     passcode_too_long: "A passcode may have 1,024 bytes at most.", NOTHING_CHANGED,
@@ -52,7 +53,9 @@ problems! {
         "Update, or reload the page, and open the link again.";
     invitation_expired: "The invitation has expired.", NOTHING_CHANGED,
         "Ask the person who sent it for a new one.";
-    invitation_revoked: "The invitation was withdrawn by the person who made it, or used up.", NOTHING_CHANGED,
+    invitation_revoked:
+        "The invitation was withdrawn by the person who made it, or used up.",
+        NOTHING_CHANGED,
         "Ask them for a new one.";
     invitation_not_found: "No relay that could be reached has this invitation.", NOTHING_CHANGED,
         "It may not be published yet: ask the sender to stay online for a moment, then try again.";
@@ -80,7 +83,9 @@ problems! {
         "Check your connection. It is tried again by itself.";
     relay_false: "What answered is not the relay its address belongs to.",
         "Nothing was sent to it.", "Somebody may be in between. Ask for a new invitation or hint.";
-    relay_other: "The relay belongs to another network or speaks another version.", "Nothing was sent to it.",
+    relay_other:
+        "The relay belongs to another network or speaks another version.",
+        "Nothing was sent to it.",
         "Use another relay, or reload the page.";
     relay_unsupported: "This browser cannot open WebRTC data channels to that relay.",
         "Your account is kept, and nothing was sent.",
@@ -108,13 +113,18 @@ problems! {
     disk_full: "The disk, or this browser's quota, is full.",
         "What was stored before is safe. What is new is kept only while this stays open.",
         "Free some space; it is tried again by itself every few seconds.";
-    store_unavailable: "The store cannot be used: another tab has it, this is a private window, or it is damaged.",
-        "Nothing new can be stored.", "Close other tabs of WireMin, leave private browsing, and reload.";
+    store_unavailable:
+        "The store cannot be used: another tab has it, this is a private window, or it is damaged.",
+
+        "Nothing new can be stored.",
+        "Close other tabs of WireMin, leave private browsing, and reload.";
     store_newer: "What is stored here was written by a newer version of WireMin.",
         "It was left as it was.", "Update, or reload the page.";
     store_damaged: "Part of what is stored here could not be read.",
         "The rest is still there.", "Import your last export on another device, and report this.";
-    memory_short: "This device has not the memory that checking a passcode takes (64 MiB).", NOTHING_CHANGED,
+    memory_short:
+        "This device has not the memory that checking a passcode takes (64 MiB).",
+        NOTHING_CHANGED,
         "Close other programs or tabs, then try again.";
     not_possible: "This cannot be done now.", NOTHING_CHANGED, "Try again later.";
 }

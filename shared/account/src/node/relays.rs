@@ -161,12 +161,10 @@ impl Relays {
     pub fn next_timer(&self) -> Option<Millis> {
         self.relays
             .values()
-            .filter_map(|r| match &r.stage {
-                Stage::Down { until } => Some(*until),
-                Stage::Dialling { deadline, .. } | Stage::Greeting { deadline, .. } => {
-                    Some(*deadline)
-                }
-                Stage::Open { client, .. } => Some(client.next_time()),
+            .map(|r| match &r.stage {
+                Stage::Down { until } => *until,
+                Stage::Dialling { deadline, .. } | Stage::Greeting { deadline, .. } => *deadline,
+                Stage::Open { client, .. } => client.next_time(),
             })
             .min()
     }
@@ -281,7 +279,7 @@ impl Relays {
             .relays
             .values()
             .filter(|r| !matches!(r.stage, Stage::Open { .. }));
-        open.chain(rest).take(3).map(|r| r.hint.clone()).collect()
+        open.chain(rest).take(3).map(|r| r.hint).collect()
     }
 
     pub fn views(&self) -> Vec<RelayView> {

@@ -1,7 +1,7 @@
 //! What each owner's object says, sealed when its turn comes. PROTOCOL.md sections 4 to 6.
 //!
-//! Invariant: what sealing changed (counters, pairs, versions) is touched here, so it is saved before the puzzle is
-//! even begun.
+//! Invariant: what sealing changed (counters, pairs, versions) is touched here, so it is saved
+//! before the puzzle is even begun.
 
 use super::cx::Cx;
 use super::model::*;
@@ -14,7 +14,8 @@ use alloc::vec::Vec;
 use shared::time;
 
 impl Open {
-    /// Seals the owner's object, its work still to be done. `None`: it cannot be sealed now, or need not be.
+    /// Seals the owner's object, its work still to be done. `None`: it cannot be sealed now, or
+    /// need not be.
     pub fn seal(&mut self, cx: &mut Cx, owner: &Owner) -> Option<Sealed> {
         match owner {
             Owner::Message(who, id) => self.seal_message(cx, owner, who, Some(id)),
@@ -137,7 +138,12 @@ impl Open {
         let invite = self.invites.get(id)?;
         let secret = invite.secret.as_ref()?;
         let account = self.identity.account_key();
-        let by = Author { account, version, effort, network: cx.config.network };
+        let by = Author {
+            account,
+            version,
+            effort,
+            network: cx.config.network,
+        };
         let fresh = cx.rng.array();
         if invite.row.tombstone {
             return secret.tombstone(by, &fresh).ok();
@@ -149,7 +155,12 @@ impl Open {
         let version = self.record_version(cx);
         let effort = self.effort(owner, 0);
         let account = self.identity.account_key();
-        let by = Author { account, version, effort, network: cx.config.network };
+        let by = Author {
+            account,
+            version,
+            effort,
+            network: cx.config.network,
+        };
         let read = &self.profile.read_secret;
         let now = self.clock.assumed();
         self.epoch_keys.record(by, read, now, &cx.rng.array())?.ok()

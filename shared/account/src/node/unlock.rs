@@ -1,6 +1,7 @@
 //! Creating an account, and the passcode: tried, changed, remembered. PROTOCOL.md section 8.
 //!
-//! Invariant: an attempt is counted on disk before it is tried, and one slow derivation is under way at a time.
+//! Invariant: an attempt is counted on disk before it is tried, and one slow derivation is under
+//! way at a time.
 
 use super::Account;
 use super::entry::{Draft, Stage, Step, What, all_rows};

@@ -96,7 +96,8 @@ pub fn greeting(row: &GreetingRow) -> GreetingView {
     }
 }
 
-/// 60 digits that both sides see alike and nobody in between can bring about. PROTOCOL.md section 1.
+/// 60 digits that both sides see alike and nobody in between can bring about. PROTOCOL.md section
+/// 1.
 pub fn safety_number(a: &Who, b: &Who) -> String {
     let mut digest = [0; 60];
     kdf(&[a.min(b), a.max(b)], "safety number", &[], &mut digest);

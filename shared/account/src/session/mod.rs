@@ -106,7 +106,7 @@ impl Session {
         self.insert_pair(Pair::new(seed, confirmed, None));
     }
 
-    /// Another handshake with the same account: its pairs, mailbox and device are added, what is under way on the old
+    /// Another handshake with the same account: its pairs, mailbox and device take over, what is under way on the old
     /// ones still arrives.
     pub fn adopt(&mut self, newer: Session) {
         let Kept {
@@ -117,6 +117,7 @@ impl Session {
         } = newer.kept;
         self.kept.mailbox = mailbox;
         devices.into_iter().for_each(|d| self.note_device(d));
+        self.kept.pairs.iter_mut().for_each(|p| p.retired = true);
         pairs.into_iter().for_each(|p| self.insert_pair(p));
     }
 
@@ -149,7 +150,7 @@ impl Session {
         let sending = pair::sending(&self.kept.pairs).map(|p| (p.id, p.rank()));
         if let Some((id, rank)) = sending {
             for pair in &mut self.kept.pairs {
-                let superseded = pair.id != id && pair.rank() < rank;
+                let superseded = pair.id != id && (pair.rank() < rank || pair.retired);
                 // While nothing is agreed there is no time to count from.
                 let since = pair.superseded.or((agreed > 0).then_some(agreed));
                 let since = since.filter(|_| superseded);
@@ -174,7 +175,9 @@ impl Session {
 
     fn insert_pair(&mut self, pair: Pair) {
         let pairs = &mut self.kept.pairs;
-        if pairs.iter().any(|p| p.id == pair.id) {
+        if let Some(known) = pairs.iter_mut().find(|p| p.id == pair.id) {
+            known.confirmed |= pair.confirmed;
+            known.retired = false;
             return;
         }
         pairs.push(pair);
@@ -249,3 +252,6 @@ impl Session {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

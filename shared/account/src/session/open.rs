@@ -4,7 +4,7 @@
 
 use super::chain::{ReceiveChain, chain_id};
 use super::opener::{Who, exchange};
-use super::pair::{Pair, PairId, PairSeed};
+use super::pair::{self, Pair, PairId, PairSeed};
 use super::payload::{Context, OPENER_INDEX, Payload, read_certificate, split_signed};
 use super::{Device, Session, Slot};
 use crate::epoch_keys::EpochKeys;
@@ -204,7 +204,7 @@ impl Session {
     }
 
     /// What a payload of the peer changes here, by the pair and epoch it came on.
-    fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) {
+    pub(super) fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) {
         if let Some(mailbox) = payload.mailbox {
             self.kept.mailbox = mailbox;
         }
@@ -222,17 +222,11 @@ impl Session {
                 only.confirmed = true;
             }
         }
-        let Some(found) = self.kept.pairs.iter_mut().find(|p| p.id == *pair) else {
-            return;
-        };
-        found.confirmed = true;
-        found.heard = found.heard.max(payload.time);
-        if let (Some(fresh), Some(rz)) = (&payload.fresh, found.rz(epoch)) {
+        pair::heard(&mut self.kept.pairs, pair, payload.sealed);
+        let found = self.kept.pairs.iter().find(|p| p.id == *pair);
+        if let (Some(fresh), Some(rz)) = (&payload.fresh, found.and_then(|p| p.rz(epoch))) {
             let seed = PairSeed::fresh(&rz, fresh, &payload.message_id, epoch);
-            match self.kept.pairs.iter_mut().find(|p| p.id == seed.id()) {
-                Some(known) => known.confirmed = true,
-                None => self.insert_pair(Pair::new(&seed, true, None)),
-            }
+            self.insert_pair(Pair::new(&seed, true, None));
         }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) struct Pair {
     /// Our message that proposed it: its acknowledgement confirms the pair.
     #[n(5)]
     pub proposed_in: Option<Bytes16>,
-    /// Highest time in a message that came on it, Unix ms by the sender's clock.
+    /// When the last message that came on it was sealed, Unix ms by the sender's clock.
     #[n(6)]
     pub heard: Millis,
     /// Agreed time since when another one is sent on.
@@ -82,6 +82,9 @@ pub(crate) struct Pair {
     sent: Vec<Sent>,
     #[n(9)]
     seen: Vec<Seen>,
+    /// The other side may have lost it: there was another handshake since, or they were set back to before it.
+    #[n(10)]
+    pub retired: bool,
 }
 
 /// The next counter of ours in an epoch.
@@ -119,6 +122,7 @@ impl Pair {
             superseded: None,
             sent: Vec::new(),
             seen: Vec::new(),
+            retired: false,
         }
     }
 
@@ -198,17 +202,33 @@ impl Pair {
 }
 
 /// The pair to send on: the highest the other side is known to have; before any is known, the highest of all.
-/// If they were heard on that one and later on a lower one, they were set back to a state without it.
 pub(crate) fn sending(pairs: &[Pair]) -> Option<&Pair> {
-    let confirmed = || pairs.iter().filter(|p| p.confirmed);
-    let Some(top) = confirmed().max_by_key(|p| p.rank()) else {
-        return pairs.iter().max_by_key(|p| p.rank());
+    let candidates = || pairs.iter().filter(|p| !p.retired);
+    candidates()
+        .filter(|p| p.confirmed)
+        .max_by_key(|p| p.rank())
+        .or_else(|| candidates().max_by_key(|p| p.rank()))
+        .or_else(|| pairs.iter().max_by_key(|p| p.rank()))
+}
+
+/// Notes that a message came on a pair, sealed at `time` by the sender's clock. Spoken to on a lower pair later than
+/// on a higher one, we take it that they were set back to a state without the higher one, and retire that; until they
+/// speak on it later still.
+pub(crate) fn heard(pairs: &mut [Pair], id: &PairId, time: Millis) {
+    let others = pairs.iter().filter(|p| p.id != *id && !p.retired);
+    let others = others.map(|p| p.heard).max().unwrap_or(0);
+    let Some(found) = pairs.iter_mut().find(|p| p.id == *id) else {
+        return;
     };
-    let last = confirmed().max_by_key(|p| (p.heard, p.rank()))?;
-    if top.heard > 0 && last.heard > top.heard {
-        Some(last)
-    } else {
-        Some(top)
+    found.confirmed = true;
+    found.heard = found.heard.max(time);
+    if others > 0 && time > others {
+        found.retired = false;
+    }
+    let (rank, retired) = (found.rank(), found.retired);
+    let set_back = |p: &Pair| p.rank() > rank && p.heard > 0 && time > p.heard;
+    for pair in pairs.iter_mut().filter(|p| !retired && set_back(p)) {
+        pair.retired = true;
     }
 }
 
@@ -283,15 +303,26 @@ mod tests {
         assert_eq!(choose(&pairs), 107, "nothing is known yet");
         // Heard on the old one before they knew of the new one.
         let mut pairs = [pair(1, 100), pair(2, 107)];
-        pairs[0].heard = 50;
-        assert_eq!(choose(&pairs), 107);
-        pairs[1].heard = 60;
-        assert_eq!(choose(&pairs), 107);
-        // Heard on the old one after the new one: set back.
-        pairs[0].heard = 70;
-        assert_eq!(choose(&pairs), 100);
-        pairs[1].heard = 80;
-        assert_eq!(choose(&pairs), 107);
+        let (old, new) = (pairs[0].id, pairs[1].id);
+        for (id, time, chosen) in [
+            (old, 50, 107),
+            (new, 60, 107),
+            // Late, not later.
+            (old, 55, 107),
+            // Heard on the old one after the new one: set back.
+            (old, 70, 100),
+            // What was under way from before that changes nothing; what was sealed later does.
+            (new, 65, 100),
+            (new, 80, 107),
+        ] {
+            heard(&mut pairs, &id, time);
+            assert_eq!(choose(&pairs), chosen, "{time}");
+        }
+        // After another handshake the old ones are not chosen, whatever their rank.
+        let mut pairs = [pair(1, 100), pair(2, 90)];
+        pairs[0].retired = true;
+        pairs[1].confirmed = false;
+        assert_eq!(choose(&pairs), 90);
         // Both sides choose the same of two of one epoch, in whatever order they have them.
         let (a, b) = (pair(1, 100), pair(2, 100));
         let one = sending(&[a.clone(), b.clone()]).unwrap().id;

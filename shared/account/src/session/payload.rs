@@ -40,7 +40,7 @@ pub struct Payload {
     pub message_id: MessageId,
     /// As sent: [`crate::shown::text`] is for showing it.
     pub text: Option<String>,
-    /// Unix ms by the sender's clock.
+    /// When it was written, Unix ms by the sender's clock.
     pub time: u64,
     /// 1 + the highest order the sender had seen.
     pub order: u64,
@@ -53,6 +53,8 @@ pub struct Payload {
     pub name: Option<String>,
     /// The sender wants no acknowledgements.
     pub no_acks: bool,
+    /// When it was sealed, Unix ms by what the sender assumed: what [`crate::agreed_time`] is told.
+    pub sealed: u64,
 }
 
 /// The map as it stands on the wire.
@@ -83,6 +85,8 @@ struct Wire {
     name: Option<String>,
     #[n(12)]
     no_acks: Option<bool>,
+    #[n(13)]
+    sealed: u64,
 }
 
 impl Payload {
@@ -101,6 +105,7 @@ impl Payload {
             fresh: self.fresh,
             name: self.name.clone(),
             no_acks: self.no_acks.then_some(true),
+            sealed: self.sealed,
         })
     }
 
@@ -124,6 +129,7 @@ impl Payload {
             fresh: wire.fresh,
             name: wire.name,
             no_acks: wire.no_acks.unwrap_or(false),
+            sealed: wire.sealed,
         };
         if payload.is_in_bounds() {
             Ok(payload)
@@ -218,6 +224,7 @@ mod tests {
             fresh: Some([5; 32]),
             name: Some("name".into()),
             no_acks: true,
+            sealed: 9,
         }
     }
 
@@ -249,17 +256,18 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_skipped_and_known_ones_checked() {
-        // {1: h'00..', 3: 5, 4: 6, 99: [[[1]], {2: 3}], -1: "x"}
-        let mut bytes = alloc::vec![0xa5, 0x01, 0x50];
+        // {1: h'00..', 3: 5, 4: 6, 99: [[[1]], {2: 3}], -1: "x", 13: 8}
+        let mut bytes = alloc::vec![0xa6, 0x01, 0x50];
         bytes.extend_from_slice(&[0; 16]);
         bytes.extend_from_slice(&[3, 5, 4, 6, 0x18, 99, 0x82, 0x81, 0x81, 1, 0xa1, 2, 3, 0x20]);
-        bytes.extend_from_slice(&[0x61, b'x']);
+        bytes.extend_from_slice(&[0x61, b'x', 13, 8]);
         let read = Payload::decode(&bytes);
         assert_eq!(
             read,
             Ok(Payload {
                 time: 5,
                 order: 6,
+                sealed: 8,
                 ..Payload::default()
             })
         );

@@ -110,6 +110,7 @@ impl Session {
             mailbox: draft.mailbox,
             name: draft.name.clone(),
             no_acks: draft.no_acks,
+            sealed: from.now,
             ..Payload::default()
         };
         if draft.text.is_some() && self.is_fresh_due(&route) {
@@ -224,13 +225,15 @@ impl Session {
         Some(step.seal(&front, &padded, rng))
     }
 
-    /// Weekly, on a pair both sides have, unless a proposal is under way.
+    /// Weekly, or after a higher pair was lost, on a pair both sides have, unless a proposal is under way.
     fn is_fresh_due(&self, route: &Route) -> bool {
         let pair = &self.kept.pairs[route.pair];
         let under_way = |p: &Pair| !p.confirmed && p.first.saturating_add(2) > route.epoch;
+        let lost = |p: &Pair| p.retired && p.rank() > pair.rank();
+        let pairs = &self.kept.pairs;
         pair.confirmed
-            && route.epoch >= pair.first.saturating_add(PAIR_EPOCHS)
-            && !self.kept.pairs.iter().any(under_way)
+            && (route.epoch >= pair.first.saturating_add(PAIR_EPOCHS) || pairs.iter().any(lost))
+            && !pairs.iter().any(under_way)
     }
 
     fn propose(&mut self, fresh: &[u8; 32], message: MessageId, route: &Route) {
