@@ -8,7 +8,6 @@ use account::api::{Answer, Command, Event, Problem, Request};
 use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, DialTo, Input, LinkId, Origin, Output, Query, StoreError, Token};
 use shared::object::pow;
-use shared::wire::RelayHint;
 use std::collections::BTreeMap;
 
 /// Places of hosts in the world.
@@ -42,7 +41,7 @@ impl Default for Faults {
     }
 }
 
-enum Coming {
+pub(crate) enum Coming {
     Wake,
     Up {
         link: LinkId,
@@ -87,11 +86,11 @@ enum Coming {
 
 /// One end of a link.
 #[derive(Clone, Copy, Debug)]
-struct End {
-    host: At,
-    peer: At,
+pub(crate) struct End {
+    pub host: At,
+    pub peer: At,
     /// Frames arrive in order: none before this time.
-    next: u64,
+    pub next: u64,
 }
 
 /// A frame as a relay saw it, for the tests of what relays can learn.
@@ -109,14 +108,17 @@ pub struct World {
     pub hosts: Vec<Host>,
     pub faults: Faults,
     pub seed: u64,
-    rng: Rng,
+    pub(crate) rng: Rng,
     queue: BTreeMap<(u64, u64), (At, u64, Coming)>,
-    next: u64,
-    links: BTreeMap<LinkId, End>,
+    pub(crate) next: u64,
+    pub(crate) links: BTreeMap<LinkId, End>,
     /// Pairs of hosts that cannot reach each other.
     pub cut: Vec<(At, At)>,
     /// What relays saw, if it is kept.
     pub seen: Option<Vec<Seen>>,
+    /// Shows relays what a build that leaks would: the address of every envelope is made from its
+    /// recipient's name.
+    pub leak: bool,
     digest: [u8; 32],
 }
 
@@ -136,6 +138,7 @@ impl World {
             links: BTreeMap::new(),
             cut: Vec::new(),
             seen: None,
+            leak: false,
             digest: [0; 32],
         }
     }
@@ -212,49 +215,18 @@ impl World {
         self.hosts.len() - 1
     }
 
-    fn break_link(&mut self, link: LinkId) {
-        // Both ends have the same number, told apart by its lowest bit.
-        for end in [link, LinkId(link.0 ^ 1)] {
-            if let Some(gone) = self.links.remove(&end) {
-                let delay = self.rng.below(50);
-                self.push(gone.host, delay, Coming::Down { link: end });
-            }
-        }
-    }
-
-    /// Separates or reunites two hosts.
-    pub fn set_cut(&mut self, a: At, b: At, cut: bool) {
-        self.cut.retain(|pair| *pair != (a, b) && *pair != (b, a));
-        if cut {
-            self.cut.push((a, b));
-            let broken: Vec<LinkId> = self
-                .links
-                .iter()
-                .filter(|(_, e)| (e.host, e.peer) == (a, b))
-                .map(|(l, _)| *l)
-                .collect();
-            for link in broken {
-                self.break_link(link);
-            }
-        }
-    }
-
-    fn is_cut(&self, a: At, b: At) -> bool {
-        self.cut.contains(&(a, b)) || self.cut.contains(&(b, a))
-    }
-
-    fn push(&mut self, at: At, delay: u64, coming: Coming) {
+    pub(crate) fn push(&mut self, at: At, delay: u64, coming: Coming) {
         self.next += 1;
         let run = self.hosts[at].run;
         self.queue
             .insert((self.now + delay, self.next), (at, run, coming));
     }
 
-    fn between(&mut self, (low, high): (u64, u64)) -> u64 {
+    pub(crate) fn between(&mut self, (low, high): (u64, u64)) -> u64 {
         low + self.rng.below(high.saturating_sub(low) + 1)
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
         n > 0 && self.rng.below(n) == 0
     }
 
@@ -502,97 +474,6 @@ impl World {
             Output::Event(event) => self.hosts[at].events.push(event),
             Output::WaitUntil(_) => {}
         }
-    }
-
-    fn dial(&mut self, at: At, token: Token, hint: &[u8]) {
-        let wanted = RelayHint::parse(hint).ok();
-        let relay = self.hosts.iter().position(|host| {
-            host.is_relay
-                && wanted
-                    .as_ref()
-                    .is_some_and(|w| *w == Host::hint(&host.name))
-        });
-        let reached = relay.filter(|relay| self.hosts[*relay].is_up() && !self.is_cut(at, *relay));
-        let Some(relay) = reached else {
-            return self.push(at, 3_000, Coming::DialFailed { token });
-        };
-        self.next += 1;
-        let (mine, theirs) = (LinkId(self.next * 2), LinkId(self.next * 2 + 1));
-        let delay = self.between(self.faults.delay_ms);
-        let next = self.now + delay;
-        self.links.insert(
-            mine,
-            End {
-                host: at,
-                peer: relay,
-                next,
-            },
-        );
-        self.links.insert(
-            theirs,
-            End {
-                host: relay,
-                peer: at,
-                next,
-            },
-        );
-        let binding = sha256(&[b"binding", &self.next.to_le_bytes()]);
-        let from = Origin {
-            network: at as u64,
-            address: at as u64,
-        };
-        let up = |link, dialled, from| Coming::Up {
-            link,
-            dialled,
-            binding,
-            from,
-        };
-        self.push(relay, delay, up(theirs, None, from));
-        self.push(at, delay, up(mine, Some(token), Origin::default()));
-    }
-
-    fn send(&mut self, at: At, link: LinkId, bytes: Vec<u8>) {
-        let Some(end) = self.links.get(&link).copied() else {
-            return;
-        };
-        if end.host != at {
-            return;
-        }
-        if self.one_in(self.faults.breaks_one_in) {
-            return self.break_link(link);
-        }
-        if let Some(seen) = &mut self.seen {
-            let to_relay = self.hosts[end.peer].is_relay;
-            let client = if to_relay { at } else { end.peer };
-            seen.push(Seen {
-                at_ms: self.now,
-                client,
-                to_relay,
-                bytes: bytes.clone(),
-            });
-        }
-        let other = LinkId(link.0 ^ 1);
-        let is_object = bytes.first() == Some(&0x23);
-        let mut time = self.now + self.between(self.faults.delay_ms);
-        let overtakes = is_object && self.one_in(self.faults.overtakes_one_in);
-        if let Some(peer) = self.links.get_mut(&other)
-            && !overtakes
-        {
-            time = time.max(peer.next);
-            peer.next = time;
-        }
-        let delay = time - self.now;
-        if is_object && self.one_in(self.faults.doubles_one_in) {
-            self.push(
-                end.peer,
-                delay,
-                Coming::Frame {
-                    link: other,
-                    bytes: bytes.clone(),
-                },
-            );
-        }
-        self.push(end.peer, delay, Coming::Frame { link: other, bytes });
     }
 
     /// Sends a command whose answer nobody waits for.

@@ -80,7 +80,8 @@ impl Open {
             expected: TagTable::new(cx.rng.array()),
             expected_epoch: 0,
             published_epoch: 0,
-            ack_tick: cx.now.mono,
+            tick_at: cx.now.mono,
+            fast_until: 0,
             house_at: cx.now.mono,
         }
     }
@@ -165,7 +166,7 @@ impl Open {
             self.want_keys(cx, &who);
         }
         self.queue_missing(None);
-        self.ack_tick = cx.now.mono + cx.rng.exponential(super::limits::ACK_TICK_MS_MEAN).max(1);
+        self.tick_at = cx.now.mono + cx.visible.exponential(super::limits::TICK_MS_MEAN).max(1);
         self.relays.on_timer(cx);
         self.pump_jobs(cx);
     }

@@ -11,7 +11,7 @@ use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     vec::Vec,
 };
-use shared::crypto::Rng;
+use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Change, LinkId, Output, Query, StoreError, Token};
 use shared::time::{Millis, Now};
 
@@ -29,6 +29,9 @@ pub struct Cx {
     pub config: Config,
     pub now: Now,
     pub rng: Rng,
+    /// For what an observer can see: moments, sizes, addresses. A stream of its own, so that it does
+    /// not depend on what came in and how many rows that changed.
+    pub visible: Rng,
     tokens: u64,
     out: VecDeque<Output<Event>>,
     after: Vec<Output<Event>>,
@@ -57,6 +60,7 @@ impl Cx {
             config,
             now,
             rng: Rng::new(seed),
+            visible: Rng::new(sha256(&[b"wm-visible", &seed])),
             tokens: 0,
             out: VecDeque::new(),
             after: Vec::new(),

@@ -82,17 +82,11 @@ impl Open {
         }
         contact.row.wants_no_acks = payload.no_acks;
         let epoch = self.clock.assumed_epoch();
-        let had_keys = contact.has_keys(epoch);
         if let (Some(keys), Some(notice)) = (&mut contact.keys, &payload.keys) {
             keys.learn(notice, payload.time, epoch);
         }
-        let has_keys = contact.has_keys(epoch);
         if renamed {
             self.show_contact(cx, who);
-        }
-        if !had_keys && has_keys {
-            self.queue_missing(Some(who));
-            self.pump_jobs(cx);
         }
     }
 
@@ -103,7 +97,7 @@ impl Open {
         }
     }
 
-    /// Notes that an acknowledgement is owed. The first of a conversation leaves at once.
+    /// Notes that an acknowledgement is owed. It leaves with the next message, or at the next tick.
     pub fn owe(&mut self, cx: &mut Cx, who: &Who, id: Id16) {
         let Some(contact) = self.contacts.get_mut(who) else {
             return;
@@ -115,16 +109,30 @@ impl Open {
             contact.row.owed.push(OwedAck(id));
             cx.touch(RowKey::Contact(*who));
         }
-        if !contact.row.acked_once {
-            contact.row.acked_once = true;
-            self.jobs.add(Owner::Ack(*who));
-            self.want_keys(cx, who);
-            self.pump_jobs(cx);
-        }
     }
 
-    /// The moment at which acknowledgements leave has come.
-    pub fn queue_acks(&mut self) {
+    /// A tick: what follows from something that came leaves now, so that the moment does not tell
+    /// what it was an answer to.
+    pub fn on_tick(&mut self, cx: &mut Cx) {
+        let fast = cx.now.mono < self.fast_until;
+        let mean = if fast {
+            limits::FAST_TICK_MS_MEAN
+        } else {
+            limits::TICK_MS_MEAN
+        };
+        self.tick_at = cx.now.mono + cx.visible.exponential(mean).max(1);
+        self.queue_missing(None);
+        self.queue_acks();
+        self.pump_jobs(cx);
+    }
+
+    /// Somebody greeted or accepted here: for a while ticks come faster.
+    pub fn tick_fast(&mut self, cx: &mut Cx) {
+        self.fast_until = cx.now.mono + limits::FAST_MS;
+        self.tick_at = cx.now.mono + cx.visible.exponential(limits::FAST_TICK_MS_MEAN).max(1);
+    }
+
+    fn queue_acks(&mut self) {
         for (who, contact) in &self.contacts {
             if !contact.row.owed.is_empty() && contact.session.is_some() {
                 self.jobs.add(Owner::Ack(*who));
@@ -227,7 +235,6 @@ impl Open {
         }
         contact.keys = Some(accepted.keys);
         contact.row.state = 1;
-        contact.row.acked_once = false;
         if let Ok(name) = commands::clean_name(&accepted.name) {
             contact.row.name = name;
         }
@@ -246,8 +253,5 @@ impl Open {
         self.refresh_expected(who);
         self.show_contact(cx, who);
         self.owe(cx, who, accepted.message_id);
-        self.want_keys(cx, who);
-        self.queue_missing(Some(who));
-        self.pump_jobs(cx);
     }
 }

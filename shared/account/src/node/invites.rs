@@ -271,44 +271,64 @@ impl Open {
         self.look_up_invite(cx, purpose, &link)
     }
 
-    /// A record that some lookup may have asked for.
-    pub fn on_record(&mut self, cx: &mut Cx, header: &Header, body: &[u8]) {
-        let hour = time::hour(self.clock.assumed());
-        for found in self.lookups.matches(&header.tag) {
-            match found.purpose {
-                Purpose::Keys { who } => self.on_keys_record(cx, found.lookup, &who, header, body),
-                Purpose::Open { request, link } => {
-                    self.lookups.finish(found.lookup);
-                    match link.open(header, body, hour) {
-                        Ok(offer) => {
-                            let who = *link.inviter.as_bytes();
-                            let contact = self.contacts.get(&who).map(|c| {
-                                alloc::boxed::Box::new(views::contact(c, self.waits_for(&who)))
-                            });
-                            let answer = Answer::Opened {
-                                inviter: views::account(&who),
-                                name: offer.name,
-                                until: u64::from(link.expiry) * 3_600_000,
-                                own: false,
-                                contact,
-                            };
-                            cx.done(request, Some(answer));
-                        }
-                        Err(error) => cx.failed(request, offer_problem(error)),
-                    }
-                }
-                Purpose::Greet {
-                    request,
-                    link,
-                    text,
-                } => {
-                    self.lookups.finish(found.lookup);
-                    match link.open(header, body, hour) {
-                        Ok(offer) => self.begin_greeting(cx, request, &link, offer, text),
-                        Err(error) => cx.failed(request, offer_problem(error)),
-                    }
-                }
+    /// Lookups whose answers are complete.
+    pub fn settle_lookups(&mut self, cx: &mut Cx) {
+        for settled in self.lookups.take_settled() {
+            for (header, body) in &settled.records {
+                self.answer_lookup(cx, settled.lookup, settled.purpose.clone(), header, body);
             }
+        }
+    }
+
+    fn answer_lookup(
+        &mut self,
+        cx: &mut Cx,
+        lookup: u64,
+        purpose: Purpose,
+        header: &Header,
+        body: &[u8],
+    ) {
+        let hour = time::hour(self.clock.assumed());
+        match purpose {
+            Purpose::Keys { who } => self.on_keys_record(cx, lookup, &who, header, body),
+            Purpose::Open { request, link } => match link.open(header, body, hour) {
+                Ok(offer) => {
+                    let who = *link.inviter.as_bytes();
+                    let contact = self
+                        .contacts
+                        .get(&who)
+                        .map(|c| alloc::boxed::Box::new(views::contact(c, self.waits_for(&who))));
+                    let answer = Answer::Opened {
+                        inviter: views::account(&who),
+                        name: offer.name,
+                        until: u64::from(link.expiry) * 3_600_000,
+                        own: false,
+                        contact,
+                    };
+                    if self.lookups.finish(lookup) {
+                        cx.done(request, Some(answer));
+                    }
+                }
+                Err(error) => self.fail_lookup(cx, lookup, request, error),
+            },
+            Purpose::Greet {
+                request,
+                link,
+                text,
+            } => match link.open(header, body, hour) {
+                Ok(offer) => {
+                    if self.lookups.finish(lookup) {
+                        self.begin_greeting(cx, request, &link, offer, text);
+                    }
+                }
+                Err(error) => self.fail_lookup(cx, lookup, request, error),
+            },
+        }
+    }
+
+    fn fail_lookup(&mut self, cx: &mut Cx, lookup: u64, request: u64, error: OfferError) {
+        if self.lookups.finish(lookup) {
+            cx.failed(request, offer_problem(error));
         }
     }
 
@@ -344,6 +364,7 @@ impl Open {
         let row = self.append(cx, &who, message, true, text, now, None);
         self.outgoing.insert((who, message), row.clone());
         cx.touch(RowKey::Outgoing(who, message));
+        self.tick_fast(cx);
         self.jobs.add(Owner::Greeting(who));
         self.pump_jobs(cx);
         self.show_message(cx, &who, &row);
@@ -416,7 +437,6 @@ pub fn new_contact(who: Who, name: String, now: u64) -> Contact {
         owed: Vec::new(),
         seen: 0,
         wants_no_acks: false,
-        acked_once: false,
         name_untold: false,
         cleared_to: 0,
         handshake: None,

@@ -15,6 +15,9 @@ pub const INVITES_MAX: usize = 64;
 /// Acknowledgements owed to one contact that are remembered.
 pub const OWED_MAX: usize = 512;
 /// Mean time between the moments at which acknowledgements leave, ms.
-pub const ACK_TICK_MS_MEAN: u64 = 20_000;
+pub const TICK_MS_MEAN: u64 = 20_000;
+/// The same for a while after greeting or accepting.
+pub const FAST_TICK_MS_MEAN: u64 = 700;
+pub const FAST_MS: u64 = 120_000;
 /// Messages in one answer to `History`.
 pub const HISTORY_MAX: u32 = 100;

@@ -4,8 +4,8 @@
 
 use super::cx::Cx;
 use super::open::Open;
+use super::problems;
 use super::relays::{NodeKey, Stage};
-use super::{limits, problems};
 use crate::api::Request;
 use crate::sealed::locator;
 use shared::io::{Input, LinkId, Output};
@@ -48,6 +48,7 @@ impl Open {
     pub fn on_relay_lost(&mut self, cx: &mut Cx, key: NodeKey) {
         self.sync.feeds.remove(&key);
         self.lookups.on_link_down(&key);
+        self.settle_lookups(cx);
         self.puts_link_down(&key);
         self.show_relays(cx);
     }
@@ -99,7 +100,9 @@ impl Open {
             } => {
                 if self.on_put_refused(cx, key, request, why, detail) {
                     self.pump_puts(cx);
-                } else if !self.lookups.on_end(key, request) {
+                } else if self.lookups.on_end(key, request) {
+                    self.settle_lookups(cx);
+                } else {
                     self.on_feed_end(cx, key, request);
                 }
             }
@@ -122,7 +125,9 @@ impl Open {
                 self.on_object(cx, header, body.to_vec());
             }
             Reply::End { request, .. } => {
-                if !self.lookups.on_end(key, request) {
+                if self.lookups.on_end(key, request) {
+                    self.settle_lookups(cx);
+                } else {
                     self.on_feed_end(cx, key, request);
                 }
             }
@@ -148,7 +153,7 @@ impl Open {
     /// An object from any relay, its work and body checked by the link.
     fn on_object(&mut self, cx: &mut Cx, header: Header, body: alloc::vec::Vec<u8>) {
         if header.front.kind == Kind::Record {
-            self.on_record(cx, &header, &body);
+            self.lookups.hold(&header, &body);
             return;
         }
         if header.front.kind != Kind::Envelope || !self.sync.hold(&header.body_hash) {
@@ -171,10 +176,8 @@ impl Open {
             self.show_relays(cx);
         }
         self.tick_links(cx);
-        if self.ack_tick <= cx.now.mono {
-            self.ack_tick = cx.now.mono + cx.rng.exponential(limits::ACK_TICK_MS_MEAN).max(1);
-            self.queue_acks();
-            self.pump_jobs(cx);
+        if self.tick_at <= cx.now.mono {
+            self.on_tick(cx);
         }
         if self.house_at <= cx.now.mono {
             self.house_at = cx.now.mono + HOUSE_MS;
@@ -213,7 +216,7 @@ impl Open {
         [
             self.relays.next_timer(),
             self.lookups.next_timer(),
-            Some(self.ack_tick),
+            Some(self.tick_at),
             Some(self.house_at),
         ]
         .into_iter()

@@ -15,11 +15,14 @@ use alloc::{
 };
 use shared::link::ReqId;
 use shared::time::Millis;
+use shared::wire::Header;
 
 /// How long relays have to come up and answer.
 const LOOKUP_MS_MAX: Millis = 15_000;
 /// Lookups at once; more wait for their next turn.
 const LOOKUPS_MAX: usize = 32;
+/// Records kept for one lookup.
+const FOUND_MAX: usize = 4;
 
 /// What somebody waits for.
 #[derive(Clone)]
@@ -41,7 +44,10 @@ struct Lookup {
     /// Header tags that may hold it, the most likely first.
     tags: Vec<[u8; 16]>,
     asked: BTreeSet<NodeKey>,
+    /// Finds without an end yet.
     open: u32,
+    /// Records with one of the tags.
+    found: Vec<(Header, Vec<u8>)>,
     deadline: Millis,
 }
 
@@ -55,10 +61,11 @@ pub struct Lookups {
     pub retry: BTreeMap<Who, (Millis, Millis)>,
 }
 
-/// A record that answers a lookup, still to be opened.
-pub struct Match {
+/// A lookup that ended with records which may answer it.
+pub struct Settled {
     pub lookup: u64,
     pub purpose: Purpose,
+    pub records: Vec<(Header, Vec<u8>)>,
 }
 
 impl Lookups {
@@ -73,6 +80,7 @@ impl Lookups {
             tags,
             asked: BTreeSet::new(),
             open: 0,
+            found: Vec::new(),
             deadline,
         };
         self.lookups.insert(self.next, lookup);
@@ -87,24 +95,34 @@ impl Lookups {
             .any(|l| matches!(&l.purpose, Purpose::Keys { who } if who == of))
     }
 
-    /// Lookups this record may answer.
-    pub fn matches(&self, tag: &[u8; 16]) -> Vec<Match> {
-        let wanted = self
+    /// Keeps a record for the lookups it may answer. What follows from it waits for the end of the
+    /// answer: acting at once would tell the relay which of the records was meant.
+    pub fn hold(&mut self, header: &Header, body: &[u8]) {
+        let wanted = |l: &&mut Lookup| l.tags.contains(&header.tag) && l.found.len() < FOUND_MAX;
+        for lookup in self.lookups.values_mut().filter(wanted) {
+            lookup.found.push((*header, body.to_vec()));
+        }
+    }
+
+    /// Lookups whose answers are complete, with what they brought.
+    pub fn take_settled(&mut self) -> Vec<Settled> {
+        let settled = self
             .lookups
-            .iter()
-            .filter(|(_, lookup)| lookup.tags.contains(tag));
-        wanted
-            .map(|(id, l)| Match {
+            .iter_mut()
+            .filter(|(_, l)| l.open == 0 && !l.found.is_empty());
+        settled
+            .map(|(id, l)| Settled {
                 lookup: *id,
                 purpose: l.purpose.clone(),
+                records: core::mem::take(&mut l.found),
             })
             .collect()
     }
 
-    /// It was found.
-    pub fn finish(&mut self, lookup: u64) {
-        self.lookups.remove(&lookup);
+    /// It is over. False if it was before.
+    pub fn finish(&mut self, lookup: u64) -> bool {
         self.finds.retain(|_, of| *of != lookup);
+        self.lookups.remove(&lookup).is_some()
     }
 
     /// A Find is complete or refused. False if the request was not one of these.

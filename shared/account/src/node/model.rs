@@ -108,9 +108,6 @@ pub struct ContactRow {
     /// The contact asked for no acknowledgements.
     #[n(14)]
     pub wants_no_acks: bool,
-    /// Whether anything was acknowledged yet: the first goes at once.
-    #[n(15)]
-    pub acked_once: bool,
     /// A name we have not told this contact yet.
     #[n(16)]
     pub name_untold: bool,

@@ -93,8 +93,9 @@ pub struct Open {
     pub expected_epoch: u32,
     /// The epoch whose keys were last put into the record.
     pub published_epoch: u32,
-    /// When acknowledgements leave next (mono).
-    pub ack_tick: u64,
+    /// When what is owed leaves next (mono); faster until then.
+    pub tick_at: u64,
+    pub fast_until: u64,
     /// When expiry and epochs are looked after next (mono).
     pub house_at: u64,
 }

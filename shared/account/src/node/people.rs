@@ -45,7 +45,6 @@ impl Open {
         contact.row.state = 1;
         contact.row.name = row.name.clone();
         contact.row.handshake = Some(message);
-        contact.row.acked_once = false;
         contact.acceptance = Some(pending);
         contact.keys = Some(keys);
         match &mut contact.session {
@@ -67,6 +66,7 @@ impl Open {
         if !row.text.is_empty() {
             self.receive(cx, &who, greeted, row.text, row.at, 1);
         }
+        self.tick_fast(cx);
         self.jobs.add(Owner::Acceptance(who));
         self.want_keys(cx, &who);
         self.pump_jobs(cx);
@@ -253,13 +253,6 @@ impl Open {
         self.lookups.finish(lookup);
         self.lookups.retry.remove(who);
         self.queue_missing(Some(who));
-        if self
-            .contacts
-            .get(who)
-            .is_some_and(|c| !c.row.owed.is_empty() && !c.row.acked_once)
-        {
-            self.jobs.add(Owner::Ack(*who));
-        }
         self.pump_jobs(cx);
     }
 

@@ -323,7 +323,7 @@ impl Relay {
             self.attempts.saturating_add(1)
         };
         let pause = (PAUSE_MS_MIN << self.attempts.min(6)).min(PAUSE_MS_MAX);
-        let jitter = cx.rng.below(pause / 2 + 1);
+        let jitter = cx.visible.below(pause / 2 + 1);
         self.error = Some(problem);
         self.stage = Stage::Down {
             until: cx.now.mono + pause / 2 + jitter,

@@ -72,7 +72,7 @@ impl Open {
             effort,
             now: self.clock.assumed(),
         };
-        let sealed = session.seal_message(&draft, keys, &sender, &self.epoch_keys, &mut cx.rng);
+        let sealed = session.seal_message(&draft, keys, &sender, &self.epoch_keys, &mut cx.visible);
         match sealed {
             Ok(message) => {
                 contact.row.name_untold = false;
@@ -106,7 +106,7 @@ impl Open {
             effort,
             now: self.clock.assumed(),
         };
-        let sealed = pending.seal(&sender, &mut cx.rng);
+        let sealed = pending.seal(&sender, &mut cx.visible);
         cx.touch(RowKey::Contact(*who));
         self.expect_acceptance(who);
         Some(sealed)
@@ -125,7 +125,7 @@ impl Open {
             effort,
             now: self.clock.assumed(),
         };
-        let sealed = pending.seal(session, &sender, &self.epoch_keys, &mut cx.rng);
+        let sealed = pending.seal(session, &sender, &self.epoch_keys, &mut cx.visible);
         session.on_epoch(self.clock.assumed_epoch(), self.clock.agreed());
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);

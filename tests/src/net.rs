@@ -1,0 +1,159 @@
+//! Links of the world: dialled, delayed, broken, cut, and looked at.
+//!
+//! Invariant: a link keeps the order of its frames but where a fault lets one overtake.
+
+use crate::host::Host;
+use crate::world::{At, Coming, End, Seen, World};
+use account::api::Event;
+use shared::crypto::sha256;
+use shared::io::{LinkId, Origin, Token};
+use shared::wire::RelayHint;
+
+impl World {
+    /// Separates or reunites two hosts.
+    pub fn set_cut(&mut self, a: At, b: At, cut: bool) {
+        self.cut.retain(|pair| *pair != (a, b) && *pair != (b, a));
+        if cut {
+            self.cut.push((a, b));
+            let broken: Vec<LinkId> = self
+                .links
+                .iter()
+                .filter(|(_, e)| (e.host, e.peer) == (a, b))
+                .map(|(l, _)| *l)
+                .collect();
+            for link in broken {
+                self.break_link(link);
+            }
+        }
+    }
+
+    pub(crate) fn is_cut(&self, a: At, b: At) -> bool {
+        self.cut.contains(&(a, b)) || self.cut.contains(&(b, a))
+    }
+
+    pub(crate) fn break_link(&mut self, link: LinkId) {
+        // Both ends have the same number, told apart by its lowest bit.
+        for end in [link, LinkId(link.0 ^ 1)] {
+            if let Some(gone) = self.links.remove(&end) {
+                let delay = self.rng.below(50);
+                self.push(gone.host, delay, Coming::Down { link: end });
+            }
+        }
+    }
+
+    pub(crate) fn dial(&mut self, at: At, token: Token, hint: &[u8]) {
+        let wanted = RelayHint::parse(hint).ok();
+        let relay = self.hosts.iter().position(|host| {
+            host.is_relay
+                && wanted
+                    .as_ref()
+                    .is_some_and(|w| *w == Host::hint(&host.name))
+        });
+        let reached = relay.filter(|relay| self.hosts[*relay].is_up() && !self.is_cut(at, *relay));
+        let Some(relay) = reached else {
+            return self.push(at, 3_000, Coming::DialFailed { token });
+        };
+        self.next += 1;
+        let (mine, theirs) = (LinkId(self.next * 2), LinkId(self.next * 2 + 1));
+        let delay = self.between(self.faults.delay_ms);
+        let next = self.now + delay;
+        self.links.insert(
+            mine,
+            End {
+                host: at,
+                peer: relay,
+                next,
+            },
+        );
+        self.links.insert(
+            theirs,
+            End {
+                host: relay,
+                peer: at,
+                next,
+            },
+        );
+        let binding = sha256(&[b"binding", &self.next.to_le_bytes()]);
+        let from = Origin {
+            network: at as u64,
+            address: at as u64,
+        };
+        let up = |link, dialled, from| Coming::Up {
+            link,
+            dialled,
+            binding,
+            from,
+        };
+        self.push(relay, delay, up(theirs, None, from));
+        self.push(at, delay, up(mine, Some(token), Origin::default()));
+    }
+
+    pub(crate) fn send(&mut self, at: At, link: LinkId, bytes: Vec<u8>) {
+        let Some(end) = self.links.get(&link).copied() else {
+            return;
+        };
+        if end.host != at {
+            return;
+        }
+        if self.one_in(self.faults.breaks_one_in) {
+            return self.break_link(link);
+        }
+        let shown = if self.leak {
+            self.leaky(at, bytes.clone())
+        } else {
+            bytes.clone()
+        };
+        if let Some(seen) = &mut self.seen {
+            let to_relay = self.hosts[end.peer].is_relay;
+            let client = if to_relay { at } else { end.peer };
+            seen.push(Seen {
+                at_ms: self.now,
+                client,
+                to_relay,
+                bytes: shown,
+            });
+        }
+        let other = LinkId(link.0 ^ 1);
+        let is_object = bytes.first() == Some(&0x23);
+        let mut time = self.now + self.between(self.faults.delay_ms);
+        let overtakes = is_object && self.one_in(self.faults.overtakes_one_in);
+        if let Some(peer) = self.links.get_mut(&other)
+            && !overtakes
+        {
+            time = time.max(peer.next);
+            peer.next = time;
+        }
+        let delay = time - self.now;
+        if is_object && self.one_in(self.faults.doubles_one_in) {
+            self.push(
+                end.peer,
+                delay,
+                Coming::Frame {
+                    link: other,
+                    bytes: bytes.clone(),
+                },
+            );
+        }
+        self.push(end.peer, delay, Coming::Frame { link: other, bytes });
+    }
+
+    /// A put as a careless build would make it: anybody who knows a name finds that person's mail.
+    pub(crate) fn leaky(&self, at: At, mut bytes: Vec<u8>) -> Vec<u8> {
+        let recipient = self.hosts[at]
+            .events
+            .iter()
+            .rev()
+            .find_map(|event| match event {
+                Event::Contact { contact } => Some(contact.contact.clone()),
+                _ => None,
+            });
+        let (Some(name), Some(0x10)) = (recipient, bytes.first()) else {
+            return bytes;
+        };
+        let is_envelope = bytes.get(5).is_some_and(|kind| kind & 0x0f == 0);
+        if let Some(address) = bytes.get_mut(13..17).filter(|_| is_envelope) {
+            address.copy_from_slice(&sha256(&[name.as_bytes()])[..4]);
+        }
+        bytes
+    }
+}
