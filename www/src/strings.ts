@@ -410,7 +410,7 @@ export const s = {
     eraseTitle: 'Erase everything on this device?',
     eraseLead:
       'Without your 18 words the account is lost for good, and without an exported file the ' +
-      'contacts and messages are, too. Deleting overwrites the key; a copy made earlier is not reached.',
+      'contacts and messages are, too. The browser deletes what it kept; a copy made earlier is not reached.',
     eraseType: (word: string) => `Type “${word}” to go on`,
     eraseWord: 'erase',
     eraseButton: 'Erase this device',
