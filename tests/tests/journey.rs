@@ -1,6 +1,8 @@
 //! People meet and talk through a relay, in a simulated world that gets worse and worse.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use account::api::Command;
+use tests::people::passcode;
 use tests::world::{Faults, World};
 
 /// Seeds to play: one named by `WIREMIN_SEED`, or some.
@@ -65,6 +67,42 @@ fn a_message_waits_for_one_who_is_away() {
     world.start(bob);
     world.run(5 * MINUTE);
     assert_eq!(world.heard(bob, ann), ["while you were away"]);
+    assert_eq!(world.delivered(ann, bob), 1);
+}
+
+/// Programs that stay open for days: new keys are drawn, what is sent is dated now.
+#[test]
+fn days_pass_while_nobody_starts_anew() {
+    let mut world = World::new(1);
+    world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    world.meet(ann, bob);
+    for (at, name) in [(ann, "Ann"), (bob, "Bob")] {
+        // What is not remembered stays open until it is locked.
+        world.must(at, Command::Lock);
+        let passcode = passcode(name);
+        let remember = false;
+        world.must(at, Command::Unlock { passcode, remember });
+    }
+    world.run(60 * HOUR);
+    world.say(ann, bob, "on the third day");
+    world.run(10 * MINUTE);
+    assert_eq!(world.heard(bob, ann), ["on the third day"]);
+    assert_eq!(world.delivered(ann, bob), 1);
+}
+
+/// Clocks hours off: the relay's time is taken, so what is sent is dated right.
+#[test]
+fn a_wrong_clock_is_set_right_by_the_relay() {
+    let mut world = World::new(1);
+    world.add("relay", true);
+    let ann = world.person_with_clock("Ann", "relay", -(40 * HOUR as i64));
+    let bob = world.person_with_clock("Bob", "relay", 30 * HOUR as i64);
+    world.meet(ann, bob);
+    world.say(ann, bob, "what time is it?");
+    world.run(10 * MINUTE);
+    assert_eq!(world.heard(bob, ann), ["what time is it?"]);
     assert_eq!(world.delivered(ann, bob), 1);
 }
 

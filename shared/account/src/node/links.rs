@@ -138,6 +138,7 @@ impl Open {
     }
 
     fn on_welcome(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
+        self.clock.on_relay(key, relay_unix);
         cx.touch_lazily(super::model::RowKey::Clock);
         if let Some(off_s) = self.clock.clock_off_s() {
             cx.trouble(problems::clock_wrong(off_s));

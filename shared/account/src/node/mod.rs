@@ -61,6 +61,9 @@ impl Account {
     /// One thing that happened. Bad bytes are counted, not thrown.
     pub fn handle_input(&mut self, now: Now, input: Input<'_, Request>) {
         self.cx.now = now;
+        if let Some(open) = &mut self.open {
+            open.on_time(&mut self.cx);
+        }
         match input {
             Input::Command(request) => self.on_command(request),
             Input::Saved { token } => self.on_saved(token),

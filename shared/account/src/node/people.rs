@@ -298,6 +298,14 @@ impl Open {
         }
     }
 
+    /// Takes the time of an input, before anything else asks what time it is.
+    pub fn on_time(&mut self, cx: &mut Cx) {
+        if self.clock.tick(cx.now) {
+            cx.touch_lazily(RowKey::Clock);
+            self.on_epoch(cx);
+        }
+    }
+
     /// Our own keys and certificate, and what is expected, brought up to the present epoch.
     pub fn on_epoch(&mut self, cx: &mut Cx) {
         let epoch = self.clock.assumed_epoch();
