@@ -83,7 +83,7 @@ impl Open {
         contact.row.wants_no_acks = payload.no_acks;
         let epoch = self.clock.assumed_epoch();
         if let (Some(keys), Some(notice)) = (&mut contact.keys, &payload.keys) {
-            keys.learn(notice, payload.time, epoch);
+            keys.learn(notice, payload.sealed, epoch);
         }
         if renamed {
             self.show_contact(cx, who);
