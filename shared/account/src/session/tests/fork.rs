@@ -129,7 +129,8 @@ fn set_back_to_before_a_fresh_pair() {
     let first = ann.send("hello");
     ben.read(&first.sealed);
     at(7 * DAY, &mut ann, &mut ben);
-    (ann.learn(&mut ben), ben.learn(&mut ann));
+    ann.learn(&mut ben);
+    ben.learn(&mut ann);
     let old = ann.restored(20);
     let proposal = ann.send("with a fresh pair");
     ben.read(&proposal.sealed);

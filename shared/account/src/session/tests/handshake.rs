@@ -149,7 +149,8 @@ fn an_acceptance_sealed_anew() {
         let read = s.ben.account.as_bytes()[0];
         let mut ann = s.ann.with(session, ContactKeys::new([read; 32]));
         let mut ben = s.ben.with(met.session, met.keys);
-        (ann.learn(&mut ben), ben.learn(&mut ann));
+        ann.learn(&mut ben);
+        ben.learn(&mut ann);
         let sent = ben.send("here I am");
         assert_eq!(ann.read(&sent.sealed), "here I am");
         let sent = ann.send("welcome");
