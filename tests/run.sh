@@ -29,10 +29,11 @@ export WIREMIN_BIN_DIR=$TARGET_DIR/debug
 suite native "the native tests" cargo test --locked --workspace --no-fail-fast \
     --exclude web-node --exclude bindgen
 
+npm_install tests tests || gate_failed "packages of the browser tests"
+need_chromium tests
+suite browser "the browser peer in a real browser" npm --prefix tests run --silent web
 if [ -d tests/e2e ]; then
-    npm_install tests tests || gate_failed "packages of the browser tests"
-    need_chromium tests
-    suite e2e "the tests in a real browser" npm --prefix tests run --silent e2e
+    suite e2e "the page in a real browser" npm --prefix tests run --silent e2e
 fi
 
 summary

@@ -48,8 +48,6 @@ function checkBrowser(): void {
     typeof WebAssembly === 'undefined'
       ? 'WebAssembly'
       : !WebAssembly.validate(SIMD_PROBE) && 'WebAssembly SIMD',
-    !crypto.subtle && 'WebCrypto',
-    !navigator.locks && 'Web Locks',
   ].filter((name) => name !== false)
   if (missing.length > 0) {
     const code = 'unsupported_browser'

@@ -84,6 +84,8 @@ fn generate(input: &Path, out_dir: &Path) -> Result<(), BindgenError> {
         .map_err(bindgen_error)?
         .input_path(input)
         .out_name(MODULE_NAME)
+        // The module finds the .wasm beside itself.
+        .omit_default_module_path(false)
         .typescript(true)
         .remove_producers_section(true)
         .generate(out_dir)

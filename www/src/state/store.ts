@@ -37,7 +37,13 @@ export const unreadTotal = computed(
 )
 
 /** Codes after which the page cannot go on, whatever they were reported as. */
-const FATAL = new Set(['second_tab', 'unsupported_browser', 'insecure_context', 'private_mode'])
+const FATAL = new Set([
+  'second_tab',
+  'unsupported_browser',
+  'insecure_context',
+  'private_mode',
+  'crashed',
+])
 
 interface Waiting {
   resolve: (answer: Answer | undefined) => void

@@ -1,0 +1,346 @@
+//! The account's tables in IndexedDB. PROTOCOL.md section 8.
+//!
+//! Invariant: a batch is one transaction, and no transaction changes anything once another tab has
+//! opened the store: each one first compares the owner row, which every opening replaces.
+//!
+//! One object store a table, keys and values as binary, compared byte by byte by IndexedDB too.
+
+use indexed_db_futures::KeyRange;
+use indexed_db_futures::database::Database;
+use indexed_db_futures::error::{DomException, Error, OpenDbError};
+use indexed_db_futures::internals::SystemRepr;
+use indexed_db_futures::object_store::ObjectStore;
+use indexed_db_futures::prelude::*;
+use indexed_db_futures::transaction::{
+    Transaction, TransactionDurability, TransactionMode, TransactionOptions,
+};
+use js_sys::Uint8Array;
+use shared::io::{Batch, Change, Query, Row, StoreError, Table};
+use wasm_bindgen::{JsCast, JsValue};
+
+const NAME: &str = "wiremin";
+const VERSION: u32 = 1;
+/// Object stores of the tables, by number.
+const TABLES: [&str; 4] = ["vault", "state", "messages", "objects"];
+/// Beside the tables: the wrapped key that opens the vault without the passcode.
+pub const REMEMBERED: &str = "remembered";
+/// Beside the tables: which opening of the store may write.
+const OWNER: &str = "owner";
+/// Key of the only row of [`OWNER`].
+const OWNER_ROW: &str = "owner";
+
+/// Why the database did nothing.
+#[derive(Debug)]
+pub enum DbError {
+    /// The browser's quota, or the disk, is full.
+    Full,
+    /// Another tab has opened the store since.
+    TakenOver,
+    /// Anything else: storage switched off, cleared by hand, damaged.
+    Unavailable,
+}
+
+impl From<&DbError> for StoreError {
+    fn from(error: &DbError) -> Self {
+        match error {
+            DbError::Full => StoreError::Full,
+            DbError::TakenOver | DbError::Unavailable => StoreError::Unavailable,
+        }
+    }
+}
+
+impl From<Error> for DbError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::DomException(DomException::Other(cause)) if is_quota(&cause) => DbError::Full,
+            _ => DbError::Unavailable,
+        }
+    }
+}
+
+fn is_quota(cause: &web_sys::DomException) -> bool {
+    cause.name() == "QuotaExceededError"
+}
+
+/// The open database. Dropping it closes it after what is under way.
+pub struct Store {
+    db: Database,
+    owner: String,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.db.clone().close();
+    }
+}
+
+/// The two ends of a transaction that writes.
+struct Writing<'a> {
+    tx: Transaction<'a>,
+    raw: web_sys::IdbTransaction,
+}
+
+impl Store {
+    /// Opens the database and becomes its owner. `owner` is drawn anew for each opening.
+    pub async fn open(owner: String) -> Result<Self, DbError> {
+        let open = Database::open(NAME)
+            .with_version(VERSION)
+            .with_on_upgrade_needed(|_, db: Database| {
+                for name in TABLES.iter().chain(&[REMEMBERED, OWNER]) {
+                    db.create_object_store(*name).build()?;
+                }
+                Ok(())
+            });
+        let db = open.await.map_err(|error: OpenDbError| match error {
+            OpenDbError::Base(error) => DbError::from(error),
+            _ => DbError::Unavailable,
+        })?;
+        let store = Store { db, owner };
+        let writing = store.begin(&[OWNER], true)?;
+        put(
+            &writing.tx,
+            OWNER,
+            &OWNER_ROW.into(),
+            &(&store.owner).into(),
+        )?;
+        writing.commit().await?;
+        Ok(store)
+    }
+
+    /// Applies a batch, all or nothing.
+    pub async fn save(&self, batch: &Batch) -> Result<(), DbError> {
+        let mut tables: Vec<&str> = vec![OWNER];
+        for change in &batch.changes {
+            let name = table_name(table_of(change))?;
+            if !tables.contains(&name) {
+                tables.push(name);
+            }
+        }
+        let writing = self.begin(&tables, batch.durable)?;
+        let owned = self.ask_owner(&writing.tx)?;
+        for change in &batch.changes {
+            apply(&writing.tx, change)?;
+        }
+        self.check_owner(owned).await?;
+        writing.commit().await
+    }
+
+    /// The rows a query asks for, ascending.
+    pub async fn load(&self, query: &Query) -> Result<Vec<Row>, DbError> {
+        match query {
+            Query::Keys { table, keys } => self.load_keys(*table, keys).await,
+            Query::Range {
+                table,
+                from,
+                to,
+                limit,
+            } => {
+                let empty = to.as_ref().is_some_and(|to| to <= from);
+                // IndexedDB takes a limit of 0 for none.
+                if empty || *limit == 0 {
+                    return Ok(Vec::new());
+                }
+                self.load_range(*table, from, to.as_deref(), *limit).await
+            }
+        }
+    }
+
+    /// Empties every table and forgets the remembered key.
+    pub async fn erase(&self) -> Result<(), DbError> {
+        let mut names = TABLES.to_vec();
+        names.extend([REMEMBERED, OWNER]);
+        let writing = self.begin(&names, true)?;
+        let owned = self.ask_owner(&writing.tx)?;
+        for name in TABLES.iter().chain(&[REMEMBERED]) {
+            drop(writing.tx.object_store(name)?.clear()?);
+        }
+        self.check_owner(owned).await?;
+        writing.commit().await
+    }
+
+    /// Replaces, or with `None` deletes, the only row of [`REMEMBERED`].
+    pub async fn put_remembered(&self, value: Option<&JsValue>) -> Result<(), DbError> {
+        let writing = self.begin(&[REMEMBERED, OWNER], true)?;
+        let owned = self.ask_owner(&writing.tx)?;
+        match value {
+            Some(value) => put(&writing.tx, REMEMBERED, &REMEMBERED.into(), value)?,
+            None => drop(writing.tx.object_store(REMEMBERED)?.clear()?),
+        }
+        self.check_owner(owned).await?;
+        writing.commit().await
+    }
+
+    /// The only row of [`REMEMBERED`].
+    pub async fn remembered(&self) -> Result<Option<JsValue>, DbError> {
+        let tx = self.db.transaction(REMEMBERED).build()?;
+        let key = JsValue::from_str(REMEMBERED);
+        let value = get(&tx.object_store(REMEMBERED)?, key)?.await?;
+        tx.commit().await?;
+        Ok(value)
+    }
+
+    fn begin(&self, stores: &[&str], durable: bool) -> Result<Writing<'_>, DbError> {
+        let durability = if durable {
+            TransactionDurability::Strict
+        } else {
+            TransactionDurability::Relaxed
+        };
+        let mut options = TransactionOptions::new();
+        options.set_durability(durability);
+        let tx = self
+            .db
+            .transaction(stores)
+            .with_mode(TransactionMode::Readwrite)
+            .with_options(options)
+            .build()?;
+        let raw = tx.as_sys().clone().unchecked_into();
+        Ok(Writing { tx, raw })
+    }
+
+    /// Asks for the owner row, in the transaction that depends on it.
+    fn ask_owner(&self, tx: &Transaction<'_>) -> Result<Asked, DbError> {
+        get(&tx.object_store(OWNER)?, OWNER_ROW.into())
+    }
+
+    async fn check_owner(&self, asked: Asked) -> Result<(), DbError> {
+        let owner = asked.await?.and_then(|owner| owner.as_string());
+        if owner.as_ref() == Some(&self.owner) {
+            Ok(())
+        } else {
+            Err(DbError::TakenOver)
+        }
+    }
+
+    async fn load_keys(&self, table: Table, keys: &[Vec<u8>]) -> Result<Vec<Row>, DbError> {
+        let mut keys = keys.to_vec();
+        keys.sort_unstable();
+        keys.dedup();
+        let name = table_name(table)?;
+        let tx = self.db.transaction(name).build()?;
+        let table = tx.object_store(name)?;
+        let asked = keys
+            .iter()
+            .map(|key| get(&table, binary(key)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut rows = Vec::with_capacity(keys.len());
+        for (key, asked) in keys.into_iter().zip(asked) {
+            if let Some(value) = asked.await? {
+                rows.push(Row {
+                    key,
+                    value: bytes(&value),
+                });
+            }
+        }
+        drop(table);
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    async fn load_range(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: Option<&[u8]>,
+        limit: u32,
+    ) -> Result<Vec<Row>, DbError> {
+        let name = table_name(table)?;
+        let range = || match to {
+            Some(to) => KeyRange::Bound(binary(from), false, binary(to), true),
+            None => KeyRange::LowerBound(binary(from), false),
+        };
+        let tx = self.db.transaction(name).build()?;
+        let table = tx.object_store(name)?;
+        let keys = table
+            .get_all_keys::<JsValue>()
+            .with_query::<JsValue, _>(range())
+            .with_limit(limit)
+            .primitive()?;
+        let values = table
+            .get_all::<JsValue>()
+            .with_query::<JsValue, _>(range())
+            .with_limit(limit)
+            .primitive()?;
+        let mut rows = Vec::new();
+        let (keys, values) = (keys.await?, values.await?);
+        for (key, value) in keys.zip(values) {
+            rows.push(Row {
+                key: bytes(&key?),
+                value: bytes(&value?),
+            });
+        }
+        drop(table);
+        tx.commit().await?;
+        Ok(rows)
+    }
+}
+
+impl Writing<'_> {
+    async fn commit(self) -> Result<(), DbError> {
+        match self.tx.commit().await {
+            Ok(()) => Ok(()),
+            // A quota that is exceeded only when committing shows in the transaction alone.
+            Err(_) if self.raw.error().is_some_and(|cause| is_quota(&cause)) => Err(DbError::Full),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A row on its way.
+type Asked = indexed_db_futures::future::BasicRequest<Option<JsValue>>;
+
+fn get(table: &ObjectStore<'_>, key: JsValue) -> Result<Asked, DbError> {
+    Ok(table.get::<JsValue, _, _>(key).primitive()?)
+}
+
+fn put(tx: &Transaction<'_>, name: &str, key: &JsValue, value: &JsValue) -> Result<(), DbError> {
+    let table = tx.object_store(name)?;
+    // The request goes out without being awaited; its failure is the transaction's.
+    drop(table.put(value).with_key(key.clone()).primitive()?);
+    Ok(())
+}
+
+fn apply(tx: &Transaction<'_>, change: &Change) -> Result<(), DbError> {
+    let name = table_name(table_of(change))?;
+    match change {
+        Change::Put { key, value, .. } => put(tx, name, &binary(key), &binary(value)),
+        Change::Delete { key, .. } => {
+            drop(
+                tx.object_store(name)?
+                    .delete::<JsValue, _>(binary(key))
+                    .primitive()?,
+            );
+            Ok(())
+        }
+        Change::DeleteBelow { to, .. } => {
+            let below = KeyRange::UpperBound(binary(to), true);
+            drop(
+                tx.object_store(name)?
+                    .delete::<JsValue, _>(below)
+                    .primitive()?,
+            );
+            Ok(())
+        }
+    }
+}
+
+fn table_of(change: &Change) -> Table {
+    match change {
+        Change::Put { table, .. }
+        | Change::Delete { table, .. }
+        | Change::DeleteBelow { table, .. } => *table,
+    }
+}
+
+fn table_name(table: Table) -> Result<&'static str, DbError> {
+    let name = TABLES.get(usize::from(table.0));
+    name.copied().ok_or(DbError::Unavailable)
+}
+
+fn binary(bytes: &[u8]) -> JsValue {
+    Uint8Array::from(bytes).into()
+}
+
+/// Values come back as they were put, keys as `ArrayBuffer`s.
+fn bytes(value: &JsValue) -> Vec<u8> {
+    Uint8Array::new(value).to_vec()
+}
