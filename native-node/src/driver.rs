@@ -19,6 +19,9 @@ use tokio::time::{Instant, timeout_at};
 /// Argon2id with 32 bytes out; `None` when it cannot be computed. Called on a thread of its own.
 pub type DeriveFn = fn(secret: &[u8], salt: &[u8; 16], cost: &KdfCost) -> Option<[u8; 32]>;
 
+/// Sees the node now and then.
+pub type Observer<N> = Box<dyn FnMut(&N) + Send>;
+
 /// Name of the database in the data directory.
 const STORE_FILE: &str = "store.redb";
 /// Name of the file for the remembered key.
@@ -137,7 +140,7 @@ impl Base {
         self,
         parts: Parts,
         make: impl FnOnce([u8; 32], shared::time::Now) -> N,
-        observe: Option<Box<dyn FnMut(&N) + Send>>,
+        observe: Option<Observer<N>>,
     ) -> Result<Driven<N>, StartError>
     where
         N: Node + Send + 'static,
@@ -235,7 +238,7 @@ impl<N: Node> Driver<N> {
     async fn run(
         mut self,
         mut queues: Queues<N::Command>,
-        mut observe: Option<Box<dyn FnMut(&N) + Send>>,
+        mut observe: Option<Observer<N>>,
         mut stopped: oneshot::Receiver<()>,
     ) {
         let mut ticks = tokio::time::interval(OBSERVE_EVERY);

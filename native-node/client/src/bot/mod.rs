@@ -14,7 +14,7 @@ use account::node::{Account, Config};
 use native_node::driver::{Base, Driven, Parts};
 use native_node::rtc::RtcDialer;
 use native_node::{files, process};
-use relays::{OWN_IDS, Relays};
+use relays::{Next, OWN_IDS, Relays};
 use shared::io::KdfCost;
 use shared::object::network_id;
 use std::collections::BTreeMap;
@@ -150,9 +150,9 @@ impl Bot {
                     self.on_line(line).await
                 }
                 Some(found) = self.relays.found.recv() => match self.relays.on_found(found) {
-                    Ok(request) => self.request(request),
-                    Err(Some(event)) => self.tell(&event).await,
-                    Err(None) => Ok(()),
+                    Some(Next::Give(request)) => self.request(request),
+                    Some(Next::Tell(event)) => self.tell(&event).await,
+                    None => Ok(()),
                 },
                 () = &mut patience, if self.lines.is_none() => break,
                 () = &mut ended => break,

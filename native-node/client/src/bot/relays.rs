@@ -29,6 +29,12 @@ pub enum Found {
     },
 }
 
+/// A command to give, or something to tell.
+pub enum Next {
+    Give(Request),
+    Tell(Box<Event>),
+}
+
 /// Which relays are still to be added before other commands have their turn.
 pub struct Relays {
     wanted: Vec<RelayArg>,
@@ -83,16 +89,17 @@ impl Relays {
         self.settling.clear();
     }
 
-    /// The command to give, or what to tell.
-    pub fn on_found(&mut self, found: Found) -> Result<Request, Option<Event>> {
+    /// What a relay's answer leads to.
+    pub fn on_found(&mut self, found: Found) -> Option<Next> {
         match found {
-            Found::Hint { asked, hint } => Ok(add(asked, hint)),
+            Found::Hint { asked, hint } => Some(Next::Give(add(asked, hint))),
+            // Told once; it is asked for again behind the scenes.
             Found::NotYet { asked, host, error } => {
-                // Told once; it is asked for again behind the scenes.
                 let first = self.settling.remove(&asked);
-                Err(first.then(|| Event::Trouble {
-                    problem: no_answer(&host, &error),
-                }))
+                first.then(|| {
+                    let problem = no_answer(&host, &error);
+                    Next::Tell(Box::new(Event::Trouble { problem }))
+                })
             }
         }
     }

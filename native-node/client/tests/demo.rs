@@ -1,0 +1,147 @@
+//! `wiremin demo` and `wiremin relay` as people start them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
+
+mod common;
+
+use common::{WIREMIN, events, relay_program, scratch};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn is_empty(dir: &Path) -> bool {
+    std::fs::read_dir(dir).unwrap().next().is_none()
+}
+
+#[test]
+fn the_journey_ends_well_and_leaves_nothing_behind() {
+    relay_program();
+    let dir = scratch();
+    let output = Command::new(WIREMIN)
+        .args(["demo", "--json"])
+        .env("TMPDIR", dir.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let told = events(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told:?} {stderr}");
+    let steps: Vec<&str> = told
+        .iter()
+        .filter_map(|line| line["step"].as_str())
+        .collect();
+    let expected = [
+        "relay",
+        "accounts",
+        "connected",
+        "invitation",
+        "opened",
+        "greeted",
+        "accepted",
+        "question",
+        "reply",
+        "away",
+        "stored",
+        "restarted",
+        "unlocked",
+        "received",
+        "delivered",
+    ];
+    assert_eq!(steps, expected);
+    assert_eq!(told.last().unwrap()["ok"], true);
+    assert!(is_empty(dir.path()), "files were left behind");
+}
+
+/// `wiremin` where there is no relay's program beside it.
+fn alone(dir: &Path) -> std::path::PathBuf {
+    let path = dir.join("wiremin");
+    std::fs::copy(WIREMIN, &path).unwrap();
+    path
+}
+
+#[test]
+fn without_the_relays_program_it_says_so() {
+    let (dir, temporary) = (scratch(), scratch());
+    let program = alone(dir.path());
+    let demo = Command::new(&program)
+        .args(["demo", "--json"])
+        .env("TMPDIR", temporary.path())
+        .output()
+        .unwrap();
+    assert_eq!(demo.status.code(), Some(1));
+    let told = events(&demo.stdout);
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0]["ok"], false);
+    assert!(told[0]["error"].as_str().unwrap().contains("wiremin-relay"));
+    assert!(is_empty(temporary.path()));
+    let relay = Command::new(&program).arg("relay").output().unwrap();
+    assert_eq!(relay.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&relay.stderr);
+    assert!(said.contains("Nothing was changed"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_relay_keeps_its_keys_and_ends_when_asked() {
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::fs::PermissionsExt;
+    relay_program();
+    let dir = scratch();
+    let mut hints = Vec::new();
+    for _ in 0..2 {
+        // Through the door, so that the arguments are seen to arrive.
+        let mut relay = Command::new(WIREMIN)
+            .args(["relay", "--port", "0", "--bind", "127.0.0.1", "--json"])
+            .args(["--until-stdin-ends", "--data"])
+            .arg(dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(relay.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let hint = told["hint"].as_str().unwrap();
+        hints.push(shared::wire::RelayHint::from_text(hint).unwrap());
+
+        let port = told["port"].to_string();
+        let second = Command::new(WIREMIN)
+            .args(["relay", "--port", &port, "--bind", "127.0.0.1", "--data"])
+            .arg(dir.path().join("second"))
+            .output()
+            .unwrap();
+        assert_eq!(second.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&second.stderr);
+        assert!(said.contains("in use by another program"), "{said}");
+        let third = Command::new(WIREMIN)
+            .args(["relay", "--port", "0", "--bind", "127.0.0.1", "--data"])
+            .arg(dir.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&third.stderr);
+        assert!(said.contains("in use by another process"), "{said}");
+
+        drop(relay.stdin.take());
+        assert!(relay.wait().unwrap().success());
+    }
+    assert_eq!(hints[0].node_key, hints[1].node_key);
+    assert_eq!(hints[0].certificate, hints[1].certificate);
+    for name in ["relay.key", "relay.dtls", "store.redb"] {
+        let path = dir.path().join(name);
+        assert_eq!(
+            path.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{name}"
+        );
+        if name == "relay.key" {
+            std::fs::write(&path, "something else").unwrap();
+        }
+    }
+    let damaged = Command::new(WIREMIN)
+        .args(["relay", "--port", "0", "--bind", "127.0.0.1", "--data"])
+        .arg(dir.path())
+        .output()
+        .unwrap();
+    assert_eq!(damaged.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&damaged.stderr);
+    assert!(said.contains("is damaged"), "{said}");
+}
