@@ -8,7 +8,7 @@ use super::model::*;
 use super::open::{Expected, Open};
 use super::{commands, limits, views};
 use crate::api::Event;
-use crate::greeting::{self, Greeting};
+use crate::greeting::{self, Greeting, PendingGreeting};
 use crate::sealed::locator;
 use crate::session::{Opened, Payload};
 use crate::shown;
@@ -38,6 +38,7 @@ impl Open {
     fn on_opened(&mut self, cx: &mut Cx, who: &Who, opened: Opened) {
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);
+        self.end_handshake(who);
         let Opened { payload, .. } = opened;
         self.note_time(cx, payload.sealed);
         self.note_contact(cx, who, &payload);
@@ -53,6 +54,19 @@ impl Open {
             self.receive(cx, who, id, shown::text(&text), payload.time, payload.order);
         }
         self.owe(cx, who, id);
+    }
+
+    /// They wrote on a pair: our greeting was accepted for good.
+    fn end_handshake(&mut self, who: &Who) {
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        let done = |g: &mut PendingGreeting| contact.row.handshake != Some(g.message_id);
+        if let Some(greeting) = contact.greeting.take_if(done) {
+            for (locator, _) in greeting.locators() {
+                self.expected.remove(&locator);
+            }
+        }
     }
 
     /// A new text of a contact.
@@ -225,15 +239,16 @@ impl Open {
         let Ok(accepted) = pending.open_acceptance(&self.me, n, header, body, now) else {
             return;
         };
-        for (locator, _) in pending.locators() {
-            self.expected.remove(&locator);
-        }
-        contact.greeting = None;
+        // The greeting is kept until they write on the pair: until then our acknowledgement may be
+        // lost, and the acceptance sealed anew makes another pair.
+        let first = contact.row.handshake == Some(pending.message_id);
         match &mut contact.session {
             Some(session) => session.adopt(accepted.session),
             none => *none = Some(accepted.session),
         }
-        contact.keys = Some(accepted.keys);
+        if first || contact.keys.is_none() {
+            contact.keys = Some(accepted.keys);
+        }
         contact.row.state = 1;
         if let Ok(name) = commands::clean_name(&accepted.name) {
             contact.row.name = name;
@@ -242,7 +257,7 @@ impl Open {
             session.on_epoch(self.clock.assumed_epoch(), self.clock.agreed());
         }
         cx.touch(RowKey::Contact(*who));
-        let handshake = contact.row.handshake.take();
+        let handshake = contact.row.handshake.take_if(|_| first);
         let owner = Owner::Greeting(*who);
         self.drop_parcel(cx, &owner);
         self.jobs.remove(cx, &owner);

@@ -191,7 +191,7 @@ impl Open {
             if only.is_some_and(|only| only != who) {
                 continue;
             }
-            if contact.greeting.is_some() {
+            if contact.is_greeting() {
                 self.jobs.add(Owner::Greeting(*who));
             }
             if contact.acceptance.is_some() {

@@ -162,7 +162,7 @@ impl Open {
     pub fn message_waits_for(&self, who: &Who, id: &Id16) -> WaitsFor {
         let owner = match self.contacts.get(who).and_then(|c| c.row.handshake) {
             Some(handshake) if handshake == *id => {
-                if self.contacts.get(who).is_some_and(|c| c.greeting.is_some()) {
+                if self.contacts.get(who).is_some_and(Contact::is_greeting) {
                     Owner::Greeting(*who)
                 } else {
                     Owner::Acceptance(*who)
@@ -181,6 +181,12 @@ impl Open {
 }
 
 impl Contact {
+    /// Whether our greeting waits for its first acceptance.
+    pub fn is_greeting(&self) -> bool {
+        let waits = |g: &PendingGreeting| self.row.handshake == Some(g.message_id);
+        self.greeting.as_ref().is_some_and(waits)
+    }
+
     /// Whether something can be sealed for them now.
     pub fn has_keys(&self, epoch: u32) -> bool {
         self.keys.as_ref().is_some_and(|keys| keys.usable(epoch))

@@ -94,7 +94,8 @@ impl Open {
         let certificate = self.certificate(cx);
         let effort = self.effort(owner, crate::greeting::EFFORT_MIN);
         let hour = time::hour(self.clock.assumed());
-        let pending = self.contacts.get_mut(who)?.greeting.as_mut()?;
+        let contact = self.contacts.get_mut(who).filter(|c| c.is_greeting())?;
+        let pending = contact.greeting.as_mut()?;
         if pending.expiry <= hour {
             return None;
         }
