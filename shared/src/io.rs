@@ -4,9 +4,9 @@
 //! calls:
 //!
 //! ```text
-//! new(config, seed: [u8; 32], now: Now) -> Node      seed: from the system's random source, fresh at each start
-//! handle_input(&mut self, now: Now, input: Input)    returns nothing: bad bytes are counted, not thrown
-//! poll_output(&mut self) -> Output                   drain until it is WaitUntil, then wait for the next input
+//! new(config, seed: [u8; 32], now: Now) -> Node   seed: the system's randomness, fresh at each start
+//! handle_input(&mut self, now: Now, input: Input) returns nothing: bad bytes are counted
+//! poll_output(&mut self) -> Output                drain until WaitUntil, then wait for the next input
 //! ```
 //!
 //! Invariant: state that something sent depends on has been `Saved` before it is sent.

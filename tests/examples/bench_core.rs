@@ -1,5 +1,5 @@
-//! What sealing and opening a message costs beside the primitives it must do, and what it costs to see that a scan
-//! record is not for us. Both sides of each comparison are measured in this run.
+//! What sealing and opening a message costs beside the primitives it must do, and what it costs to
+//! see that a scan record is not for us. Both sides of each comparison are measured in this run.
 #![allow(clippy::unwrap_used)]
 
 use account::acceptance::PendingAcceptance;
@@ -224,7 +224,8 @@ fn tags() {
     black_box(last);
     assert_eq!(hits, (RUNS * TAGS) as u64);
     println!(
-        "tag table, {TAGS} expected: miss {miss:.1} ns (one after the other {alone:.1} ns), hit {hit:.1} ns; goal: miss under 100 ns"
+        "tag table, {TAGS} expected: miss {miss:.1} ns (one after the other {alone:.1} ns), \
+         hit {hit:.1} ns; goal: miss under 100 ns"
     );
 }
 

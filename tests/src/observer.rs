@@ -1,7 +1,8 @@
-//! What a relay sees, with what is random by design taken out, so that two worlds can be held side by side.
+//! What a relay sees, with what is random by design taken out, so that two worlds can be held side
+//! by side.
 //!
-//! Invariant: a field is masked only if it is covered by [`Randoms`], which fails where a "random" value comes back:
-//! a name, or anything made from one, would.
+//! Invariant: a field is masked only if it is covered by [`Randoms`], which fails where a "random"
+//! value comes back: a name, or anything made from one, would.
 
 use crate::world::Seen;
 use std::collections::BTreeMap;
@@ -67,8 +68,8 @@ pub fn view(seen: &[Seen]) -> Result<(Vec<Glimpse>, Randoms), String> {
     Ok((view, randoms))
 }
 
-/// The header's meaning: all but address, tag, body hash and nonce. Of a record, tag and address name the record
-/// and come again with each version; they are not noted.
+/// The header's meaning: all but address, tag, body hash and nonce. Of a record, tag and address
+/// name the record and come again with each version; they are not noted.
 fn object(bytes: &[u8], at: usize, randoms: &mut Randoms) -> Result<Vec<u8>, String> {
     let header = bytes.get(at..at + 72).ok_or("an object without a header")?;
     let mut hash = [0; 32];

@@ -1,4 +1,5 @@
-//! What the relay learns. Two worlds that differ only in who talks to whom and in what they say look alike to it.
+//! What the relay learns. Two worlds that differ only in who talks to whom and in what they say
+//! look alike to it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use tests::observer::{Glimpse, view};

@@ -1,9 +1,9 @@
 //! `wiremin bot` as a script sees it: answers to everything, an account that stays.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
-mod common;
+mod programs;
 
-use common::{Bot, events, scratch, wiremin};
+use programs::{Bot, events, scratch, wiremin};
 use serde_json::json;
 
 const PASSCODE: &str = "correct horse battery";

@@ -1,9 +1,9 @@
 //! `wiremin demo` and `wiremin relay` as people start them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, dead_code)]
 
-mod common;
+mod programs;
 
-use common::{WIREMIN, events, relay_program, scratch};
+use programs::{WIREMIN, events, relay_program, scratch};
 use std::path::Path;
 use std::process::{Command, Stdio};
 

@@ -87,7 +87,8 @@ impl Running {
     async fn post(&self, path: &str, body: &[u8]) -> String {
         let length = body.len();
         let head = format!(
-            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"
+            "POST {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\
+             content-length: {length}\r\n\r\n"
         );
         self.raw(&[head.as_bytes(), body].concat()).await
     }
@@ -210,7 +211,8 @@ async fn hostile_requests_hurt_nobody() {
     let long_path = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "a".repeat(100_000));
     let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(10_000));
     let endless = format!(
-        "POST /offer HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n{}",
+        "POST /offer HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\
+         connection: close\r\n\r\n{}",
         format!("400\r\n{}\r\n", "z".repeat(1024)).repeat(64)
     );
     let two_lengths = "POST /offer HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\

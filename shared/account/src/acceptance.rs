@@ -1,6 +1,8 @@
-//! Acceptances: the inviter's answer to a greeting. With it both have a pair. PROTOCOL.md section 5.
+//! Acceptances: the inviter's answer to a greeting. With it both have a pair. PROTOCOL.md section
+//! 5.
 //!
-//! Invariant: every sealing of an acceptance makes a pair of its own, and the session has it before it leaves.
+//! Invariant: every sealing of an acceptance makes a pair of its own, and the session has it before
+//! it leaves.
 
 use crate::cbor::{self, StateError};
 use crate::epoch_keys::{ContactKeys, EpochKeys, KeyNotice, NOTICE_KEYS_MAX};
@@ -91,8 +93,8 @@ impl PendingAcceptance {
         self.greeting = greeting;
     }
 
-    /// Seals it, for the first time or anew, and adds the pair it makes to the session. Save the session before it
-    /// leaves. `own` are our epoch keys.
+    /// Seals it, for the first time or anew, and adds the pair it makes to the session. Save the
+    /// session before it leaves. `own` are our epoch keys.
     pub fn seal(
         &self,
         session: &mut Session,

@@ -1,8 +1,9 @@
-//! What time it is, twice: *assumed* time says what is sent and expected, *agreed* time says what is erased.
-//! PROTOCOL.md section 6.
+//! What time it is, twice: *assumed* time says what is sent and expected, *agreed* time says what
+//! is erased. PROTOCOL.md section 6.
 //!
-//! Invariant: agreed time never goes back and never passes assumed time, so one wrong clock, ours or another's, cannot
-//! destroy keys. `Now` is told by [`AgreedTime::tick`] before anything else is asked.
+//! Invariant: agreed time never goes back and never passes assumed time, so one wrong clock, ours
+//! or another's, cannot destroy keys. `Now` is told by [`AgreedTime::tick`] before anything else is
+//! asked.
 
 use crate::cbor::{self, StateError};
 use alloc::collections::BTreeMap;
@@ -24,7 +25,8 @@ const VERSION: u8 = 1;
 #[derive(Clone, Debug, Default)]
 pub struct AgreedTime {
     now: Now,
-    /// How far each relay's clock is ahead of ours, ms. Forgotten when our clock jumps and when the process ends.
+    /// How far each relay's clock is ahead of ours, ms. Forgotten when our clock jumps and when
+    /// the process ends.
     relays: BTreeMap<[u8; 32], i64>,
     kept: Kept,
     /// When `kept.alone` was last counted up, monotonic.
@@ -89,7 +91,8 @@ impl AgreedTime {
         self.agreed_epoch() != before
     }
 
-    /// Local time, corrected by the relays' median where that differs by more than 10 minutes. Unix ms.
+    /// Local time, corrected by the relays' median where that differs by more than 10 minutes. Unix
+    /// ms.
     pub fn assumed(&self) -> Millis {
         match self.relays_ahead() {
             Some(ahead) if ahead.unsigned_abs() > TRUSTED_MS => {
@@ -112,7 +115,8 @@ impl AgreedTime {
         epoch(self.kept.agreed)
     }
 
-    /// By how many seconds the relays' clocks are ahead of this machine's, if it is enough to tell people.
+    /// By how many seconds the relays' clocks are ahead of this machine's, if it is enough to tell
+    /// people.
     pub fn clock_off_s(&self) -> Option<i64> {
         self.relays_ahead()
             .filter(|ahead| ahead.unsigned_abs() > TRUSTED_MS)
@@ -137,7 +141,8 @@ impl AgreedTime {
     /// One epoch towards assumed time for every 12 hours this ran without a word from anybody.
     fn walk_alone(&mut self) {
         if self.kept.agreed == 0 {
-            // There is nothing to walk from, and nothing was received yet that would have to be erased.
+            // There is nothing to walk from, and nothing was received yet that would have to be
+            // erased.
             self.kept.alone = 0;
         }
         while self.kept.alone >= ALONE_MS {

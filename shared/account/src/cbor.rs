@@ -1,4 +1,5 @@
-//! CBOR at the edges: whole values only, state under a version byte, and the types of `shared::crypto` as byte strings.
+//! CBOR at the edges: whole values only, state under a version byte, and the types of
+//! `shared::crypto` as byte strings.
 //!
 //! Invariant: what decodes was read to its last byte.
 

@@ -1,7 +1,8 @@
-//! Epoch keys: the X-Wing pairs messages are sealed to, one for each day. Ours with their secrets, and a contact's as
-//! far as we know them. PROTOCOL.md section 6.
+//! Epoch keys: the X-Wing pairs messages are sealed to, one for each day. Ours with their secrets,
+//! and a contact's as far as we know them. PROTOCOL.md section 6.
 //!
-//! Invariant: a secret is a random draw of its own, and is dropped 72 hours after its epoch by agreed time.
+//! Invariant: a secret is a random draw of its own, and is dropped 72 hours after its epoch by
+//! agreed time.
 
 use crate::cbor::{self, Malformed, StateError};
 use crate::record::{self, Author, Place, SLOT_EPOCH_KEYS, WriteError, Writing};
@@ -121,8 +122,9 @@ impl EpochKeys {
         self.generation
     }
 
-    /// Draws what is missing of this epoch and the seven after it. True if anything was: save, then publish. Keys
-    /// drawn after a gap are a new generation, because what contacts know of the gap is not ours any more.
+    /// Draws what is missing of this epoch and the seven after it. True if anything was: save, then
+    /// publish. Keys drawn after a gap are a new generation, because what contacts know of the
+    /// gap is not ours any more.
     pub fn ensure(&mut self, now_epoch: u32, rng: &mut Rng) -> bool {
         let wanted = now_epoch..now_epoch.saturating_add(EPOCHS_AHEAD);
         let missing: Vec<u32> = wanted
@@ -150,7 +152,8 @@ impl EpochKeys {
         true
     }
 
-    /// A new generation at once, when a device was removed. The old keys stay for what is under way.
+    /// A new generation at once, when a device was removed. The old keys stay for what is under
+    /// way.
     pub fn renew(&mut self, now_epoch: u32, rng: &mut Rng) {
         self.generation = self.generation.saturating_add(1);
         for epoch in now_epoch..now_epoch.saturating_add(EPOCHS_AHEAD) {
@@ -186,8 +189,8 @@ impl EpochKeys {
             .map(|row| &row.secret)
     }
 
-    /// The record that tells contacts the next eight keys. `read` is our contact read secret, `now` assumed time
-    /// (Unix ms), `fresh` new randomness. `None` before [`EpochKeys::ensure`].
+    /// The record that tells contacts the next eight keys. `read` is our contact read secret, `now`
+    /// assumed time (Unix ms), `fresh` new randomness. `None` before [`EpochKeys::ensure`].
     pub fn record(
         &self,
         by: Author,
@@ -222,7 +225,8 @@ impl EpochKeys {
         }))
     }
 
-    /// This epoch's key and the next ones', for a message. `None` for no keys, or if they are not drawn.
+    /// This epoch's key and the next ones', for a message. `None` for no keys, or if they are not
+    /// drawn.
     pub fn notice(&self, now_epoch: u32, keys: usize) -> Option<KeyNotice> {
         let keys = self.publics(now_epoch, keys.min(NOTICE_KEYS_MAX) as u32)?;
         let generation = self.generation;
@@ -253,7 +257,8 @@ impl EpochKeys {
     }
 }
 
-/// A contact's public keys, from their record and their messages, and the secret that opens the record.
+/// A contact's public keys, from their record and their messages, and the secret that opens the
+/// record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactKeys {
     read: Key,

@@ -1,6 +1,8 @@
-//! Greetings: how somebody with an invitation makes themselves known to the inviter. PROTOCOL.md section 5.
+//! Greetings: how somebody with an invitation makes themselves known to the inviter. PROTOCOL.md
+//! section 5.
 //!
-//! Invariant: a [`Greeting`] was signed by the account it names, for this inviter, this invitation and this exchange.
+//! Invariant: a [`Greeting`] was signed by the account it names, for this inviter, this invitation
+//! and this exchange.
 
 use crate::cbor::{self, StateError};
 use crate::identity::{CERTIFICATE_LEN, Certificate, DEVICE_SLOTS};
@@ -145,8 +147,8 @@ impl PendingGreeting {
         })
     }
 
-    /// Seals it, for the first time or anew after its 48 hours. Save before it leaves: the acceptance answers to this
-    /// very sealing.
+    /// Seals it, for the first time or anew after its 48 hours. Save before it leaves: the
+    /// acceptance answers to this very sealing.
     pub fn seal(&mut self, from: &Sender, rng: &mut Rng) -> Sealed {
         let text = cbor::to_vec(&Text {
             from: from.account,
@@ -286,8 +288,8 @@ pub enum OpenError {
 }
 
 impl Greeting {
-    /// Opens what was found under the j-th locator of an invitation of ours. `me` is our account, `now` assumed time
-    /// (Unix ms).
+    /// Opens what was found under the j-th locator of an invitation of ours. `me` is our account,
+    /// `now` assumed time (Unix ms).
     pub fn open(
         invitation: &Invitation,
         me: &PublicKey,
@@ -341,8 +343,8 @@ impl Greeting {
         })
     }
 
-    /// What names it in the list and tells copies: the same for every sealing of one greeting, another for everybody
-    /// who might copy its message id.
+    /// What names it in the list and tells copies: the same for every sealing of one greeting,
+    /// another for everybody who might copy its message id.
     pub fn id(&self) -> [u8; 16] {
         let mut id = [0; 16];
         let hash = sha256(&[b"wm-greeting-id", self.from.as_bytes(), &self.message_id]);

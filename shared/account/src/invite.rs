@@ -1,6 +1,8 @@
-//! Invitations: the link, the record it leads to, and the secrets behind both. PROTOCOL.md section 5.
+//! Invitations: the link, the record it leads to, and the secrets behind both. PROTOCOL.md section
+//! 5.
 //!
-//! Invariant: an invitation ends by its secrets being dropped; there is no other copy of them than [`Invitation`].
+//! Invariant: an invitation ends by its secrets being dropped; there is no other copy of them than
+//! [`Invitation`].
 
 use crate::cbor::{self, StateError};
 use crate::record::{self, Author, NO_PERIOD, Place, SLOT_INVITATION, WriteError, Writing};
@@ -59,7 +61,8 @@ pub enum LinkError {
 }
 
 impl InviteLink {
-    /// Reads a whole address, the part behind `#`, or `wiremin:`, with whatever a chat program put around it.
+    /// Reads a whole address, the part behind `#`, or `wiremin:`, with whatever a chat program put
+    /// around it.
     pub fn parse(text: &str, now_hour: u32) -> Result<InviteLink, LinkError> {
         if text.len() > TEXT_BYTES_MAX {
             return Err(LinkError::NotALink);
@@ -106,7 +109,8 @@ impl InviteLink {
             })
     }
 
-    /// The fields behind the version. A hint of an unknown kind ends the list: its length is not known.
+    /// The fields behind the version. A hint of an unknown kind ends the list: its length is not
+    /// known.
     fn read(r: &mut Reader<'_>) -> Option<InviteLink> {
         let flags = r.u8().ok()?;
         let inviter = PublicKey::from_bytes(r.array_ref().ok()?).ok()?;
@@ -282,8 +286,8 @@ impl Invitation {
         }
     }
 
-    /// Puts a key nobody uses in the place of the one greetings are sealed to: none opens any more. What the
-    /// tombstone needs is kept.
+    /// Puts a key nobody uses in the place of the one greetings are sealed to: none opens any more.
+    /// What the tombstone needs is kept.
     pub fn forget_key(&mut self, rng: &mut Rng) {
         self.kem = KemSecret::draw(rng);
     }

@@ -1,7 +1,8 @@
-//! Records from their owner's side and their readers': what is written under a blinded key, found by who has the read
-//! secret, and opened. PROTOCOL.md section 4.
+//! Records from their owner's side and their readers': what is written under a blinded key, found
+//! by who has the read secret, and opened. PROTOCOL.md section 4.
 //!
-//! Invariant: a record that was opened was written by the account it was looked up for, in that slot and period.
+//! Invariant: a record that was opened was written by the account it was looked up for, in that
+//! slot and period.
 
 use crate::sealed::{Sealed, seal};
 use alloc::vec::Vec;
@@ -169,8 +170,8 @@ pub fn open(
     })
 }
 
-/// Bits and prefix (read big-endian, the rest zero) of a Find that tells a relay with so many live records no more
-/// than that one of about 64 of them is wanted.
+/// Bits and prefix (read big-endian, the rest zero) of a Find that tells a relay with so many live
+/// records no more than that one of about 64 of them is wanted.
 pub fn find_prefix(tag: &[u8; 16], live_records: u32) -> (u8, u64) {
     let bits = (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8;
     let rest = u64::MAX.checked_shr(u32::from(bits)).unwrap_or(0);

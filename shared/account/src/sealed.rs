@@ -1,7 +1,8 @@
-//! The step all envelopes share: from 104 derived bytes and a text to a body, a tag and a header that lacks only its
-//! work; and back. PROTOCOL.md sections 5 and 6.
+//! The step all envelopes share: from 104 derived bytes and a text to a body, a tag and a header
+//! that lacks only its work; and back. PROTOCOL.md sections 5 and 6.
 //!
-//! Invariant: everything this crate seals goes through [`seal`], so that tests see every key and nonce.
+//! Invariant: everything this crate seals goes through [`seal`], so that tests see every key and
+//! nonce.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -22,7 +23,8 @@ pub struct Sealed {
     pub body: Vec<u8>,
 }
 
-/// Who seals, and for which network and time. `now` is assumed time (Unix ms); `effort` the relays' floor.
+/// Who seals, and for which network and time. `now` is assumed time (Unix ms); `effort` the relays'
+/// floor.
 #[derive(Clone, Copy)]
 pub struct Sender<'a> {
     pub account: PublicKey,
@@ -134,8 +136,8 @@ impl Step {
         Sealed { header, body }
     }
 
-    /// As [`Step::seal`], for bodies that start with an X-Wing ciphertext: `signed` is sealed under the inner key,
-    /// which only who can decapsulate has.
+    /// As [`Step::seal`], for bodies that start with an X-Wing ciphertext: `signed` is sealed under
+    /// the inner key, which only who can decapsulate has.
     pub fn seal_inner(
         &self,
         front: &Front,
@@ -164,7 +166,8 @@ impl Step {
         })
     }
 
-    /// The text, if the tag is right and the body was sealed under this step's key with this header.
+    /// The text, if the tag is right and the body was sealed under this step's key with this
+    /// header.
     pub fn open(&self, header: &Header, body: &[u8]) -> Result<Vec<u8>, crypto::Forged> {
         let [a, b, c, d, e, f, g, h, ..] = header.body_hash;
         if header.kind != Kind::Envelope
@@ -195,8 +198,8 @@ pub fn locator(tag: &[u8; 16]) -> u64 {
     shared::wire::header::tag_key(tag)
 }
 
-/// Whether the second half of a tag fits the body, by the first 8 bytes of the body's hash: true for nobody but
-/// holders of the key, so a copied tag on junk shows at once.
+/// Whether the second half of a tag fits the body, by the first 8 bytes of the body's hash: true
+/// for nobody but holders of the key, so a copied tag on junk shows at once.
 pub(crate) fn tag_matches(mac: &Key, tag: &[u8; 16], body_hash: &[u8; 8]) -> bool {
     crypto::same(&tag[8..], &crypto::hmac(mac.as_bytes(), &[body_hash])[..8])
 }

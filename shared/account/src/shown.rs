@@ -1,7 +1,8 @@
-//! Text that came from somebody else and is shown to people: names, greetings, messages. One policy for all of it.
+//! Text that came from somebody else and is shown to people: names, greetings, messages. One policy
+//! for all of it.
 //!
-//! Invariant: what leaves here has no control character but line feed and tab (names: none at all), and nothing that
-//! turns the direction of text behind it. PROTOCOL.md sections 5 and 6.
+//! Invariant: what leaves here has no control character but line feed and tab (names: none at all),
+//! and nothing that turns the direction of text behind it. PROTOCOL.md sections 5 and 6.
 
 use alloc::string::String;
 
@@ -32,7 +33,8 @@ fn shows(c: char) -> bool {
         && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fff9}'..='\u{fffb}')
 }
 
-/// Takes no space: in a name it only serves to look like another. (Joiners are kept: emoji and scripts need them.)
+/// Takes no space: in a name it only serves to look like another. (Joiners are kept: emoji and
+/// scripts need them.)
 fn hides(c: char) -> bool {
     matches!(
         c,

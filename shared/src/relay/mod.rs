@@ -6,9 +6,9 @@
 //! peer can make grow has a bound in `limits.rs`.
 //!
 //! ```text
-//! config  what it is told, its state     start  from the store to the indexes     rows   keys and values
-//! links   Hello to Bye, idle links       put    checks, saving, receipts          index  what is kept in memory
-//! read    Scan, Get, Find                push   the ring behind Watch             link   one link's state
+//! config  what it is told, its state   start  from the store to the indexes   rows   keys and values
+//! links   Hello to Bye, idle links     put    checks, saving, receipts        index  kept in memory
+//! read    Scan, Get, Find              push   the ring behind Watch           link   one link's state
 //! ```
 
 mod config;
@@ -174,7 +174,8 @@ impl Relay {
             | Input::DialFailed { .. }
             | Input::Solving { .. }
             | Input::Solved { .. }
-            | Input::Derived { .. } | Input::DeriveFailed { .. }
+            | Input::Derived { .. }
+            | Input::DeriveFailed { .. }
             | Input::Recalled { .. } => {}
         }
         self.on_time();

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! META    "schema"                            -> schema u32 | network u32
-//! HEADS   expiry u32 (big-endian) || id[32]   -> header[72] | arrival u64 (us) | version u64 (records; else 0)
+//! HEADS   expiry u32 (big-endian) || id[32]   -> header[72] | arrival u64 (us) | version u64
+//!                                                (of records; else 0)
 //! BODIES  the same key                        -> header[72] | body
 //! ```
 //! A body's row repeats its header so that serving an object is one read.

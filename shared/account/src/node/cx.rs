@@ -29,8 +29,8 @@ pub struct Cx {
     pub config: Config,
     pub now: Now,
     pub rng: Rng,
-    /// For what an observer can see: moments, sizes, addresses. A stream of its own, so that it does
-    /// not depend on what came in and how many rows that changed.
+    /// For what an observer can see: moments, sizes, addresses. A stream of its own, so that it
+    /// does not depend on what came in and how many rows that changed.
     pub visible: Rng,
     tokens: u64,
     out: VecDeque<Output<Event>>,

@@ -1,5 +1,5 @@
-//! Chains: one key for each message after an opener, each derived from the one before. The sender's lives in memory
-//! only. PROTOCOL.md section 6.
+//! Chains: one key for each message after an opener, each derived from the one before. The sender's
+//! lives in memory only. PROTOCOL.md section 6.
 //!
 //! Invariant: the key of a message that was received, and what it could be derived from, is gone.
 
@@ -180,8 +180,8 @@ impl ReceiveChain {
         })
     }
 
-    /// Erases the step of a message that was received. Hands locators that are not expected any more to `removed`,
-    /// new ones to `added`.
+    /// Erases the step of a message that was received. Hands locators that are not expected any
+    /// more to `removed`, new ones to `added`.
     pub fn received(
         &mut self,
         index: u32,
@@ -250,8 +250,8 @@ mod tests {
         (send, ReceiveChain::new(s0(), [1; 8], 5, 0, device))
     }
 
-    /// Messages in any order inside the window, some lost, some twice: each key is found once, and the changes told
-    /// add up to what is expected.
+    /// Messages in any order inside the window, some lost, some twice: each key is found once, and
+    /// the changes told add up to what is expected.
     #[test]
     fn any_order_in_the_window() {
         let mut rng = Rng::new([4; 32]);

@@ -1,7 +1,8 @@
-//! What a session expects: the locators under which its next envelopes may come, and how they change. PROTOCOL.md
-//! section 6.
+//! What a session expects: the locators under which its next envelopes may come, and how they
+//! change. PROTOCOL.md section 6.
 //!
-//! Invariant: the changes handed out, applied in order, give what is expected; a locator is in one of both lists.
+//! Invariant: the changes handed out, applied in order, give what is expected; a locator is in one
+//! of both lists.
 
 use super::Session;
 use super::chain::ChainId;
@@ -89,7 +90,8 @@ impl Session {
         }
     }
 
-    /// Whether a scan record (tag, body hash[0..8]) that was found by its locator is really ours: worth fetching.
+    /// Whether a scan record (tag, body hash[0..8]) that was found by its locator is really ours:
+    /// worth fetching.
     pub fn matches(&self, slot: &Slot, tag: &[u8; 16], body_hash: &[u8; 8]) -> bool {
         let mac = match *slot {
             Slot::Chain { chain, index } => {

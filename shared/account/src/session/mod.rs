@@ -1,8 +1,9 @@
 //! A session: all that two accounts share to write to each other. PROTOCOL.md section 6.
 //!
-//! Invariant: nothing that fails to open changes a session; what opened has changed it, so it is saved before the
-//! message is acknowledged. What is sealed has raised a counter, so it is saved before the object leaves. The chain
-//! it sends on is never stored: a copy of the disk begins one of its own.
+//! Invariant: nothing that fails to open changes a session; what opened has changed it, so it is
+//! saved before the message is acknowledged. What is sealed has raised a counter, so it is saved
+//! before the object leaves. The chain it sends on is never stored: a copy of the disk begins one
+//! of its own.
 
 mod chain;
 mod expected;
@@ -77,7 +78,8 @@ struct Device {
 }
 
 impl Session {
-    /// A session without a pair yet, as a handshake leaves it: their account, mailbox, device slot and device key.
+    /// A session without a pair yet, as a handshake leaves it: their account, mailbox, device slot
+    /// and device key.
     pub(crate) fn new(
         me: PublicKey,
         peer: PublicKey,
@@ -106,8 +108,8 @@ impl Session {
         self.insert_pair(Pair::new(seed, confirmed, None));
     }
 
-    /// Another handshake with the same account: its pairs, mailbox and device take over, what is under way on the old
-    /// ones still arrives.
+    /// Another handshake with the same account: its pairs, mailbox and device take over, what is
+    /// under way on the old ones still arrives.
     pub fn adopt(&mut self, newer: Session) {
         let Kept {
             mailbox,
@@ -130,9 +132,9 @@ impl Session {
         self.kept.mailbox
     }
 
-    /// Brings the session to this time: `assumed` epoch says what is expected, `agreed` time (Unix ms, 0 if unknown)
-    /// what is erased. Called after decoding, after a handshake, and whenever either epoch changes. True if there is
-    /// something to save.
+    /// Brings the session to this time: `assumed` epoch says what is expected, `agreed` time (Unix
+    /// ms, 0 if unknown) what is erased. Called after decoding, after a handshake, and whenever
+    /// either epoch changes. True if there is something to save.
     pub fn on_epoch(&mut self, assumed_epoch: u32, agreed: Millis) -> bool {
         let base = epoch(agreed).saturating_sub(EPOCHS_KEPT);
         let changed = self.erase(base, agreed);

@@ -101,7 +101,8 @@ impl Session {
             .certificate
             .as_ref()
             .ok_or(OpenError::BadCertificate)?;
-        // Made in the night before the epoch of the key at the earliest, in the one after it at the latest.
+        // Made in the night before the epoch of the key at the earliest, in the one after it at the
+        // latest.
         let from = who.epoch.saturating_sub(1).saturating_mul(24);
         let certificate =
             read_certificate(certificate, &self.kept.peer, from, from.saturating_add(72))
@@ -212,7 +213,8 @@ impl Session {
             if let Some(chain) = &mut self.sending {
                 chain.acknowledged(id);
             }
-            // Sealed twice, one id may have proposed two pairs: then it does not say which one arrived.
+            // Sealed twice, one id may have proposed two pairs: then it does not say which one
+            // arrived.
             let mut proposed = self
                 .kept
                 .pairs

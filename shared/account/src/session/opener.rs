@@ -1,8 +1,8 @@
-//! Openers: the first message of a chain. Located by the pair, readable only with the recipient's key of the epoch.
-//! PROTOCOL.md section 6.
+//! Openers: the first message of a chain. Located by the pair, readable only with the recipient's
+//! key of the epoch. PROTOCOL.md section 6.
 //!
-//! Invariant: the inner key and S_0 depend on the pair, the epoch key and the whole ciphertext, so that neither a
-//! stolen pair nor a broken key exchange opens a message alone.
+//! Invariant: the inner key and S_0 depend on the pair, the epoch key and the whole ciphertext, so
+//! that neither a stolen pair nor a broken key exchange opens a message alone.
 
 use crate::sealed::Step;
 use shared::crypto::{CIPHERTEXT_LEN, Key, kdf_key, sha256};

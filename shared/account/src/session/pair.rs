@@ -1,7 +1,8 @@
-//! Pairs: the shared secret RZ two accounts locate and authenticate their openers with. It is hashed forward each
-//! epoch and replaced by a fresh one weekly. PROTOCOL.md section 6.
+//! Pairs: the shared secret RZ two accounts locate and authenticate their openers with. It is
+//! hashed forward each epoch and replaced by a fresh one weekly. PROTOCOL.md section 6.
 //!
-//! Invariant: RZ of an epoch that was passed by agreed time exists nowhere any more; counters only go up.
+//! Invariant: RZ of an epoch that was passed by agreed time exists nowhere any more; counters only
+//! go up.
 
 use super::payload::MessageId;
 use crate::cbor::{self, Bytes16};
@@ -82,7 +83,8 @@ pub(crate) struct Pair {
     sent: Vec<Sent>,
     #[n(9)]
     seen: Vec<Seen>,
-    /// The other side may have lost it: there was another handshake since, or they were set back to before it.
+    /// The other side may have lost it: there was another handshake since, or they were set back
+    /// to before it.
     #[n(10)]
     pub retired: bool,
 }
@@ -126,7 +128,8 @@ impl Pair {
         }
     }
 
-    /// The order by which both sides choose: the latest, and of those of one epoch any, but the same one.
+    /// The order by which both sides choose: the latest, and of those of one epoch any, but the
+    /// same one.
     pub fn rank(&self) -> (u32, PairId) {
         (self.first, self.id)
     }
@@ -185,8 +188,8 @@ impl Pair {
         self.expected(device, epoch) != before
     }
 
-    /// Counters of openers that are taken from a device in an epoch. Lower ones too: a device set back to an earlier
-    /// state counts again what it had counted.
+    /// Counters of openers that are taken from a device in an epoch. Lower ones too: a device set
+    /// back to an earlier state counts again what it had counted.
     pub fn expected(&self, device: u8, epoch: u32) -> core::ops::RangeInclusive<u32> {
         let seen = self
             .seen
@@ -201,7 +204,8 @@ impl Pair {
     }
 }
 
-/// The pair to send on: the highest the other side is known to have; before any is known, the highest of all.
+/// The pair to send on: the highest the other side is known to have; before any is known, the
+/// highest of all.
 pub(crate) fn sending(pairs: &[Pair]) -> Option<&Pair> {
     let candidates = || pairs.iter().filter(|p| !p.retired);
     candidates()
@@ -211,9 +215,9 @@ pub(crate) fn sending(pairs: &[Pair]) -> Option<&Pair> {
         .or_else(|| pairs.iter().max_by_key(|p| p.rank()))
 }
 
-/// Notes that a message came on a pair, sealed at `time` by the sender's clock. Spoken to on a lower pair later than
-/// on a higher one, we take it that they were set back to a state without the higher one, and retire that; until they
-/// speak on it later still.
+/// Notes that a message came on a pair, sealed at `time` by the sender's clock. Spoken to on a
+/// lower pair later than on a higher one, we take it that they were set back to a state without the
+/// higher one, and retire that; until they speak on it later still.
 pub(crate) fn heard(pairs: &mut [Pair], id: &PairId, time: Millis) {
     let others = pairs.iter().filter(|p| p.id != *id && !p.retired);
     let others = others.map(|p| p.heard).max().unwrap_or(0);

@@ -1,7 +1,8 @@
-//! What a message says: the CBOR map inside every envelope of a session, and the signature over it. PROTOCOL.md
-//! section 6.
+//! What a message says: the CBOR map inside every envelope of a session, and the signature over it.
+//! PROTOCOL.md section 6.
 //!
-//! Invariant: a payload that decodes is within its bounds; unknown keys are skipped, known ones must be right.
+//! Invariant: a payload that decodes is within its bounds; unknown keys are skipped, known ones
+//! must be right.
 
 use crate::cbor::{self, Bytes16, Malformed};
 use crate::epoch_keys::KeyNotice;
@@ -20,7 +21,8 @@ pub(crate) const OPENER_INDEX: u32 = u32::MAX;
 /// A message id: names a message to both sides, however often it is sealed anew.
 pub type MessageId = [u8; 16];
 
-/// Draws a message id. It is bound to the text, so that two runs of one snapshot do not give one id to two texts.
+/// Draws a message id. It is bound to the text, so that two runs of one snapshot do not give one id
+/// to two texts.
 pub fn message_id(account: &PublicKey, text: &str, rng: &mut Rng) -> MessageId {
     let mut id = [0; 16];
     let fresh: [u8; 32] = rng.array();
@@ -53,7 +55,8 @@ pub struct Payload {
     pub name: Option<String>,
     /// The sender wants no acknowledgements.
     pub no_acks: bool,
-    /// When it was sealed, Unix ms by what the sender assumed: what [`crate::agreed_time`] is told.
+    /// When it was sealed, Unix ms by what the sender assumed: what [`crate::agreed_time`] is
+    /// told.
     pub sealed: u64,
 }
 
@@ -185,7 +188,8 @@ pub(crate) fn split_signed(text: &[u8]) -> Option<(&[u8], &[u8; 64])> {
     text.split_last_chunk()
 }
 
-/// Reads a certificate that came in something made between these hours: it must have been valid in one of them.
+/// Reads a certificate that came in something made between these hours: it must have been valid in
+/// one of them.
 pub(crate) fn read_certificate(
     bytes: &[u8; CERTIFICATE_LEN],
     account: &PublicKey,

@@ -1,4 +1,5 @@
-//! Sealing a message: on the chain, or as an opener where there is no chain to go on with. PROTOCOL.md section 6.
+//! Sealing a message: on the chain, or as an opener where there is no chain to go on with.
+//! PROTOCOL.md section 6.
 //!
 //! Invariant: without a key of the recipient for now nothing is sealed; there is no fallback.
 
@@ -166,7 +167,8 @@ impl Session {
             counter,
             epoch: route.epoch,
         };
-        // All that distinguishes this message from any other a copy of this state may seal, time included.
+        // All that distinguishes this message from any other a copy of this state may seal, time
+        // included.
         let bound: [&[u8]; 5] = [
             &payload,
             &who.bytes(),
@@ -225,7 +227,8 @@ impl Session {
         Some(step.seal(&front, &padded, rng))
     }
 
-    /// Weekly, or after a higher pair was lost, on a pair both sides have, unless a proposal is under way.
+    /// Weekly, or after a higher pair was lost, on a pair both sides have, unless a proposal is
+    /// under way.
     fn is_fresh_due(&self, route: &Route) -> bool {
         let pair = &self.kept.pairs[route.pair];
         let under_way = |p: &Pair| !p.confirmed && p.first.saturating_add(2) > route.epoch;

@@ -1,7 +1,7 @@
 //! The table of expected tags: which envelope a locator leads to. PROTOCOL.md section 6.
 //!
-//! Invariant: a lookup touches one cache line in almost all cases; nothing iterates, so the order of places, which
-//! follows a secret of the process, is never seen.
+//! Invariant: a lookup touches one cache line in almost all cases; nothing iterates, so the order
+//! of places, which follows a secret of the process, is never seen.
 
 use alloc::vec::Vec;
 
@@ -17,7 +17,8 @@ pub struct TagTable<T> {
     places: Vec<u64>,
     values: Vec<Option<T>>,
     used: usize,
-    /// Random: contacts have some choice of locators, but cannot know which ones meet in one place.
+    /// Random: contacts have some choice of locators, but cannot know which ones meet in one
+    /// place.
     mask: u64,
     odd: u64,
     /// The one locator that would look like a free place.
@@ -62,7 +63,8 @@ impl<T: Clone> TagTable<T> {
         }
     }
 
-    /// Puts an entry, replacing one of the same locator. False if the table is full and it was not put.
+    /// Puts an entry, replacing one of the same locator. False if the table is full and it was not
+    /// put.
     pub fn insert(&mut self, locator: u64, value: T) -> bool {
         let entry = locator ^ self.mask;
         if entry == 0 {

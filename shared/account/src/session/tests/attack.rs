@@ -26,7 +26,8 @@ fn every_changed_byte_is_noticed_and_changes_nothing() {
         let slot = ben.table[&locator(&sealed.header.tag)];
         let bytes = sealed.header.encode();
         let mut tried = 0;
-        // Front, the tag's second half and the hash's first 8 bytes: the rest is the carrier's to check.
+        // Front, the tag's second half and the hash's first 8 bytes: the rest is the carrier's to
+        // check.
         for at in (0..16).chain(24..40) {
             for bit in 0..8 {
                 let mut changed = bytes;
@@ -95,7 +96,8 @@ fn a_replayed_opener_changes_nothing() {
     assert_eq!(ben.session.encode(), before);
 }
 
-/// Somebody else's session secrets and keys open nothing, nor does our own session open what we sent.
+/// Somebody else's session secrets and keys open nothing, nor does our own session open what we
+/// sent.
 #[test]
 fn wrong_keys() {
     let (mut ann, ben, [opener, _]) = both_kinds();
@@ -205,8 +207,8 @@ fn who_knows_the_pair_alone_cannot_speak_for_the_account() {
     assert_eq!(try_open(other_slot, &mut ben), OpenError::BadCertificate);
 }
 
-/// Mallory is a contact of Ann's, got a message from her, and seals it to Ben with Ann's own signature under it. Even
-/// with all secrets of the pair, what the signature names is not that.
+/// Mallory is a contact of Ann's, got a message from her, and seals it to Ben with Ann's own
+/// signature under it. Even with all secrets of the pair, what the signature names is not that.
 #[test]
 fn a_signed_message_sealed_to_somebody_else() {
     let (ann, mut ben) = two(START);

@@ -60,7 +60,8 @@ fn a_dump_opens_nothing_older_than_96_hours() {
     }
 }
 
-/// The same dump a day after sending does open openers and what was skipped: the test above can fail.
+/// The same dump a day after sending does open openers and what was skipped: the test above can
+/// fail.
 #[test]
 fn a_dump_of_today_opens_what_was_not_received() {
     let (mut ann, mut ben) = two(START);

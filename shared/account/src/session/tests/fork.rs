@@ -1,10 +1,11 @@
-//! The same state run twice. `sealed::seen` checks in every test that no key and nonce ever serves two texts; here
-//! everything random is repeated on purpose.
+//! The same state run twice. `sealed::seen` checks in every test that no key and nonce ever serves
+//! two texts; here everything random is repeated on purpose.
 
 use super::*;
 use crate::sealed::seen;
 
-/// Two processes from one stored state with one seed say different things: the other side reads all of it.
+/// Two processes from one stored state with one seed say different things: the other side reads all
+/// of it.
 #[test]
 fn forked_from_one_snapshot_with_one_seed() {
     let (mut ann, mut ben) = two(START);
@@ -117,8 +118,8 @@ fn forked_handshakes() {
     assert!(seen::count() >= before + 10);
 }
 
-/// Ann falls back to a state before a fresh pair was agreed. Once Ben hears her on the old pair again, he answers
-/// there.
+/// Ann falls back to a state before a fresh pair was agreed. Once Ben hears her on the old pair
+/// again, he answers there.
 #[test]
 fn set_back_to_before_a_fresh_pair() {
     let (mut ann, mut ben) = two(START);

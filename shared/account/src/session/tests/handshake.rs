@@ -120,7 +120,8 @@ fn sealed_anew_it_is_the_same_greeting() {
     assert_eq!(s.pending.locators().count(), 16);
 }
 
-/// The first answer expired unread; the second makes another pair. Whichever arrives, or both, they talk.
+/// The first answer expired unread; the second makes another pair. Whichever arrives, or both, they
+/// talk.
 #[test]
 fn an_acceptance_sealed_anew() {
     for arrives in [[true, false], [false, true], [true, true]] {

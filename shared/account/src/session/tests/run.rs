@@ -90,8 +90,8 @@ fn clocks_apart() {
     }
 }
 
-/// An opener is made after a start, in a new epoch, after 24 messages nobody acknowledged, and for a new generation
-/// of keys.
+/// An opener is made after a start, in a new epoch, after 24 messages nobody acknowledged, and for
+/// a new generation of keys.
 #[test]
 fn when_openers_are_made() {
     let (mut ann, mut ben) = two(START);
@@ -111,8 +111,9 @@ fn when_openers_are_made() {
     assert_eq!(ben.read(&sent.sealed), "new keys");
 }
 
-/// Three weeks both ways: a tenth of the messages lost, others up to 40 hours late, in any order, some twice, each
-/// side restarted now and then. Everything that is not lost, and whose opener is not lost, is read exactly once.
+/// Three weeks both ways: a tenth of the messages lost, others up to 40 hours late, in any order,
+/// some twice, each side restarted now and then. Everything that is not lost, and whose opener is
+/// not lost, is read exactly once.
 #[test]
 fn three_weeks_of_bad_weather() {
     let (mut ann, mut ben) = two(START);
@@ -195,7 +196,8 @@ fn three_weeks_of_bad_weather() {
     );
 }
 
-/// Hands over what is due; what is not expected yet is kept, as relays do for 48 hours (here longer: the clocks stand still at the end).
+/// Hands over what is due; what is not expected yet is kept, as relays do for 48 hours (here
+/// longer: the clocks stand still at the end).
 fn deliver(
     posts: &mut Vec<Post>,
     now: Millis,
