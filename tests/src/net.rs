@@ -95,6 +95,13 @@ impl World {
         if end.host != at {
             return;
         }
+        let bytes = match self.lie {
+            Some(lie) => match lie(at, end.peer, bytes) {
+                Some(bytes) => bytes,
+                None => return,
+            },
+            None => bytes,
+        };
         if self.one_in(self.faults.breaks_one_in) {
             return self.break_link(link);
         }

@@ -102,6 +102,9 @@ pub struct Seen {
     pub bytes: Vec<u8>,
 }
 
+/// From, to, frame: the frame that is sent in its place.
+pub type Lie = fn(At, At, Vec<u8>) -> Option<Vec<u8>>;
+
 /// Everything.
 pub struct World {
     pub now: u64,
@@ -119,6 +122,8 @@ pub struct World {
     /// Shows relays what a build that leaks would: the address of every envelope is made from its
     /// recipient's name.
     pub leak: bool,
+    /// Relays that lie: what becomes of a frame from one host to another (`None`: withheld).
+    pub lie: Option<Lie>,
     digest: [u8; 32],
 }
 
@@ -139,6 +144,7 @@ impl World {
             cut: Vec::new(),
             seen: None,
             leak: false,
+            lie: None,
             digest: [0; 32],
         }
     }

@@ -329,7 +329,7 @@ impl Open {
             self.outgoing.remove(&(*who, message.id));
             cx.touch(RowKey::Outgoing(*who, message.id));
             self.drop_parcel(cx, &owner);
-            self.jobs.remove(cx, &owner);
+            self.drop_job(cx, &owner);
         }
         cx.event(Event::MessageRemoved {
             contact: views::account(who),
@@ -367,7 +367,7 @@ impl Open {
             self.outgoing.remove(&(*who, id));
             cx.touch(RowKey::Outgoing(*who, id));
             self.drop_parcel(cx, &owner);
-            self.jobs.remove(cx, &owner);
+            self.drop_job(cx, &owner);
         }
         if let Some(contact) = self.contacts.get_mut(who) {
             for index in contact.row.cleared_to..contact.row.next_index {

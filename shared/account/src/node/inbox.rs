@@ -260,7 +260,7 @@ impl Open {
         let handshake = contact.row.handshake.take_if(|_| first);
         let owner = Owner::Greeting(*who);
         self.drop_parcel(cx, &owner);
-        self.jobs.remove(cx, &owner);
+        self.drop_job(cx, &owner);
         if let Some(id) = handshake {
             self.delivered(cx, who, &id);
         }

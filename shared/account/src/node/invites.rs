@@ -124,7 +124,7 @@ impl Open {
         self.forget_greetings(id);
         let owner = Owner::Invite(*id);
         self.drop_parcel(cx, &owner);
-        self.jobs.remove(cx, &owner);
+        self.drop_job(cx, &owner);
         if let Some(invite) = self.invites.get_mut(id) {
             invite.row.state = state;
             match (&mut invite.secret, state) {

@@ -55,6 +55,11 @@ impl Jobs {
         }
     }
 
+    /// Whose object the puzzle under way is for, and its size in bytes.
+    pub fn under_way(&self) -> Option<(Owner, usize)> {
+        self.solving.as_ref().map(|s| (s.owner, s.body.len()))
+    }
+
     /// Stops the puzzle under way.
     pub fn stop(&mut self, cx: &mut Cx) {
         if let Some(solving) = self.solving.take() {
@@ -240,7 +245,8 @@ impl Open {
     }
 }
 
-/// Whether the parcel outlives the process. An acknowledgement is made anew from what is owed.
+/// Whether the parcel outlives the process. Acknowledgements do: one may begin the chain that kept
+/// messages go on.
 pub fn keeps_parcel(owner: &Owner) -> bool {
-    !matches!(owner, Owner::Ack(_) | Owner::Keys)
+    !matches!(owner, Owner::Keys)
 }

@@ -21,7 +21,7 @@ use alloc::{
 use shared::io::Output;
 use shared::link::ReqId;
 use shared::time;
-use shared::wire::{Header, Receipt, Refused};
+use shared::wire::{Header, Receipt, Refused, SizeClass};
 
 /// What is being put on a relay's link.
 #[derive(Default)]
@@ -289,12 +289,62 @@ impl Open {
 
     /// Removes a parcel everywhere.
     pub fn drop_parcel(&mut self, cx: &mut Cx, owner: &Owner) {
-        if self.parcels.remove(owner).is_some() && keeps_parcel(owner) {
-            cx.touch(RowKey::Parcel(*owner));
+        if let Some(parcel) = self.parcels.remove(owner) {
+            if keeps_parcel(owner) {
+                cx.touch(RowKey::Parcel(*owner));
+            }
+            if parcel.stored.is_empty() {
+                self.never_left(cx, owner, parcel.body.len(), parcel.sequence);
+            }
         }
+        self.forget_puts(owner);
+    }
+
+    fn forget_puts(&mut self, owner: &Owner) {
         for puts in self.puts.values_mut() {
             puts.done.remove(owner);
             puts.under_way.retain(|_, under_way| under_way != owner);
+        }
+    }
+
+    /// Takes an owner out of the queue and stops its puzzle.
+    pub fn drop_job(&mut self, cx: &mut Cx, owner: &Owner) {
+        let stopped = self.jobs.under_way().filter(|(of, _)| of == owner);
+        self.jobs.remove(cx, owner);
+        if let Some((_, bytes)) = stopped {
+            self.never_left(cx, owner, bytes, u64::MAX);
+        }
+    }
+
+    /// An object that may have begun a chain goes nowhere: nobody could open what was sealed on
+    /// that chain after it, so that is sealed anew on another.
+    fn never_left(&mut self, cx: &mut Cx, owner: &Owner, bytes: usize, sequence: u64) {
+        let (Owner::Message(who, _) | Owner::Ack(who)) = *owner else {
+            return;
+        };
+        if bytes != SizeClass::KIB_4.bytes() {
+            return;
+        }
+        if let Some(session) = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut()) {
+            session.end_chain();
+        }
+        let same = |o: &Owner| matches!(o, Owner::Message(w, _) | Owner::Ack(w) if *w == who);
+        let later = self.parcels.iter();
+        let later = later.filter(|(o, parcel)| same(o) && parcel.sequence > sequence);
+        let mut again: Vec<(u64, Owner)> = later.map(|(o, p)| (p.sequence, *o)).collect();
+        again.sort_unstable();
+        if let Some((solving, _)) = self.jobs.under_way().filter(|(o, _)| same(o)) {
+            self.jobs.remove(cx, &solving);
+            again.push((u64::MAX, solving));
+        }
+        for (_, owner) in again {
+            self.parcels.remove(&owner);
+            cx.touch(RowKey::Parcel(owner));
+            self.forget_puts(&owner);
+            if let Owner::Message(who, id) = owner {
+                self.set_delivery(cx, &who, &id, DeliveryRow::Queued);
+            }
+            self.jobs.add(owner);
         }
     }
 
@@ -332,7 +382,7 @@ impl Open {
             if contact.row.handshake == Some(*id) && contact.acceptance.is_some() {
                 contact.acceptance = None;
                 self.drop_parcel(cx, &Owner::Acceptance(*who));
-                self.jobs.remove(cx, &Owner::Acceptance(*who));
+                self.drop_job(cx, &Owner::Acceptance(*who));
                 continue;
             }
             self.delivered(cx, who, id);
@@ -351,7 +401,7 @@ impl Open {
         self.outgoing.remove(&(*who, *id));
         cx.touch(RowKey::Outgoing(*who, *id));
         self.drop_parcel(cx, owner);
-        self.jobs.remove(cx, owner);
+        self.drop_job(cx, owner);
         self.remakes.remove(owner);
     }
 
@@ -376,7 +426,7 @@ impl Open {
         self.set_delivery(cx, who, id, DeliveryRow::Cancelled(was_stored));
         let owner = Owner::Message(*who, *id);
         self.drop_parcel(cx, &owner);
-        self.jobs.remove(cx, &owner);
+        self.drop_job(cx, &owner);
         self.pump_jobs(cx);
         Ok(())
     }

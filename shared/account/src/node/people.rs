@@ -67,6 +67,9 @@ impl Open {
             self.receive(cx, &who, greeted, row.text, row.at, 1);
         }
         self.tick_fast(cx);
+        // An answer to an earlier greeting, if one is still under way, is of no use any more.
+        self.drop_parcel(cx, &Owner::Acceptance(who));
+        self.drop_job(cx, &Owner::Acceptance(who));
         self.jobs.add(Owner::Acceptance(who));
         self.want_keys(cx, &who);
         self.pump_jobs(cx);
@@ -121,7 +124,7 @@ impl Open {
             Owner::Ack(who),
         ] {
             self.drop_parcel(cx, &owner);
-            self.jobs.remove(cx, &owner);
+            self.drop_job(cx, &owner);
         }
         if let Some(contact) = self.contacts.get_mut(&who)
             && let Some(id) = contact.row.handshake.take()

@@ -197,6 +197,11 @@ impl Session {
         self.expect_all();
     }
 
+    /// What was sealed last never leaves: the next message begins a chain of its own.
+    pub fn end_chain(&mut self) {
+        self.sending = None;
+    }
+
     fn insert_chain(&mut self, chain: ReceiveChain) {
         if self.kept.chains.len() >= CHAINS_MAX {
             let oldest = self.kept.chains.remove(0);
