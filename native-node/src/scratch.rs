@@ -2,6 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// Attempts to remove it.
+const TRIES: usize = 25;
+
 /// A new directory below the system's temporary one, for the owner alone.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
@@ -24,7 +27,15 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // Nothing hangs on what is left of it.
-        let _ = std::fs::remove_dir_all(&self.0);
+        // A process that is being killed may still write into it for a moment.
+        for _ in 0..TRIES {
+            match std::fs::remove_dir_all(&self.0) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    std::thread::sleep(std::time::Duration::from_millis(20));
+                }
+                _ => return,
+            }
+        }
+        tracing::warn!(directory = %self.0.display(), "left behind: it could not be removed");
     }
 }

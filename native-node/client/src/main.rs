@@ -24,7 +24,12 @@ fn main() -> ExitCode {
 
 fn run(program: impl Future<Output = ExitCode>) -> ExitCode {
     match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(program),
+        Ok(runtime) => {
+            let code = runtime.block_on(program);
+            // A write that nobody reads must not keep the process.
+            runtime.shutdown_background();
+            code
+        }
         Err(error) => {
             eprintln!(
                 "The system refuses threads ({error}). Nothing was changed. Close other programs \

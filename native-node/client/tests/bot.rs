@@ -173,6 +173,15 @@ fn what_cannot_work_is_said_in_words() {
     assert!(said.contains("Nothing was changed"), "{said}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_even_when_nobody_reads() {
+    let dir = scratch();
+    let mut bot = Bot::start(&dir.path().join("a"));
+    bot.next();
+    assert!(bot.flood_and_terminate("{\"id\":1,\"cmd\":\"complete\",\"prefix\":\"a\"}"));
+}
+
 #[test]
 fn a_relay_that_is_not_there_is_told_and_hinders_nothing() {
     let dir = scratch();

@@ -3,10 +3,11 @@
 //! Invariant: a path names an embedded file or nothing; no path reaches the file system of a
 //! release.
 
-use axum::body::Body;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
+use std::borrow::Cow;
 
 /// Longest path that is looked up.
 const PATH_BYTES_MAX: usize = 200;
@@ -117,7 +118,10 @@ fn respond(
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Body::from(file.data.into_owned()).into_response()
+        match file.data {
+            Cow::Borrowed(embedded) => Bytes::from_static(embedded).into_response(),
+            Cow::Owned(read) => Bytes::from(read).into_response(),
+        }
     };
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Time for one dial of a relay.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,6 +33,9 @@ const RELAYS_MAX: usize = 8;
 const UNANSWERED_MAX: usize = 64;
 /// How long commands may take to be answered after the end of the input.
 const ANSWERS_AFTER_END: Duration = Duration::from_secs(60);
+
+/// How long the last line may take to be read.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Argon2id for the driver, which knows no accounts.
 fn derive(secret: &[u8], salt: &[u8; 16], cost: &KdfCost) -> Option<[u8; 32]> {
@@ -82,6 +85,13 @@ pub async fn run(args: BotArgs) -> ExitCode {
     };
     let (requests, queue) = mpsc::unbounded_channel();
     tokio::spawn(hand_in(queue, driven.commands.clone()));
+    let (end, ending) = watch::channel(false);
+    tokio::spawn(async move {
+        process::asked_to_end().await;
+        end.send_replace(true);
+        // The sender stays until the runtime ends, so that `wait_for` never fails before.
+        std::future::pending::<()>().await;
+    });
     let bot = Bot {
         driven,
         requests,
@@ -92,6 +102,7 @@ pub async fn run(args: BotArgs) -> ExitCode {
         unanswered: BTreeMap::new(),
         barrier: None,
         out: tokio::io::stdout(),
+        ending,
     };
     bot.serve().await
 }
@@ -120,15 +131,16 @@ struct Bot {
     /// A command after which everything is different; others wait for its answer.
     barrier: Option<u64>,
     out: tokio::io::Stdout,
+    /// A signal came.
+    ending: watch::Receiver<bool>,
 }
 
-/// The output is gone: nobody listens.
+/// The output is gone, or nobody reads it and a signal came.
 struct NoOutput;
 
 impl Bot {
     async fn serve(mut self) -> ExitCode {
-        let ended = process::asked_to_end();
-        tokio::pin!(ended);
+        let mut ending = self.ending.clone();
         let patience = tokio::time::sleep(ANSWERS_AFTER_END);
         tokio::pin!(patience);
         loop {
@@ -155,7 +167,7 @@ impl Bot {
                     None => Ok(()),
                 },
                 () = &mut patience, if self.lines.is_none() => break,
-                () = &mut ended => break,
+                _ = ending.wait_for(|ending| *ending) => break,
             };
             if told.is_err() {
                 break;
@@ -163,7 +175,7 @@ impl Bot {
         }
         self.driven.stop().await;
         // A reader that is gone has had its reasons.
-        let _ = self.out.flush().await;
+        let _ = tokio::time::timeout(FLUSH_TIMEOUT, self.out.flush()).await;
         ExitCode::SUCCESS
     }
 
@@ -257,8 +269,15 @@ impl Bot {
     async fn tell(&mut self, event: &Event) -> Result<(), NoOutput> {
         let mut line = serde_json::to_vec(event).map_err(|_| NoOutput)?;
         line.push(b'\n');
-        self.out.write_all(&line).await.map_err(|_| NoOutput)?;
-        self.out.flush().await.map_err(|_| NoOutput)
+        let out = &mut self.out;
+        let written = async {
+            out.write_all(&line).await?;
+            out.flush().await
+        };
+        tokio::select! {
+            written = written => written.map_err(|_| NoOutput),
+            _ = self.ending.wait_for(|ending| *ending) => Err(NoOutput),
+        }
     }
 }
 

@@ -117,6 +117,23 @@ impl Bot {
         assert!(self.child.wait().unwrap().success());
     }
 
+    /// Gives it more commands than it can answer while nobody reads, asks it to end, and says
+    /// whether it ended well.
+    #[cfg(unix)]
+    pub fn flood_and_terminate(mut self, line: &str) -> bool {
+        let mut stdin = self.stdin.take().unwrap();
+        let line = line.to_owned();
+        // It blocks when the pipes are full, and fails when the bot is gone.
+        let writer = std::thread::spawn(move || while writeln!(stdin, "{line}").is_ok() {});
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let pid = self.child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status();
+        assert!(asked.unwrap().success());
+        let ended = self.child.wait().unwrap();
+        writer.join().unwrap();
+        ended.success()
+    }
+
     /// Kills it without warning.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
