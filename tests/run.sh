@@ -27,7 +27,7 @@ gate clippy "lints" cargo clippy --locked --workspace --all-targets -- -D warnin
 gate programs "the native programs" native-node/build.sh dev
 export WIREMIN_BIN_DIR=$TARGET_DIR/debug
 suite native "the native tests" cargo test --locked --workspace --no-fail-fast \
-    --exclude web-node --exclude bindgen
+    --exclude bindgen
 
 npm_install tests tests || gate_failed "packages of the browser tests"
 need_chromium tests

@@ -61,7 +61,7 @@ pub fn taken_over() -> Problem {
     problem(
         "second_tab",
         "WireMin was opened in another tab or window, which has taken over.",
-        "Your data is safe: everything was saved before this tab stopped.",
+        "Your data is safe. What was not finished here was not done.",
         "Go on there, or use WireMin here again; the other tab then stops.",
     )
 }

@@ -28,6 +28,7 @@ use serde::Deserialize;
 use shared::io::Input;
 use store::Store;
 use wasm_bindgen::prelude::*;
+use zeroize::Zeroizing;
 
 /// What the page says when it starts a peer.
 #[derive(Deserialize)]
@@ -64,9 +65,11 @@ impl Peer {
 
     /// Takes a request as JSON; its answer comes as an event with the same id. Throws a problem
     /// when it is none, or nothing runs any more.
-    pub fn command(&self, json: &str) -> Result<(), JsValue> {
+    pub fn command(&self, json: String) -> Result<(), JsValue> {
+        // It may hold a passcode.
+        let json = Zeroizing::new(json);
         let request = self
-            .read(json)
+            .read(&json)
             .map_err(|problem| environment::thrown(&problem))?;
         let command = Input::Command(request);
         self.inbox.put(Happened::Input(command));

@@ -56,7 +56,8 @@ pub fn fingerprint(offer: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     let mut pairs = digits.trim().split(':');
     for byte in &mut bytes {
-        let pair = pairs.next().filter(|pair| pair.len() == 2)?;
+        let hex = |pair: &&str| pair.len() == 2 && pair.bytes().all(|b| b.is_ascii_hexdigit());
+        let pair = pairs.next().filter(hex)?;
         *byte = u8::from_str_radix(pair, 16).ok()?;
     }
     pairs.next().is_none().then_some(bytes)

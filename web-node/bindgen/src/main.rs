@@ -88,6 +88,8 @@ fn generate(input: &Path, out_dir: &Path) -> Result<(), BindgenError> {
         .omit_default_module_path(false)
         .typescript(true)
         .remove_producers_section(true)
+        // Panics name their file and line; names of functions are a sixth of the file.
+        .remove_name_section(true)
         .generate(out_dir)
         .map_err(bindgen_error)
 }
