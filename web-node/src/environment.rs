@@ -93,7 +93,7 @@ pub fn worker_failed() -> Problem {
         "worker_failed",
         "The browser stopped the background work for messages that wait to be sent.",
         "Everything is kept on this device; what waits has not been sent.",
-        "Close other tabs to free memory, then reload the page.",
+        "Close other tabs to free memory. It is tried again every minute, and after a reload.",
     )
 }
 

@@ -2,7 +2,7 @@
 //! it is done and so gives its 64 MiB back.
 //!
 //! Invariant: every puzzle that is not cancelled is solved or the person is told, every derivation
-//! is answered; a worker that dies is replaced a few times, never for ever.
+//! is answered; a worker that dies is replaced at once a few times, then after a minute each.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,13 @@ use account::api::Problem;
 
 use crate::driver::{Command, Happened, Inbox};
 use crate::environment;
+use crate::timer::Timer;
 use crate::worker::{self, Reply as WorkerReply};
 
 /// Deaths of the solving worker that are put right by starting another.
 const RESTARTS_MAX: u32 = 3;
+/// How long the next one waits when it went on dying.
+const RESTART_MS: u64 = 60_000;
 
 /// Which worker says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub enum Reply {
     Said(WorkerReply),
     /// Its script, or the WASM in it, failed.
     Died,
+    /// Time to start another.
+    Again,
 }
 
 /// A worker and what the browser calls on its behalf.
@@ -66,7 +71,9 @@ pub struct Workers {
     new_worker: Function,
     inbox: Inbox,
     solver: Option<Handle>,
+    /// Since the last puzzle was solved.
     deaths: u32,
+    again: Timer,
     puzzles: BTreeMap<Token, Puzzle>,
     /// In the order given out, since tokens of a later puzzle are larger.
     derivers: Vec<Deriver>,
@@ -76,7 +83,10 @@ pub struct Workers {
 impl Workers {
     /// `new_worker` gives a fresh worker whose script calls `worker_main`.
     pub fn new(new_worker: Function, inbox: Inbox) -> Self {
+        let tell = inbox.clone();
+        let again = move || tell.put(Happened::Worker(Which::Solver, Reply::Again));
         Self {
+            again: Timer::new(again),
             new_worker,
             inbox,
             solver: None,
@@ -146,6 +156,12 @@ impl Workers {
         match (which, reply) {
             (Which::Solver, Reply::Said(said)) => (self.on_solver(said), None),
             (Which::Solver, Reply::Died) => (None, self.on_solver_death()),
+            (Which::Solver, Reply::Again) => {
+                if self.solver.is_none() && !self.puzzles.is_empty() {
+                    self.start_solver();
+                }
+                (None, None)
+            }
             (Which::Deriver(number), reply) => (self.on_deriver(number, &reply), None),
         }
     }
@@ -171,18 +187,19 @@ impl Workers {
         if self.puzzles.is_empty() {
             return None;
         }
-        if self.deaths > RESTARTS_MAX {
-            return Some(environment::worker_failed());
+        if self.deaths <= RESTARTS_MAX {
+            self.start_solver();
+            return None;
         }
-        self.start_solver();
-        None
+        self.again.set(RESTART_MS);
+        (self.deaths == RESTARTS_MAX + 1).then(environment::worker_failed)
     }
 
     fn on_deriver(&mut self, number: u64, reply: &Reply) -> Option<Input<'static, Command>> {
         let at = self.derivers.iter().position(|d| d.number == number)?;
         let key = match reply {
             Reply::Said(WorkerReply::Derived { key }) => **key,
-            Reply::Said(_) => return None,
+            Reply::Said(_) | Reply::Again => return None,
             Reply::Died => None,
         };
         // Ends the worker.
