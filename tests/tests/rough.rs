@@ -139,3 +139,242 @@ fn greeting_again_after_losing_everything() {
     world.run(5 * MINUTE);
     assert_eq!(world.heard(ann, bob).last().unwrap(), "hello again");
 }
+
+/// Both invite, greet and accept each other at once; nothing is shown twice, and they hear each
+/// other for weeks.
+#[test]
+fn both_greet_each_other() {
+    let mut world = World::new(1);
+    world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    let (from_ann, from_bob) = (world.invite(ann), world.invite(bob));
+    world.run(MINUTE);
+    for (at, link) in [(ann, from_bob), (bob, from_ann)] {
+        let text = "may I?".into();
+        world.must(at, Command::Greet { link, text });
+    }
+    let listed = |w: &World| w.greeting(ann).is_some() && w.greeting(bob).is_some();
+    assert!(world.run_until(5 * MINUTE, listed));
+    for at in [ann, bob] {
+        let greeting = world.greeting(at).unwrap().greeting;
+        world.must(at, Command::Accept { greeting });
+    }
+    world.run(10 * MINUTE);
+    for day in 0..8 {
+        for (from, to) in [(ann, bob), (bob, ann)] {
+            sent(&mut world, from, to, &format!("day {day}"));
+        }
+        world.run(10 * MINUTE);
+        for at in [ann, bob] {
+            restart(&mut world, at);
+        }
+        for (at, other) in [(ann, bob), (bob, ann)] {
+            let shown = world.history(at, other);
+            let theirs: Vec<&str> = shown.iter().filter(|m| !m.mine).map(|m| &*m.text).collect();
+            let mut wanted = vec!["may I?".to_string()];
+            wanted.extend((0..=day).map(|day| format!("day {day}")));
+            assert_eq!(theirs, wanted, "{}", world.hosts[at].name);
+            for message in shown.iter().filter(|m| m.mine) {
+                let done = matches!(message.delivery, Delivery::Delivered { .. });
+                assert!(done, "day {day}: {message:?}");
+            }
+        }
+        world.run(23 * HOUR);
+        for at in [ann, bob] {
+            let passcode = passcode(&world.hosts[at].name);
+            let remember = true;
+            world.must(at, Command::Unlock { passcode, remember });
+        }
+    }
+}
+
+/// A liar and an honest relay; Ann and Bob know both.
+fn with_liar() -> (World, At, At) {
+    let mut world = World::new(1);
+    world.add("liar", true);
+    world.add("relay", true);
+    let ann = world.person("Ann", "liar");
+    let bob = world.person("Bob", "liar");
+    for at in [ann, bob] {
+        let hint = Host::hint("relay").to_text();
+        world.must(at, Command::AddRelay { hint });
+    }
+    world.run(10_000);
+    world.meet(ann, bob);
+    world.run(5 * MINUTE);
+    (world, ann, bob)
+}
+
+fn refused(code: u8, detail: u32, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if bytes[0] != 0x11 {
+        return Some(bytes);
+    }
+    let mut answer = vec![0x12];
+    answer.extend_from_slice(&bytes[1..5]);
+    answer.push(code);
+    answer.extend_from_slice(&detail.to_le_bytes());
+    Some(answer)
+}
+
+/// Whatever reason a relay invents, what another one takes is sent, once, and soon.
+#[test]
+fn a_relay_that_refuses_stops_no_message() {
+    let lies: [tests::world::Lie; 5] = [
+        |from, _, bytes| {
+            if from == 0 {
+                refused(3, 0, bytes)
+            } else {
+                Some(bytes)
+            }
+        },
+        |from, _, bytes| {
+            if from == 0 {
+                refused(4, 1, bytes)
+            } else {
+                Some(bytes)
+            }
+        },
+        |from, _, bytes| {
+            if from == 0 {
+                refused(5, 32, bytes)
+            } else {
+                Some(bytes)
+            }
+        },
+        |from, _, bytes| {
+            if from == 0 {
+                refused(9, 0, bytes)
+            } else {
+                Some(bytes)
+            }
+        },
+        |from, _, bytes| {
+            if from == 0 {
+                refused(99, 0, bytes)
+            } else {
+                Some(bytes)
+            }
+        },
+    ];
+    for (n, lie) in lies.into_iter().enumerate() {
+        let (mut world, ann, bob) = with_liar();
+        world.lie = Some(lie);
+        world.seen = Some(Vec::new());
+        let mut wanted = Vec::new();
+        for turn in 0..4 {
+            wanted.push(format!("{turn}"));
+            sent(&mut world, ann, bob, &format!("{turn}"));
+            world.run(5_000);
+        }
+        world.run(3 * MINUTE);
+        assert_eq!(world.heard(bob, ann), wanted, "lie {n}");
+        assert_eq!(world.delivered(ann, bob), 4, "lie {n}");
+        let puts = world
+            .seen
+            .as_ref()
+            .unwrap()
+            .iter()
+            .filter(|s| s.bytes[0] == 0x10)
+            .count();
+        assert!(puts < 400, "lie {n}: {puts} puts");
+    }
+}
+
+/// The only relay refuses: people are told, it is not asked without end, and Retry sends it.
+#[test]
+fn what_every_relay_refuses_is_told_and_can_be_tried_again() {
+    let (mut world, _, ann, bob) = two();
+    // Ann's puts are for another network when they arrive.
+    world.lie = Some(|from, _, mut bytes| {
+        if from == 1 && bytes[0] == 0x10 {
+            bytes[5 + 12] ^= 1;
+        }
+        Some(bytes)
+    });
+    world.seen = Some(Vec::new());
+    let message = sent(&mut world, ann, bob, "again");
+    world.run(5 * MINUTE);
+    let puts = world
+        .seen
+        .as_ref()
+        .unwrap()
+        .iter()
+        .filter(|s| s.bytes[0] == 0x10)
+        .count();
+    assert!(puts < 400, "{puts} puts");
+    world.lie = None;
+    let contact = world.id(bob);
+    world.must(ann, Command::Retry { contact, message });
+    world.run(3 * MINUTE);
+    assert_eq!(world.heard(bob, ann).last().unwrap(), "again");
+    assert_eq!(world.delivered(ann, bob), 1);
+}
+
+/// A relay that never ends its answers to Find.
+#[test]
+fn a_relay_that_withholds_an_end_hides_no_invitation() {
+    let (mut world, ann, _) = with_liar();
+    let link = world.invite(ann);
+    world.run(MINUTE);
+    let guest = world.person("Guest", "liar");
+    let hint = Host::hint("relay").to_text();
+    world.must(guest, Command::AddRelay { hint });
+    world.run(MINUTE);
+    world.lie = Some(|from, _, bytes| (from != 0 || bytes[0] != 0x24).then_some(bytes));
+    match world.ask_now(guest, Command::OpenInvite { link }) {
+        Ok(Some(Answer::Opened { name, .. })) => assert_eq!(name, "Ann"),
+        other => panic!("not opened: {other:?}"),
+    }
+}
+
+/// Two links of one person, both greeted before the relays have answered.
+#[test]
+fn greeting_twice_at_once_is_one_greeting() {
+    let mut world = World::new(1);
+    world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    let links = [world.invite(ann), world.invite(ann)];
+    world.run(MINUTE);
+    let asked = links.map(|link| {
+        let text = "may I?".into();
+        world.ask(bob, Command::Greet { link, text })
+    });
+    world.run(MINUTE);
+    let taken = asked.map(|id| world.answer(bob, id).unwrap().is_ok());
+    assert_eq!(taken.iter().filter(|taken| **taken).count(), 1);
+    let greeting = world.greeting(ann).unwrap().greeting;
+    world.must(ann, Command::Accept { greeting });
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    assert_eq!(world.heard(ann, bob), ["may I?"]);
+}
+
+/// A contact greets anew and is blocked from the list: nothing of before is left behind.
+#[test]
+fn a_contact_blocked_by_a_greeting_leaves_nothing() {
+    let (mut world, _, ann, bob) = two();
+    sent(&mut world, bob, ann, "hello");
+    sent(&mut world, ann, bob, "hello");
+    world.run(2 * MINUTE);
+    let link = world.invite(ann);
+    world.run(MINUTE);
+    let text = "once more".into();
+    world.must(bob, Command::Greet { link, text });
+    let listed = |world: &World| world.greeting(ann).is_some();
+    assert!(world.run_until(5 * MINUTE, listed));
+    let greeting = world.greeting(ann).unwrap().greeting;
+    world.must(ann, Command::Block { greeting });
+    sent(&mut world, bob, ann, "do you hear me?");
+    world.run(5 * MINUTE);
+    assert!(!world.heard(ann, bob).iter().any(|t| t == "do you hear me?"));
+    let contact = world.id(bob);
+    world.must(ann, Command::Unblock { contact });
+    world.run(MINUTE);
+    restart(&mut world, ann);
+    world.run(MINUTE);
+    let damaged =
+        |e: &Event| matches!(e, Event::Trouble { problem } if problem.code == "store_damaged");
+    assert!(!world.hosts[ann].events.iter().any(damaged));
+}

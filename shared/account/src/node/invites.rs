@@ -4,7 +4,7 @@
 
 use super::commands::{clean_name, contact_answer};
 use super::cx::Cx;
-use super::lookups::Purpose;
+use super::lookups::{Purpose, Settled};
 use super::model::*;
 use super::open::{Contact, Expected, Invite, Open};
 use super::{limits, problems, views};
@@ -248,13 +248,10 @@ impl Open {
             Ok(link) => link,
             Err(problem) => return Some(Err(problem)),
         };
-        let contact = self.contacts.get(link.inviter.as_bytes());
-        let problem = if link.inviter == self.me {
+        let problem = if let Some(problem) = self.cannot_greet(link.inviter.as_bytes()) {
+            Some(problem)
+        } else if link.inviter == self.me {
             Some(problems::own_invitation())
-        } else if contact.is_some_and(|c| c.row.state == 2) {
-            Some(problems::contact_blocked())
-        } else if contact.is_some_and(|c| c.row.state == 0) {
-            Some(problems::already_contact())
         } else if greeting.len() > shown::GREETING_BYTES_MAX {
             Some(problems::greeting_too_long())
         } else {
@@ -271,27 +268,36 @@ impl Open {
         self.look_up_invite(cx, purpose, &link)
     }
 
-    /// Lookups whose answers are complete.
-    pub fn settle_lookups(&mut self, cx: &mut Cx) {
-        for settled in self.lookups.take_settled() {
-            for (header, body) in &settled.records {
-                self.answer_lookup(cx, settled.lookup, settled.purpose.clone(), header, body);
-            }
+    /// Blocked, or a greeting to them waits for its answer.
+    fn cannot_greet(&self, who: &Who) -> Option<Problem> {
+        match self.contacts.get(who)? {
+            c if c.row.state == 2 => Some(problems::contact_blocked()),
+            c if c.row.state == 0 || c.is_greeting() => Some(problems::already_contact()),
+            _ => None,
         }
     }
 
-    fn answer_lookup(
-        &mut self,
-        cx: &mut Cx,
-        lookup: u64,
-        purpose: Purpose,
-        header: &Header,
-        body: &[u8],
-    ) {
+    /// Lookups whose answers are complete.
+    pub fn settle_lookups(&mut self, cx: &mut Cx) {
+        for settled in self.lookups.take_settled(cx.now.mono) {
+            self.answer_lookup(cx, settled);
+        }
+    }
+
+    fn answer_lookup(&mut self, cx: &mut Cx, settled: Settled) {
         let hour = time::hour(self.clock.assumed());
+        let Settled {
+            lookup,
+            purpose,
+            records,
+        } = settled;
         match purpose {
-            Purpose::Keys { who } => self.on_keys_record(cx, lookup, &who, header, body),
-            Purpose::Open { request, link } => match link.open(header, body, hour) {
+            Purpose::Keys { who } => {
+                for (header, body) in &records {
+                    self.on_keys_record(cx, lookup, &who, header, body);
+                }
+            }
+            Purpose::Open { request, link } => match choose_offer(&link, &records, hour) {
                 Ok(offer) => {
                     let who = *link.inviter.as_bytes();
                     let contact = self
@@ -315,7 +321,7 @@ impl Open {
                 request,
                 link,
                 text,
-            } => match link.open(header, body, hour) {
+            } => match choose_offer(&link, &records, hour) {
                 Ok(offer) => {
                     if self.lookups.finish(lookup) {
                         self.begin_greeting(cx, request, &link, offer, text);
@@ -341,6 +347,10 @@ impl Open {
         text: String,
     ) {
         let who = *link.inviter.as_bytes();
+        // It may have been greeted or blocked while the relays were asked.
+        if let Some(problem) = self.cannot_greet(&who) {
+            return cx.failed(request, problem);
+        }
         let name = clean_name(&offer.name).unwrap_or_else(|_| views::account(&who));
         if self.contacts.len() >= limits::CONTACTS_MAX && !self.contacts.contains_key(&who) {
             return cx.failed(request, problems::not_possible());
@@ -357,7 +367,11 @@ impl Open {
             .contacts
             .entry(who)
             .or_insert_with(|| new_contact(who, name, now));
-        contact.greeting = Some(pending);
+        if let Some(old) = contact.greeting.replace(pending) {
+            for (locator, _) in old.locators() {
+                self.expected.remove(&locator);
+            }
+        }
         contact.row.handshake = Some(message);
         cx.touch(RowKey::Contact(who));
         self.expect_acceptance(&who);
@@ -399,6 +413,8 @@ impl Open {
 
     /// Lookups that found nothing.
     pub fn end_lookups(&mut self, cx: &mut Cx) {
+        // A relay that does not end its answer takes nothing from what others said.
+        self.settle_lookups(cx);
         let all_open = self.all_relays_open();
         for purpose in self.lookups.take_failed(cx.now.mono, all_open) {
             match purpose {
@@ -450,6 +466,23 @@ pub fn new_contact(who: Who, name: String, now: u64) -> Contact {
         keys: None,
         seen: BTreeMap::new(),
     }
+}
+
+/// What the inviter wrote, whatever else some relay keeps in its place. Withdrawn on one relay is
+/// withdrawn.
+fn choose_offer(
+    link: &InviteLink,
+    records: &[(Header, Vec<u8>)],
+    hour: u32,
+) -> Result<Offer, OfferError> {
+    let mut best = Err(OfferError::Malformed);
+    for (header, body) in records {
+        match link.open(header, body, hour) {
+            Err(OfferError::Revoked) => return Err(OfferError::Revoked),
+            read => best = best.or(read),
+        }
+    }
+    best
 }
 
 fn offer_problem(error: OfferError) -> Problem {

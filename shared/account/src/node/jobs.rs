@@ -7,7 +7,7 @@
 use super::cx::Cx;
 use super::model::{Owner, ParcelRow, RowKey, Who};
 use super::open::Open;
-use super::views;
+use super::{limits, views};
 use crate::api::{Event, WaitsFor};
 use crate::sealed::Sealed;
 use alloc::{
@@ -228,6 +228,7 @@ impl Open {
             .relays
             .open()
             .map(|(_, w)| w.effort_floor)
+            .filter(|floor| *floor <= limits::EFFORT_ASKED_MAX)
             .max()
             .unwrap_or(0);
         let asked = self.jobs.effort.get(owner).copied().unwrap_or(0);

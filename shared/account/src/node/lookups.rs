@@ -22,7 +22,7 @@ const LOOKUP_MS_MAX: Millis = 15_000;
 /// Lookups at once; more wait for their next turn.
 const LOOKUPS_MAX: usize = 32;
 /// Records kept for one lookup.
-const FOUND_MAX: usize = 4;
+const FOUND_MAX: usize = 2 * super::relays::RELAYS_MAX;
 
 /// What somebody waits for.
 #[derive(Clone)]
@@ -104,12 +104,12 @@ impl Lookups {
         }
     }
 
-    /// Lookups whose answers are complete, with what they brought.
-    pub fn take_settled(&mut self) -> Vec<Settled> {
+    /// Lookups whose answers are complete, or whose time is over, with what they brought.
+    pub fn take_settled(&mut self, now: Millis) -> Vec<Settled> {
         let settled = self
             .lookups
             .iter_mut()
-            .filter(|(_, l)| l.open == 0 && !l.found.is_empty());
+            .filter(|(_, l)| (l.open == 0 || l.deadline <= now) && !l.found.is_empty());
         settled
             .map(|(id, l)| Settled {
                 lookup: *id,

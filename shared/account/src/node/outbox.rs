@@ -228,12 +228,11 @@ impl Open {
             return false;
         };
         match why {
-            Some(Refused::Expired | Refused::TooLittleWork | Refused::OldRecord) => {
-                if why == Some(Refused::TooLittleWork) {
-                    self.jobs.effort.insert(owner, detail.min(255) as u8);
-                }
-                self.make_again(cx, &owner, why);
+            Some(Refused::TooLittleWork) if detail <= limits::EFFORT_ASKED_MAX.into() => {
+                self.jobs.effort.insert(owner, detail as u8);
+                self.make_again(cx, key, &owner, why);
             }
+            Some(Refused::Expired | Refused::OldRecord) => self.make_again(cx, key, &owner, why),
             Some(
                 Refused::OverQuota
                 | Refused::StoreFull
@@ -243,40 +242,58 @@ impl Open {
                 let pause = u64::from(detail.clamp(2, 300)) * 1_000;
                 puts.paused_until = cx.now.mono + pause;
             }
-            _ => {
-                puts.done.insert(owner);
-                self.refuse(cx, &owner, why);
-            }
+            _ => self.refuse(cx, key, &owner, why),
         }
         true
     }
 
     /// Sealed anew, with the date, work or version that the relay asks for; a few times.
-    fn make_again(&mut self, cx: &mut Cx, owner: &Owner, why: Option<Refused>) {
+    fn make_again(&mut self, cx: &mut Cx, key: NodeKey, owner: &Owner, why: Option<Refused>) {
+        // What another relay has stored is not too old: this one's clock is wrong.
+        let stored = self
+            .parcels
+            .get(owner)
+            .is_some_and(|p| !p.stored.is_empty());
+        if stored && why == Some(Refused::Expired) {
+            return self.refuse(cx, key, owner, why);
+        }
         let remakes = self.remakes.entry(*owner).or_insert(0);
         *remakes += 1;
         if *remakes > limits::REMAKES_MAX {
-            return self.refuse(cx, owner, why);
+            return self.refuse(cx, key, owner, why);
         }
         self.drop_parcel(cx, owner);
         self.jobs.add(*owner);
         self.pump_jobs(cx);
     }
 
-    fn refuse(&mut self, cx: &mut Cx, owner: &Owner, why: Option<Refused>) {
+    /// This relay does not take it. That is told only when no relay is left that may.
+    fn refuse(&mut self, cx: &mut Cx, key: NodeKey, owner: &Owner, why: Option<Refused>) {
+        self.puts.entry(key).or_default().done.insert(*owner);
+        let said = |key: &NodeKey| self.puts.get(key).is_some_and(|p| p.done.contains(owner));
+        let stored = self
+            .parcels
+            .get(owner)
+            .is_some_and(|p| !p.stored.is_empty());
+        if stored || !self.relays.values_mut().all(|(key, _)| said(key)) {
+            return;
+        }
         let code = why.map_or(0, |why| why as u8);
         let refused = DeliveryRow::Refused(code);
         match *owner {
             Owner::Message(who, id) => {
-                if self.parcels.get(owner).is_none_or(|p| p.stored.is_empty()) {
-                    self.drop_parcel(cx, owner);
-                    self.set_delivery(cx, &who, &id, refused);
-                }
+                self.drop_parcel(cx, owner);
+                self.set_delivery(cx, &who, &id, refused);
             }
             Owner::Greeting(who) => {
                 if let Some(id) = self.contacts.get(&who).and_then(|c| c.row.handshake) {
                     self.set_delivery(cx, &who, &id, refused);
                 }
+            }
+            // What is owed is sealed again at the next tick.
+            Owner::Ack(_) => {
+                self.drop_parcel(cx, owner);
+                self.remakes.remove(owner);
             }
             _ => cx.trouble(problems::relay_refused(code)),
         }
@@ -441,7 +458,12 @@ impl Open {
             return Err(problems::message_done());
         }
         self.set_delivery(cx, who, id, DeliveryRow::Queued);
-        self.remakes.remove(&Owner::Message(*who, *id));
+        let owner = match self.is_plain_message(who, id) {
+            true => Owner::Message(*who, *id),
+            false => Owner::Greeting(*who),
+        };
+        self.remakes.remove(&owner);
+        self.drop_parcel(cx, &owner);
         self.want_keys(cx, who);
         self.queue_missing(Some(who));
         self.pump_jobs(cx);

@@ -52,7 +52,10 @@ impl Open {
             Some(old) => old.adopt(session),
             none => *none = Some(session),
         }
-        contact.saw(cx, greeted);
+        let new = !contact.has_seen(&greeted);
+        if new {
+            contact.saw(cx, greeted);
+        }
         cx.touch(RowKey::Contact(who));
         self.refresh_expected(&who);
         self.end_greeting(cx, &id, true);
@@ -63,7 +66,7 @@ impl Open {
         {
             self.end_invite(cx, &row.invite, 3);
         }
-        if !row.text.is_empty() {
+        if new && !row.text.is_empty() {
             self.receive(cx, &who, greeted, row.text, row.at, 1);
         }
         self.tick_fast(cx);
@@ -89,12 +92,8 @@ impl Open {
         if block {
             let now = cx.now.unix;
             let contact = self.contacts.entry(row.who);
-            contact
-                .or_insert_with(|| new_contact(row.who, row.name.clone(), now))
-                .row
-                .state = 2;
-            cx.touch(RowKey::Contact(row.who));
-            self.show_contact(cx, &row.who);
+            contact.or_insert_with(|| new_contact(row.who, row.name.clone(), now));
+            return self.remove_contact(cx, &views::account(&row.who), true);
         }
         Ok(None)
     }
@@ -320,6 +319,7 @@ impl Open {
         if self.published_epoch != epoch {
             self.published_epoch = epoch;
             self.drop_parcel(cx, &Owner::Keys);
+            self.remakes.remove(&Owner::Keys);
             self.jobs.add(Owner::Keys);
         }
         if self.expected_epoch != epoch {
