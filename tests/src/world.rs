@@ -76,6 +76,9 @@ pub(crate) enum Coming {
         token: Token,
         key: [u8; 32],
     },
+    DeriveFailed {
+        token: Token,
+    },
     Recalled {
         token: Token,
     },
@@ -124,6 +127,8 @@ pub struct World {
     pub leak: bool,
     /// Relays that lie: what becomes of a frame from one host to another (`None`: withheld).
     pub lie: Option<Lie>,
+    /// No machine has the memory that a passcode takes.
+    pub derive_fails: bool,
     digest: [u8; 32],
 }
 
@@ -145,6 +150,7 @@ impl World {
             seen: None,
             leak: false,
             lie: None,
+            derive_fails: false,
             digest: [0; 32],
         }
     }
@@ -400,6 +406,7 @@ impl World {
                 host.input(now, Input::Solved { token, nonce });
             }
             Coming::Derived { token, key } => host.input(now, Input::Derived { token, key }),
+            Coming::DeriveFailed { token } => host.input(now, Input::DeriveFailed { token }),
             Coming::Recalled { token } => {
                 let key = host.remembered;
                 host.input(now, Input::Recalled { token, key });
@@ -470,6 +477,9 @@ impl World {
                 salt,
                 ..
             } => {
+                if self.derive_fails {
+                    return self.push(at, 300, Coming::DeriveFailed { token });
+                }
                 let key = sha256(&[b"sim kdf", &secret.0, &salt]);
                 self.push(at, 300, Coming::Derived { token, key });
             }

@@ -233,10 +233,19 @@ impl Cx {
         self.retry_at
     }
 
-    /// Drops everything that was not handed out yet (on erasing and locking after the last save).
+    /// Drops everything that was not handed out yet, on erasing. Commands whose answer waited for a
+    /// save get another.
     pub fn drop_pending(&mut self) {
-        self.saving = None;
-        self.waiting = Saving::default();
+        let saving = self.saving.take().unwrap_or_default();
+        let waiting = core::mem::take(&mut self.waiting);
+        for output in saving.after.into_iter().chain(waiting.after) {
+            let (Output::Event(Event::Done { id, .. }) | Output::Event(Event::Failed { id, .. })) =
+                output
+            else {
+                continue;
+            };
+            self.failed(id, super::problems::locked());
+        }
         self.retry_at = None;
         self.dirty.clear();
         self.written.clear();

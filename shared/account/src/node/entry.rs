@@ -334,7 +334,12 @@ impl Account {
         };
         match Open::from_rows(&mut self.cx, data, state) {
             Some(open) => self.opened(open, answer),
-            None => self.broken(problems::store_damaged()),
+            None => {
+                if let Some(id) = answer {
+                    self.cx.failed(id, problems::store_damaged());
+                }
+                self.broken(problems::store_damaged());
+            }
         }
     }
 
@@ -376,6 +381,14 @@ impl Account {
     fn erase(&mut self, id: u64) -> Outcome {
         self.close();
         self.cx.drop_pending();
+        // What is being read is of an account that will be gone.
+        let stage = core::mem::replace(&mut self.entry.stage, Stage::Locked);
+        if let Stage::Reading {
+            answer: Some(id), ..
+        } = stage
+        {
+            self.cx.failed(id, problems::locked());
+        }
         let token = self.cx.token();
         self.entry.step = Some(Step {
             token,
@@ -407,6 +420,15 @@ impl Account {
         let problem = problems::store_unavailable();
         if let Some(step) = self.entry.step.take_if(|step| step.token == token) {
             return self.cx.failed(step.request, problem);
+        }
+        if let Stage::Reading {
+            token: of,
+            answer: Some(id),
+            ..
+        } = &self.entry.stage
+            && *of == token
+        {
+            self.cx.failed(*id, problem.clone());
         }
         let reading = match &self.entry.stage {
             Stage::Starting { token: of } | Stage::Reading { token: of, .. } => *of == token,

@@ -158,6 +158,15 @@ impl Account {
         let Some(data) = self.new_vault(id, who, key, salt) else {
             return;
         };
+        let state = entries.iter().filter(|row| row.table == rows::STATE);
+        let state = state.map(|row| PlainRow {
+            key: row.key.clone(),
+            value: row.value.clone(),
+        });
+        let Some(open) = Open::from_rows(&mut self.cx, data.clone(), state.collect()) else {
+            self.entry.vault = None;
+            return self.cx.failed(id, problems::export_damaged());
+        };
         self.remember(remember, &data);
         let rows = Rows::new(&data);
         let mut changes = Vec::new();
@@ -175,18 +184,7 @@ impl Account {
             }
         }
         self.save_vault(changes);
-        let state = entries
-            .into_iter()
-            .filter(|row| row.table == rows::STATE)
-            .map(|row| PlainRow {
-                key: row.key,
-                value: row.value,
-            })
-            .collect();
-        match Open::from_rows(&mut self.cx, data, state) {
-            Some(open) => self.opened(open, Some(id)),
-            None => self.cx.failed(id, problems::export_damaged()),
-        }
+        self.opened(open, Some(id));
     }
 }
 

@@ -127,6 +127,14 @@ impl Account {
 
     pub(super) fn on_derive_failed(&mut self, token: Token) {
         if let Some(step) = self.entry.step.take_if(|step| step.token == token) {
+            let attempt = matches!(
+                step.what,
+                What::Unlock { .. } | What::CheckOld { .. } | What::ShowWords
+            );
+            if let Some(vault) = self.entry.vault.as_mut().filter(|_| attempt) {
+                vault.not_tried();
+                self.save_vault(Vec::new());
+            }
             self.cx.failed(step.request, problems::memory_short());
         }
     }

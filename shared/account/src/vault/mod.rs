@@ -129,6 +129,11 @@ impl VaultRow {
         Ok((self.salt, self.cost))
     }
 
+    /// The attempt that was begun was not made: its passcode could not be derived.
+    pub fn not_tried(&mut self) {
+        self.attempts = self.attempts.saturating_sub(1);
+    }
+
     /// Opens the vault with what was derived. Save the row after success.
     pub fn finish_unlock(&mut self, derived: &Key) -> Result<DataKey, WrongPasscode> {
         let data = unwrap(&passcode_key(derived), &self.passcode_aad(), &self.wrapped)
