@@ -61,9 +61,11 @@ fn erasing_at_any_moment_leaves_nothing() {
         let erased = world.ask(ann, Command::Erase);
         world.run(2 * MINUTE);
         for id in [invite, locked, unlocked, renamed, erased] {
-            let times = world.hosts[ann].events.iter().filter(|event| {
-                matches!(event, Event::Done { id: of, .. } | Event::Failed { id: of, .. } if *of == id)
-            });
+            let answers = |event: &&Event| match event {
+                Event::Done { id: of, .. } | Event::Failed { id: of, .. } => *of == id,
+                _ => false,
+            };
+            let times = world.hosts[ann].events.iter().filter(answers);
             assert_eq!(times.count(), 1, "command {id}, {ms} ms");
         }
         assert!(world.answer(ann, erased).unwrap().is_ok());

@@ -2,7 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::api::*;
-use tests::host::Host;
+use shared::object::pow;
+use shared::wire::Header;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use tests::host::{Host, WORK_DIVISOR};
 use tests::people::passcode;
 use tests::world::{At, World};
 
@@ -377,4 +380,114 @@ fn a_contact_blocked_by_a_greeting_leaves_nothing() {
     let damaged =
         |e: &Event| matches!(e, Event::Trouble { problem } if problem.code == "store_damaged");
     assert!(!world.hosts[ann].events.iter().any(damaged));
+}
+
+/// A hint to a known relay with another certificate, as anybody may write it into an invitation.
+#[test]
+fn a_false_address_takes_no_relay_away() {
+    let (mut world, relay, ann, bob) = two();
+    world.kill(relay);
+    world.run(MINUTE);
+    let mut hint = Host::hint("relay");
+    hint.certificate[0] ^= 1;
+    let hint = hint.to_text();
+    world.must(ann, Command::AddRelay { hint });
+    world.run(MINUTE);
+    world.start(relay);
+    world.run(5 * MINUTE);
+    restart(&mut world, ann);
+    sent(&mut world, ann, bob, "still here");
+    world.run(2 * MINUTE);
+    assert_eq!(world.heard(bob, ann), ["still here"]);
+}
+
+/// A relay that was known at a wrong address is found at the right one, and remembered there.
+#[test]
+fn a_relay_that_moved_is_found() {
+    let mut world = World::new(1);
+    world.add("nowhere", true);
+    let relay = world.add("relay", true);
+    let ann = world.person("Ann", "nowhere");
+    let mut hint = Host::hint("relay");
+    hint.certificate[0] ^= 1;
+    for hint in [hint, Host::hint("relay")] {
+        let hint = hint.to_text();
+        world.must(ann, Command::AddRelay { hint });
+        world.run(MINUTE);
+    }
+    world.kill(0);
+    restart(&mut world, ann);
+    world.run(5 * MINUTE);
+    let open = |event: &Event| match event {
+        Event::Relays { relays, .. } => Some(relays.iter().any(|r| r.state == RelayState::Open)),
+        _ => None,
+    };
+    assert_eq!(
+        world.hosts[ann].events.iter().rev().find_map(open),
+        Some(true)
+    );
+    assert!(world.hosts[relay].is_up());
+}
+
+/// A liar hands out bodies under headers of its own making, before the honest relay does.
+#[test]
+fn a_changed_copy_hides_no_message() {
+    let (mut world, ann, bob) = with_liar();
+    world.lie = Some(|from, _, mut bytes| {
+        if from != 0 || bytes[0] != 0x23 {
+            return Some(bytes);
+        }
+        bytes[9 + 8] ^= 1;
+        let mut header = Header::parse(bytes[9..81].try_into().unwrap()).unwrap();
+        let paid = |n: &u64| {
+            pow::is_paid(
+                &Header {
+                    nonce: *n,
+                    ..header
+                },
+                WORK_DIVISOR,
+            )
+        };
+        header.nonce = (0..).find(paid).unwrap();
+        bytes[9..81].copy_from_slice(&header.encode());
+        Some(bytes)
+    });
+    let mut wanted = Vec::new();
+    for turn in 0..8 {
+        wanted.push(format!("{turn}"));
+        sent(&mut world, ann, bob, &format!("{turn}"));
+        world.run(5_000);
+    }
+    world.run(3 * MINUTE);
+    assert_eq!(world.heard(bob, ann), wanted);
+}
+
+/// A relay that cannot read its store for a while is asked again.
+#[test]
+fn what_a_relay_could_not_read_is_asked_for_again() {
+    static BROKEN: AtomicBool = AtomicBool::new(true);
+    let (mut world, _, ann, bob) = two();
+    world.kill(bob);
+    sent(&mut world, ann, bob, "while you were away");
+    world.run(30 * MINUTE);
+    world.lie = Some(|from, _, mut bytes| {
+        if from != 0 || !BROKEN.load(Relaxed) {
+            return Some(bytes);
+        }
+        match bytes[0] {
+            0x23 => None,
+            0x24 => {
+                bytes[0] = 0x12;
+                bytes.splice(5.., [12, 0, 0, 0, 0]);
+                Some(bytes)
+            }
+            _ => Some(bytes),
+        }
+    });
+    world.start(bob);
+    world.run(MINUTE);
+    assert!(world.heard(bob, ann).is_empty());
+    BROKEN.store(false, Relaxed);
+    world.run(MINUTE);
+    assert_eq!(world.heard(bob, ann), ["while you were away"]);
 }

@@ -14,7 +14,7 @@ use alloc::{
     vec::Vec,
 };
 use shared::link::ReqId;
-use shared::time;
+use shared::time::{self, Millis};
 use shared::wire::scan::prefix_range;
 use shared::wire::{Header, Records, ScanRecord};
 
@@ -28,6 +28,8 @@ const REQUESTS_MAX: usize = 4;
 const HELD_MAX: usize = 65_536;
 /// Objects nobody expected yet, kept for a chain that becomes known a little later.
 const CACHE_BYTES_MAX: usize = 4 << 20;
+/// How long a relay that refused something is left alone.
+const REFUSED_PAUSE_MS: Millis = 5_000;
 /// Objects in a block, on average.
 const BLOCK_OBJECTS: u32 = 8;
 
@@ -37,6 +39,9 @@ pub struct Sync {
     pub feeds: BTreeMap<NodeKey, Feed>,
     held: BTreeSet<[u8; 8]>,
     held_order: VecDeque<[u8; 8]>,
+    /// Ids of objects: another relay's copy of a body under a changed header is another object.
+    ids: BTreeSet<[u8; 8]>,
+    ids_order: VecDeque<[u8; 8]>,
     cache: VecDeque<(Header, Vec<u8>)>,
     cache_bytes: usize,
 }
@@ -51,6 +56,8 @@ pub struct Feed {
     wants: BTreeMap<ReqId, Want>,
     live_bucket: u32,
     live_bytes: u64,
+    /// Nothing is asked before that time (mono): the relay refused something.
+    paused_until: Millis,
 }
 
 enum Want {
@@ -67,19 +74,9 @@ enum Want {
 
 impl Sync {
     /// Notes an object; false if it was here before.
-    pub fn hold(&mut self, body_hash: &[u8; 32]) -> bool {
-        let mut short = [0; 8];
-        short.copy_from_slice(&body_hash[..8]);
-        if !self.held.insert(short) {
-            return false;
-        }
-        self.held_order.push_back(short);
-        if self.held_order.len() > HELD_MAX
-            && let Some(old) = self.held_order.pop_front()
-        {
-            self.held.remove(&old);
-        }
-        true
+    pub fn hold(&mut self, header: &Header) -> bool {
+        note(&mut self.held, &mut self.held_order, &header.body_hash);
+        note(&mut self.ids, &mut self.ids_order, &header.id().0)
     }
 
     /// Keeps an object that nobody expected.
@@ -150,6 +147,9 @@ impl Open {
         else {
             return;
         };
+        if feed.paused_until > cx.now.mono {
+            return;
+        }
         while feed.wants.len() < REQUESTS_MAX {
             let want = match feed.todo.pop_front() {
                 Some(want) => want,
@@ -245,7 +245,26 @@ impl Open {
         self.pump_feed(cx, key);
     }
 
-    /// A Get is complete, or was refused. False if the request was not one of ours.
+    /// The relay could not answer: asked again a little later, its bucket is not complete.
+    pub fn on_feed_refused(&mut self, cx: &mut Cx, key: NodeKey, request: ReqId) {
+        let Some(feed) = self.sync.feeds.get_mut(&key) else {
+            return;
+        };
+        if let Some(want) = feed.wants.remove(&request) {
+            feed.todo.push_front(want);
+            feed.paused_until = cx.now.mono + REFUSED_PAUSE_MS;
+        }
+    }
+
+    /// Goes on with what waited.
+    pub fn pump_feeds(&mut self, cx: &mut Cx) {
+        let keys: Vec<NodeKey> = self.sync.feeds.keys().copied().collect();
+        for key in keys {
+            self.pump_feed(cx, key);
+        }
+    }
+
+    /// A Get is complete. False if the request was not one of ours.
     pub fn on_feed_end(&mut self, cx: &mut Cx, key: NodeKey, request: ReqId) -> bool {
         let Some(feed) = self.sync.feeds.get_mut(&key) else {
             return false;
@@ -276,7 +295,8 @@ impl Open {
         feed.live_bytes += bytes as u64;
         // A stray bucket from a wrong clock must not skip what is still to come.
         let plausible = bucket <= time::bucket(self.clock.assumed()).saturating_add(2);
-        if *caught_up && plausible && bucket > relay.row.cursor {
+        let complete = *caught_up && feed.todo.is_empty() && feed.wants.is_empty();
+        if complete && plausible && bucket > relay.row.cursor {
             relay.row.cursor = bucket;
             cx.touch_lazily(RowKey::Relay(key));
         }
@@ -312,7 +332,13 @@ impl Open {
 
     /// The relay dropped pushes: scan again from there.
     pub fn on_lagged(&mut self, cx: &mut Cx, key: NodeKey, bucket: u32) {
-        let current = time::bucket(self.clock.assumed());
+        // By the relay's clock: a bucket is complete only when it is over there.
+        let relay = self.relays.get_mut(&key).map(|relay| &relay.stage);
+        let unix = match relay {
+            Some(Stage::Open { client, .. }) => client.relay_time(cx.now),
+            _ => None,
+        };
+        let current = time::bucket(unix.unwrap_or(self.clock.assumed()));
         let Some(feed) = self.sync.feeds.get_mut(&key) else {
             return;
         };
@@ -327,6 +353,22 @@ impl Open {
         }
         self.pump_feed(cx, key);
     }
+}
+
+/// Notes the beginning of a hash, forgetting the oldest beyond the bound. False if it was noted.
+fn note(set: &mut BTreeSet<[u8; 8]>, order: &mut VecDeque<[u8; 8]>, hash: &[u8; 32]) -> bool {
+    let mut short = [0; 8];
+    short.copy_from_slice(&hash[..8]);
+    if !set.insert(short) {
+        return false;
+    }
+    order.push_back(short);
+    if order.len() > HELD_MAX
+        && let Some(old) = order.pop_front()
+    {
+        set.remove(&old);
+    }
+    true
 }
 
 /// Prefix bits of a block of about [`BLOCK_OBJECTS`] in a bucket of `total`.

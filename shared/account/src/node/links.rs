@@ -86,8 +86,10 @@ impl Open {
     fn on_reply(&mut self, cx: &mut Cx, link: LinkId, key: NodeKey, reply: Reply<'_>) {
         match reply {
             Reply::Welcome(welcome) => {
-                if let Some(relay) = self.relays.get_mut(&key) {
-                    relay.opened(&welcome);
+                if let Some(relay) = self.relays.get_mut(&key)
+                    && relay.opened(&welcome)
+                {
+                    cx.touch(super::model::RowKey::Relay(key));
                 }
                 self.on_welcome(cx, key, welcome.time);
             }
@@ -103,7 +105,7 @@ impl Open {
                 } else if self.lookups.on_end(key, request) {
                     self.settle_lookups(cx);
                 } else {
-                    self.on_feed_end(cx, key, request);
+                    self.on_feed_refused(cx, key, request);
                 }
             }
             Reply::ScanPage {
@@ -157,7 +159,7 @@ impl Open {
             self.lookups.hold(&header, &body);
             return;
         }
-        if header.front.kind != Kind::Envelope || !self.sync.hold(&header.body_hash) {
+        if header.front.kind != Kind::Envelope || !self.sync.hold(&header) {
             return;
         }
         self.on_envelope(cx, header, body);
@@ -187,6 +189,7 @@ impl Open {
             self.expire_invites(cx);
             self.pump_jobs(cx);
             self.pump_puts(cx);
+            self.pump_feeds(cx);
         }
         self.end_lookups(cx);
     }

@@ -28,6 +28,10 @@ pub struct Relay {
     pub hint: RelayHint,
     pub row: RelayRow,
     pub stage: Stage,
+    /// Where it may have moved to, as somebody said. Kept once it has answered there.
+    moved: Option<RelayHint>,
+    /// Whether the last dial went there.
+    dials_moved: bool,
     pub error: Option<Problem>,
     /// Up to this bucket only scan records are watched: there was too much to take whole.
     pub records_until: u32,
@@ -80,6 +84,8 @@ impl Relays {
                     hint,
                     row,
                     stage,
+                    moved: None,
+                    dials_moved: false,
                     error: None,
                     records_until: 0,
                     attempts: 0,
@@ -88,17 +94,17 @@ impl Relays {
         }
     }
 
-    /// Adds a relay, or moves a known one to its new address.
+    /// Adds a relay. A known one is looked for at the other address too: what anybody may write in
+    /// an invitation does not take the place of an address that works.
     pub fn add(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
         let key = hint.node_key;
         if let Some(known) = self.relays.get_mut(&key) {
-            if known.row.hint != hint.encode() {
-                known.row.hint = hint.encode();
-                known.hint = hint;
+            let open = matches!(known.stage, Stage::Open { .. });
+            if known.row.hint != hint.encode() && !open {
+                known.moved = Some(hint);
                 if matches!(known.stage, Stage::Down { .. }) {
                     known.stage = Stage::Down { until: cx.now.mono };
                 }
-                cx.touch(RowKey::Relay(key));
             }
             return Ok(());
         }
@@ -117,6 +123,8 @@ impl Relays {
                 hint,
                 row,
                 stage,
+                moved: None,
+                dials_moved: false,
                 error: None,
                 records_until: 0,
                 attempts: 0,
@@ -134,7 +142,9 @@ impl Relays {
             match &relay.stage {
                 Stage::Down { until } if *until <= now => {
                     let token = cx.token();
-                    let to = DialTo::Hint(relay.row.hint.clone());
+                    relay.dials_moved = relay.moved.is_some() && !relay.dials_moved;
+                    let moved = relay.moved.filter(|_| relay.dials_moved);
+                    let to = DialTo::Hint(moved.unwrap_or(relay.hint).encode());
                     relay.stage = Stage::Dialling {
                         token,
                         deadline: now + WELCOME_MS_MAX,
@@ -330,8 +340,14 @@ impl Relay {
         };
     }
 
-    /// Welcome arrived: the link is open.
-    pub fn opened(&mut self, welcome: &Welcome) {
+    /// Welcome arrived: the link is open. True if that was at another address than before.
+    pub fn opened(&mut self, welcome: &Welcome) -> bool {
+        let moved = self.moved.take().filter(|_| self.dials_moved);
+        self.dials_moved = false;
+        if let Some(hint) = moved {
+            self.row.hint = hint.encode();
+            self.hint = hint;
+        }
         let taken = core::mem::replace(&mut self.stage, Stage::Down { until: 0 });
         self.stage = match taken {
             Stage::Greeting { link, client, .. } => {
@@ -346,6 +362,7 @@ impl Relay {
             }
             other => other,
         };
+        moved.is_some()
     }
 
     fn view(&self, key: &NodeKey) -> RelayView {
