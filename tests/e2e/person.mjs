@@ -52,6 +52,31 @@ export class Person {
     }, text)
   }
 
+  /** Goes on in a wizard, once it lets one. */
+  next() {
+    return this.page.locator('[data-testid=next]:not([aria-disabled=true])').click()
+  }
+
+  /** Confirms a sheet, once it lets one. */
+  confirm() {
+    return this.page.locator('[data-testid=sheet-confirm]:not([aria-disabled=true])').click()
+  }
+
+  /** Moves the focus with the Tab key until it is there. */
+  async tabTo(locator) {
+    for (let presses = 0; presses < 60; presses++) {
+      if (await locator.first().evaluate((element) => element === document.activeElement)) return
+      await this.page.keyboard.press('Tab')
+    }
+    throw new Error(`the Tab key does not lead to ${locator}`)
+  }
+
+  /** Reaches something with the Tab key and presses it with Enter. */
+  async press(id) {
+    await this.tabTo(this.the(id))
+    await this.page.keyboard.press('Enter')
+  }
+
   /** A new account from the welcome page to the list; gives its 18 words. */
   async create(name, { remember = true, passcode = PASSCODE } = {}) {
     await this.click('welcome-create')
@@ -73,7 +98,7 @@ export class Person {
     await this.fill('passcode', passcode)
     await this.fill('passcode-repeat', passcode)
     if (!remember) await this.click('remember')
-    await this.page.locator('[data-testid=next]:not([aria-disabled=true])').click()
+    await this.next()
     await this.sees('learn')
   }
 
