@@ -95,6 +95,9 @@ impl Open {
             renamed = true;
         }
         contact.row.wants_no_acks = payload.no_acks;
+        if payload.no_acks {
+            contact.row.owed.clear();
+        }
         let epoch = self.clock.assumed_epoch();
         if let (Some(keys), Some(notice)) = (&mut contact.keys, &payload.keys) {
             keys.learn(notice, payload.sealed, epoch);

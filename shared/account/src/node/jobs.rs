@@ -208,7 +208,7 @@ impl Open {
         }
         if only.is_none() {
             for (id, invite) in &self.invites {
-                if invite.row.tombstone || (invite.row.state == 0 && invite.secret.is_some()) {
+                if invite.row.tombstone || (invite.row.state <= 1 && invite.secret.is_some()) {
                     self.jobs.add(Owner::Invite(*id));
                 }
             }

@@ -129,6 +129,8 @@ impl Open {
             Reply::End { request, .. } => {
                 if self.lookups.on_end(key, request) {
                     self.settle_lookups(cx);
+                    // There is room for those that were not asked for yet.
+                    self.pump_lookups(cx);
                 } else {
                     self.on_feed_end(cx, key, request);
                 }

@@ -8,7 +8,7 @@ use super::invites::new_contact;
 use super::lookups::Purpose;
 use super::model::*;
 use super::open::{Expected, Open};
-use super::{problems, views};
+use super::{limits, problems, views};
 use crate::acceptance::PendingAcceptance;
 use crate::api::*;
 use crate::epoch_keys::ContactKeys;
@@ -31,6 +31,9 @@ impl Open {
         let row = row.ok_or_else(problems::greeting_unknown)?.clone();
         let opened = Greeting::decode(&row.opened).map_err(|_| problems::store_damaged())?;
         let who = row.who;
+        if self.contacts.len() >= limits::CONTACTS_MAX && !self.contacts.contains_key(&who) {
+            return Err(problems::not_possible());
+        }
         let now = self.clock.assumed();
         let message = message_id(&self.me, "", &mut cx.rng);
         let intro = self.introduction(message);
