@@ -491,3 +491,27 @@ fn what_a_relay_could_not_read_is_asked_for_again() {
     world.run(MINUTE);
     assert_eq!(world.heard(bob, ann), ["while you were away"]);
 }
+
+/// A bucket with too much in it to take whole: what hangs on a message found in it is found too.
+#[test]
+fn in_a_full_bucket_the_whole_chain_is_found() {
+    let (mut world, _, ann, bob) = two();
+    world.kill(bob);
+    restart(&mut world, ann);
+    let mut wanted = Vec::new();
+    for turn in 0..60 {
+        wanted.push(format!("{turn}"));
+        sent(&mut world, ann, bob, &format!("{turn}"));
+    }
+    world.run(30 * MINUTE);
+    // The relay says of every bucket that it holds 8 MiB.
+    world.lie = Some(|from, _, mut bytes| {
+        if from == 0 && bytes[0] == 0x21 {
+            bytes[14..22].copy_from_slice(&(8u64 << 20).to_le_bytes());
+        }
+        Some(bytes)
+    });
+    world.start(bob);
+    world.run(2 * MINUTE);
+    assert_eq!(world.heard(bob, ann), wanted);
+}

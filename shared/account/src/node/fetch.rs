@@ -56,6 +56,9 @@ pub struct Feed {
     wants: BTreeMap<ReqId, Want>,
     live_bucket: u32,
     live_bytes: u64,
+    /// Records of buckets of which only blocks are taken, with the bits of these: what nobody
+    /// expected yet may belong to a chain that becomes known a little later.
+    passed: VecDeque<(u32, u8, ScanRecord)>,
     /// Nothing is asked before that time (mono): the relay refused something.
     paused_until: Millis,
 }
@@ -70,6 +73,15 @@ enum Want {
         bits: u8,
         prefix: u64,
     },
+}
+
+impl Feed {
+    fn pass(&mut self, bucket: u32, bits: u8, record: &ScanRecord) {
+        if self.passed.len() >= HELD_MAX {
+            self.passed.pop_front();
+        }
+        self.passed.push_back((bucket, bits, *record));
+    }
 }
 
 impl Sync {
@@ -226,6 +238,9 @@ impl Open {
             }
         } else {
             let bits = block_bits(total);
+            for record in &records {
+                feed.pass(bucket, bits, record);
+            }
             let ours = |record: &&ScanRecord| {
                 !self.sync.held.contains(&record.hash)
                     && self.expected.get(&locator(&record.tag)).is_some()
@@ -312,15 +327,15 @@ impl Open {
     /// A scan record came by the watch: gets its block if it is for us.
     pub fn on_news(&mut self, cx: &mut Cx, key: NodeKey, bucket: u32, record: &ScanRecord) {
         self.on_live(cx, key, bucket, 0);
-        if self.sync.held.contains(&record.hash)
-            || self.expected.get(&locator(&record.tag)).is_none()
-        {
-            return;
-        }
         let Some(feed) = self.sync.feeds.get_mut(&key) else {
             return;
         };
         let bits = block_bits((TAKE_ALL_BYTES_MAX / 2_048) as u32);
+        if self.sync.held.contains(&record.hash)
+            || self.expected.get(&locator(&record.tag)).is_none()
+        {
+            return feed.pass(bucket, bits, record);
+        }
         let (prefix, _) = prefix_range(bits, record.hash_key());
         feed.todo.push_back(Want::Get {
             bucket,
@@ -328,6 +343,28 @@ impl Open {
             prefix,
         });
         self.pump_feed(cx, key);
+    }
+
+    /// Something was opened: gets the blocks of what was passed by and is expected now.
+    pub fn get_passed(&mut self, cx: &mut Cx) {
+        for feed in self.sync.feeds.values_mut() {
+            let mut blocks = BTreeSet::new();
+            feed.passed.retain(|(bucket, bits, record)| {
+                let wanted = !self.sync.held.contains(&record.hash)
+                    && self.expected.get(&locator(&record.tag)).is_some();
+                if wanted {
+                    blocks.insert((*bucket, *bits, prefix_range(*bits, record.hash_key()).0));
+                }
+                !wanted
+            });
+            let gets = blocks.into_iter().map(|(bucket, bits, prefix)| Want::Get {
+                bucket,
+                bits,
+                prefix,
+            });
+            feed.todo.extend(gets);
+        }
+        self.pump_feeds(cx);
     }
 
     /// The relay dropped pushes: scan again from there.

@@ -164,6 +164,7 @@ impl Open {
         if header.front.kind != Kind::Envelope || !self.sync.hold(&header) {
             return;
         }
+        let expected = self.expected.get(&locator(&header.tag)).is_some();
         self.on_envelope(cx, header, body);
         // A message may have made others expected that came before it.
         while let Some((header, body)) = {
@@ -172,6 +173,9 @@ impl Open {
                 .take_expected(|header| expected.get(&locator(&header.tag)).is_some())
         } {
             self.on_envelope(cx, header, body);
+        }
+        if expected {
+            self.get_passed(cx);
         }
     }
 
