@@ -74,6 +74,8 @@ describe('messages', () => {
     expect(play(working).work).toEqual({ a: 0.5 })
     const stored = message('a', { delivery: { state: 'stored', relays: 1, until: 9 } })
     expect(play([...working, { event: 'message', message: stored }]).work).toEqual({})
+    const greeting: Event = { event: 'work', what: stored.contact, share: 0.5 }
+    expect(play([greeting, { event: 'message', message: stored }]).work).toEqual({})
   })
 })
 

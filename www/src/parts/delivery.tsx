@@ -1,7 +1,7 @@
 /** How far a message is on its way: an icon, a few words, and a sentence behind them. */
 import { ahead, moment } from '../format'
 import type { Delivery, MessageView } from '../state/api'
-import { work } from '../state/store'
+import { state, work } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { I, type IconName } from './icons'
@@ -54,7 +54,9 @@ export function tell(delivery: Delivery, name: string, share: number | undefined
 /** `brief`: the icon alone, its words for screen readers and as a tooltip. */
 export function DeliveryState(props: { message: MessageView; name: string; brief: boolean }) {
   const { message, name, brief } = props
-  const told = tell(message.delivery, name, work.value[message.message])
+  const greeting = state.value.contacts[message.contact]?.state === 'greeted'
+  const what = greeting ? message.contact : message.message
+  const told = tell(message.delivery, name, work.value[what])
   return (
     <span
       class={`delivery ${message.delivery.state}`}

@@ -106,7 +106,10 @@ function onMessage(state: State, message: MessageView): State {
     messages: merge(c.messages, [message]),
   }))
   const waiting = message.delivery.state === 'queued' && message.delivery.waits_for === 'work'
-  return waiting ? next : { ...next, work: without(next.work, message.message) }
+  if (waiting) return next
+  // A greeting's work goes by the contact.
+  const work = without(without(next.work, message.message), message.contact)
+  return { ...next, work }
 }
 
 export function reduce(state: State, event: Event): State {

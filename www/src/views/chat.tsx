@@ -6,7 +6,7 @@ import { Notice } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView } from '../state/api'
 import { home } from '../state/route'
-import { loadHistory, run, state, work } from '../state/store'
+import { loadHistory, run, state } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Composer } from './composer'
@@ -37,12 +37,9 @@ function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void })
 function Standing({ contact }: { contact: ContactView }) {
   const { name } = contact
   if (contact.state === 'greeted') {
-    const share = work.value[contact.contact]
-    const percent = share === undefined ? '' : ` ${s.delivery.work(Math.floor(share * 100))}`
     return (
       <Notice icon="clock">
         <bdi>{s.chat.greeted(name)}</bdi>
-        {percent}
       </Notice>
     )
   }
