@@ -515,3 +515,29 @@ fn in_a_full_bucket_the_whole_chain_is_found() {
     world.run(2 * MINUTE);
     assert_eq!(world.heard(bob, ann), wanted);
 }
+
+/// A relay tells a time a year off while it is the only one: what it held up goes on afterwards.
+#[test]
+fn a_relay_with_a_mad_clock_does_no_lasting_harm() {
+    let mut world = World::new(1);
+    let mad = world.add_with_clock("mad", true, 400 * 24 * HOUR as i64);
+    world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    world.meet(ann, bob);
+    for at in [ann, bob] {
+        let hint = Host::hint("mad").to_text();
+        world.must(at, Command::AddRelay { hint });
+    }
+    world.run(5 * MINUTE);
+    sent(&mut world, ann, bob, "in mad times");
+    world.run(10 * MINUTE);
+    world.kill(mad);
+    for at in [ann, bob] {
+        restart(&mut world, at);
+    }
+    sent(&mut world, ann, bob, "afterwards");
+    world.run(10 * MINUTE);
+    assert_eq!(world.heard(bob, ann), ["in mad times", "afterwards"]);
+    assert_eq!(world.delivered(ann, bob), 2);
+}
