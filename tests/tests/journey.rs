@@ -32,6 +32,29 @@ fn two_people_meet_and_talk() {
     assert_eq!(world.delivered(bob, ann), 2);
 }
 
+/// Without acknowledgements a message is as good as it gets once it is stored.
+#[test]
+fn without_acknowledgements_the_outbox_empties() {
+    let mut world = World::new(1);
+    world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    world.meet(ann, bob);
+    world.run(MINUTE);
+    let contact = world.id(bob);
+    world.must(
+        ann,
+        account::api::Command::Acknowledge { contact, on: false },
+    );
+    for turn in 0..300 {
+        world.say(ann, bob, &format!("{turn}"));
+        world.run(2_000);
+    }
+    world.run(MINUTE);
+    assert_eq!(world.heard(bob, ann).len(), 300);
+    assert_eq!(world.promised(ann, bob).len(), 300);
+}
+
 #[test]
 fn the_same_seed_gives_the_same_world() {
     let play = |seed| {

@@ -196,6 +196,10 @@ impl Open {
             Owner::Message(who, id) => {
                 self.set_delivery(cx, &who, &id, DeliveryRow::Stored(relays, until));
                 self.acks_stored(cx, &owner, &who);
+                // Where nobody acknowledges, nothing more will ever be known.
+                if self.is_silent(&who) && relays as usize >= self.relays.open().count() {
+                    self.finish(cx, &owner, &who, &id);
+                }
             }
             Owner::Greeting(who) => {
                 if let Some(id) = self.contacts.get(&who).and_then(|c| c.row.handshake) {
@@ -420,6 +424,12 @@ impl Open {
         self.drop_parcel(cx, owner);
         self.drop_job(cx, owner);
         self.remakes.remove(owner);
+    }
+
+    /// Whether acknowledgements are off between us and a contact, by whichever side.
+    fn is_silent(&self, who: &Who) -> bool {
+        let contact = self.contacts.get(who);
+        contact.is_some_and(|c| !c.row.acknowledge || c.row.wants_no_acks)
     }
 
     /// Stops sending a message.
