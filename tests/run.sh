@@ -16,12 +16,10 @@ need_node
 gate fmt "Rust formatting" cargo fmt --all --check
 gate no_std "the core without a standard library" tests/no_std.sh
 gate web "the browser peer" web-node/build.sh
-if [ -f www/package.json ]; then
-    npm_install www www || gate_failed "packages of the page"
-    gate check "the page's types and formatting" npm --prefix www run --silent check
-    suite vitest "the page's tests" npm --prefix www run --silent test
-    gate page "the page" www/build.sh
-fi
+npm_install www www || gate_failed "packages of the page"
+gate check "the page's types and formatting" npm --prefix www run --silent check
+suite vitest "the page's tests" npm --prefix www run --silent test
+gate page "the page" www/build.sh
 
 gate clippy "lints" cargo clippy --locked --workspace --all-targets -- -D warnings
 gate programs "the native programs" native-node/build.sh dev
@@ -32,8 +30,6 @@ suite native "the native tests" cargo test --locked --workspace --no-fail-fast \
 npm_install tests tests || gate_failed "packages of the browser tests"
 need_chromium tests
 suite browser "the browser peer in a real browser" npm --prefix tests run --silent web
-if [ -d tests/e2e ]; then
-    suite e2e "the page in a real browser" npm --prefix tests run --silent e2e
-fi
+suite e2e "the page in a real browser" npm --prefix tests run --silent e2e
 
 summary
