@@ -446,8 +446,8 @@ impl Account {
         if matches!(self.entry.stage, Stage::Open) && self.entry.seen_at <= self.cx.now.mono {
             self.entry.seen_at = self.cx.now.mono + SEEN_MS;
             let now = self.cx.now.unix;
-            if let Some(vault) = &mut self.entry.vault {
-                if self.entry.remembers && !vault.seen(now) {
+            if let Some(vault) = self.entry.vault.as_mut().filter(|_| self.entry.remembers) {
+                if !vault.seen(now) {
                     // Twenty hours are over, or the clock went back: the passcode is asked for.
                     self.close();
                     self.show_locked();

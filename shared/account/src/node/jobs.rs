@@ -6,7 +6,7 @@
 
 use super::cx::Cx;
 use super::model::{Owner, ParcelRow, RowKey, Who};
-use super::open::Open;
+use super::open::{Invite, Open};
 use super::{limits, views};
 use crate::api::{Event, WaitsFor};
 use crate::sealed::Sealed;
@@ -184,34 +184,37 @@ impl Open {
     /// Everything that has no valid parcel goes into the queue (after unlocking, and when keys
     /// arrive).
     pub fn queue_missing(&mut self, only: Option<&Who>) {
+        let wanted = |who: &Who| only.is_none_or(|only| only == who);
+        let mut missing = Vec::new();
+        for (who, contact) in self.contacts.iter().filter(|(who, _)| wanted(who)) {
+            if contact.is_greeting() {
+                missing.push(Owner::Greeting(*who));
+            }
+            if contact.acceptance.is_some() {
+                missing.push(Owner::Acceptance(*who));
+            }
+        }
         let mut messages: Vec<_> = self
             .outgoing
             .iter()
-            .filter(|((who, _), _)| only.is_none_or(|only| only == who))
+            .filter(|((who, _), _)| wanted(who))
             .filter(|((who, id), m)| m.delivery.is_on_the_way() && self.is_plain_message(who, id))
             .map(|((who, id), message)| (message.index, Owner::Message(*who, *id)))
             .collect();
         messages.sort_unstable();
-        for (who, contact) in &self.contacts {
-            if only.is_some_and(|only| only != who) {
-                continue;
-            }
-            if contact.is_greeting() {
-                self.jobs.add(Owner::Greeting(*who));
-            }
-            if contact.acceptance.is_some() {
-                self.jobs.add(Owner::Acceptance(*who));
-            }
-        }
-        for (_, owner) in messages {
-            self.jobs.add(owner);
-        }
+        missing.extend(messages.into_iter().map(|(_, owner)| owner));
         if only.is_none() {
-            for (id, invite) in &self.invites {
-                if invite.row.tombstone || (invite.row.state <= 1 && invite.secret.is_some()) {
-                    self.jobs.add(Owner::Invite(*id));
-                }
-            }
+            let unfinished = |invite: &&Invite| {
+                invite.row.tombstone || (invite.row.state <= 1 && invite.secret.is_some())
+            };
+            let invites = self.invites.values().filter(unfinished);
+            missing.extend(invites.map(|invite| Owner::Invite(invite.row.id)));
+        }
+        for owner in missing
+            .into_iter()
+            .filter(|owner| !self.parcels.contains_key(owner))
+        {
+            self.jobs.add(owner);
         }
     }
 

@@ -78,19 +78,7 @@ impl Relays {
         if let Ok(hint) = RelayHint::parse(&row.hint) {
             let key = hint.node_key;
             let stage = Stage::Down { until: 0 };
-            self.relays.insert(
-                key,
-                Relay {
-                    hint,
-                    row,
-                    stage,
-                    moved: None,
-                    dials_moved: false,
-                    error: None,
-                    records_until: 0,
-                    attempts: 0,
-                },
-            );
+            self.relays.insert(key, Relay::new(hint, row, stage));
         }
     }
 
@@ -117,19 +105,7 @@ impl Relays {
             added: cx.now.unix,
         };
         let stage = Stage::Down { until: cx.now.mono };
-        self.relays.insert(
-            key,
-            Relay {
-                hint,
-                row,
-                stage,
-                moved: None,
-                dials_moved: false,
-                error: None,
-                records_until: 0,
-                attempts: 0,
-            },
-        );
+        self.relays.insert(key, Relay::new(hint, row, stage));
         cx.touch(RowKey::Relay(key));
         Ok(())
     }
@@ -318,6 +294,19 @@ impl Relays {
 }
 
 impl Relay {
+    fn new(hint: RelayHint, row: RelayRow, stage: Stage) -> Self {
+        Self {
+            hint,
+            row,
+            stage,
+            moved: None,
+            dials_moved: false,
+            error: None,
+            records_until: 0,
+            attempts: 0,
+        }
+    }
+
     pub fn link(&self) -> Option<LinkId> {
         match &self.stage {
             Stage::Greeting { link, .. } | Stage::Open { link, .. } => Some(*link),

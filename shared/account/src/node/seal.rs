@@ -11,7 +11,8 @@ use crate::record::Author;
 use crate::sealed::{Sealed, Sender};
 use crate::session::{ACKS_MAX, Draft, SealError, message_id};
 use alloc::vec::Vec;
-use shared::time;
+use shared::crypto::{PublicKey, SigningKey};
+use shared::time::{self, Millis};
 
 impl Open {
     /// Seals the owner's object, its work still to be done. `None`: it cannot be sealed now, or
@@ -64,14 +65,8 @@ impl Open {
             None if acks.is_empty() => return None,
             None => draft.message_id = message_id(&self.me, "", &mut cx.rng),
         }
-        let sender = Sender {
-            account: self.me,
-            device: &self.device,
-            certificate: &certificate,
-            network: cx.config.network,
-            effort,
-            now: self.clock.assumed(),
-        };
+        let now = self.clock.assumed();
+        let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
         let sealed = session.seal_message(&draft, keys, &sender, &self.epoch_keys, &mut cx.visible);
         match sealed {
             Ok(message) => {
@@ -99,14 +94,8 @@ impl Open {
         if pending.expiry <= hour {
             return None;
         }
-        let sender = Sender {
-            account: self.me,
-            device: &self.device,
-            certificate: &certificate,
-            network: cx.config.network,
-            effort,
-            now: self.clock.assumed(),
-        };
+        let now = self.clock.assumed();
+        let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
         let sealed = pending.seal(&sender, &mut cx.visible);
         cx.touch(RowKey::Contact(*who));
         self.expect_acceptance(who);
@@ -118,14 +107,8 @@ impl Open {
         let effort = self.effort(owner, 0);
         let contact = self.contacts.get_mut(who)?;
         let (pending, session) = (contact.acceptance.as_ref()?, contact.session.as_mut()?);
-        let sender = Sender {
-            account: self.me,
-            device: &self.device,
-            certificate: &certificate,
-            network: cx.config.network,
-            effort,
-            now: self.clock.assumed(),
-        };
+        let now = self.clock.assumed();
+        let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
         let sealed = pending.seal(session, &sender, &self.epoch_keys, &mut cx.visible);
         session.on_epoch(self.clock.assumed_epoch(), self.clock.agreed());
         cx.touch(RowKey::Contact(*who));
@@ -187,5 +170,24 @@ impl Open {
         self.profile.certificate = bytes.to_vec();
         cx.touch(RowKey::Profile);
         bytes
+    }
+}
+
+/// Who seals. Not a method: what is sealed for is borrowed from the same account.
+fn sender<'a>(
+    cx: &Cx,
+    account: PublicKey,
+    device: &'a SigningKey,
+    certificate: &'a [u8; 101],
+    effort: u8,
+    now: Millis,
+) -> Sender<'a> {
+    Sender {
+        account,
+        device,
+        certificate,
+        network: cx.config.network,
+        effort,
+        now,
     }
 }
