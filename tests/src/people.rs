@@ -160,6 +160,7 @@ impl World {
         for event in &self.hosts[at].events {
             if let Event::Message { message } = event
                 && !message.mine
+                && message.notice.is_none()
                 && message.contact == id
             {
                 shown.push((message.order, message.index, message.text.clone()));

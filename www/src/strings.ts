@@ -206,6 +206,9 @@ export const s = {
     decline: 'Decline',
     block: 'Block',
     noText: 'No text came with this greeting.',
+    known: (name: string) =>
+      `This is the account of your contact ${name}. They lost what they had, or somebody else has ` +
+      'their 18 words: ask them in another way before you accept.',
     accepted: (name: string) => `You can write with ${name} now.`,
     declined: 'Declined. They are not told.',
     blocked: 'Blocked. Later greetings from this account are refused.',
@@ -238,6 +241,15 @@ export const s = {
     new: (name: string, text: string) => `${name}: ${text}`,
     toBottom: 'Newest messages',
     mine: 'You',
+    notices: {
+      device_changed: {
+        brief: 'Another device',
+        title: (name: string) => `${name} writes from another device now.`,
+        text:
+          'They began anew with their 18 words, or somebody else has the words. ' +
+          'Earlier messages are not affected. Ask them in another way before you trust what comes.',
+      },
+    },
   },
 
   day: { today: 'Today', yesterday: 'Yesterday' },
@@ -312,13 +324,14 @@ export const s = {
     revoke: 'Revoke',
     revokeAsk: 'Revoke this invitation?',
     revokeText: 'Nobody can greet you with it any more. People you accepted stay.',
-    revoked: 'Invitation revoked.',
+    revoked: 'Invitation withdrawn. Nobody can greet you with it any more.',
     until: (when: string) => `until ${when}`,
     once: 'works once',
     many: 'works for several people',
     states: {
       publishing: 'Publishing',
       live: 'Live',
+      revoking: 'Being revoked',
       revoked: 'Revoked',
       used: 'Used',
       expired: 'Expired',
@@ -388,6 +401,12 @@ export const s = {
     addRelayLabel: 'Relay hint',
     addRelayHint: 'The line of letters a relay prints when it starts.',
     relayAdded: 'Relay added.',
+    relayRemove: 'Stop using this relay',
+    relayRemoveAsk: (address: string) => `Stop using ${address}?`,
+    relayRemoveText:
+      'What only this relay keeps for you will not arrive. Contacts who use no other relay of ' +
+      'yours cannot reach you. A relay that serves this page comes back when the page is loaded again.',
+    relayRemoved: 'Relay removed.',
     relayStates: {
       open: 'Connected',
       catching_up: 'Catching up',

@@ -77,6 +77,7 @@ export const T = {
   messageDelete: 'message-delete',
   messageCancel: 'message-cancel',
   messageRetry: 'message-retry',
+  messageNotice: 'message-notice',
   delivery: 'delivery',
   earlier: 'earlier',
   toBottom: 'to-bottom',
@@ -128,6 +129,7 @@ export const T = {
   relay: 'relay',
   relayHint: 'relay-hint',
   relayAdd: 'relay-add',
+  relayRemove: 'relay-remove',
   /** Radio buttons with `value` system, light, dark. */
   theme: 'theme',
   privacy: 'privacy',

@@ -59,6 +59,10 @@ pub enum Command {
     AddRelay {
         hint: String,
     },
+    /// Stops using a relay (its 16 hex digits): `relay_unknown` if it is not in use.
+    RemoveRelay {
+        relay: String,
+    },
     /// Makes an invitation, valid that many hours (1, 24, 168 or 720): `Answer::Invitation`.
     Invite {
         hours: u32,
@@ -66,6 +70,10 @@ pub enum Command {
     },
     Revoke {
         invite: String,
+    },
+    /// Reads a link without looking it up, with or without an account: `Answer::Link`.
+    CheckLink {
+        link: String,
     },
     /// Reads a link (whole, or the part behind `#`) and looks the invitation up: `Answer::Opened`.
     OpenInvite {
@@ -135,8 +143,10 @@ pub enum Command {
     SafetyNumber {
         contact: String,
     },
-    /// The whole account, encrypted under this passphrase: `Answer::File` (base64).
+    /// The whole account, encrypted under this passphrase: `Answer::File` (base64). As it holds the
+    /// words, the passcode is asked for.
     Export {
+        passcode: String,
         passphrase: String,
     },
     /// Puts an exported account on this empty device, under a passcode of its own.
@@ -220,6 +230,10 @@ pub enum Event {
     Trouble {
         problem: Problem,
     },
+    /// A trouble with this code is over.
+    TroubleOver {
+        code: String,
+    },
 }
 
 /// Which screen is next.
@@ -265,6 +279,14 @@ pub enum Answer {
         invite: InviteView,
         fragment: String,
     },
+    Link {
+        inviter: String,
+        until: u64,
+        own: bool,
+        /// Addresses of relays that it names and this account does not use: looking it up dials
+        /// them, so that they learn where it is asked from.
+        new_relays: Vec<String>,
+    },
     Opened {
         inviter: String,
         name: String,
@@ -282,6 +304,8 @@ pub enum Answer {
     History {
         messages: Vec<MessageView>,
         more: bool,
+        /// Where the page begins: the next one is the one before it.
+        first: u64,
     },
     SafetyNumber {
         digits: String,
@@ -337,6 +361,8 @@ pub enum InviteState {
     /// Not on a relay yet: whoever opens the link now finds nothing.
     Publishing,
     Live,
+    /// No relay has taken it back yet: whoever opens the link now may still find it.
+    Revoking,
     Revoked,
     Used,
     Expired,
@@ -362,7 +388,11 @@ pub struct ContactView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub last: Option<MessageView>,
     pub acknowledge: bool,
+    /// Neither side has switched acknowledgements off, so messages can become `delivered`.
+    pub confirms: bool,
     pub added: u64,
+    /// When the conversation last grew, by this device's clock: what lists are sorted by.
+    pub changed: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -387,6 +417,17 @@ pub struct MessageView {
     /// Place in this device's history, for paging.
     pub index: u64,
     pub delivery: Delivery,
+    /// Not written by anybody: something people should know of, told at its place. `text` is empty.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub notice: Option<Notice>,
+}
+
+/// What is told between the messages of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// Their account signed for another device than the one known so far.
+    DeviceChanged,
 }
 
 /// What is known of a message's way, and nothing more.
@@ -421,7 +462,10 @@ pub enum WaitsFor {
     Work,
     /// The contact's current keys.
     Keys,
+    /// No relay is connected, or none has answered yet.
     Relay,
+    /// A connected relay has no room for it now. It is asked again by itself.
+    RelayRoom,
     /// The contact has not accepted yet.
     Acceptance,
 }

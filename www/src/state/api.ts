@@ -25,7 +25,7 @@ export interface RelayView {
   error?: Problem
 }
 
-export type InviteState = 'publishing' | 'live' | 'revoked' | 'used' | 'expired'
+export type InviteState = 'publishing' | 'live' | 'revoking' | 'revoked' | 'used' | 'expired'
 export interface InviteView {
   invite: string
   fragment: string
@@ -51,10 +51,14 @@ export interface ContactView {
   messages: number
   last?: MessageView
   acknowledge: boolean
+  /** Neither side has switched acknowledgements off, so messages can become `delivered`. */
+  confirms: boolean
   added: number
+  /** When the conversation last grew, by this device's clock: what lists are sorted by. */
+  changed: number
 }
 
-export type WaitsFor = 'work' | 'keys' | 'relay' | 'acceptance'
+export type WaitsFor = 'work' | 'keys' | 'relay' | 'relay_room' | 'acceptance'
 export type Delivery =
   | { state: 'received' }
   | { state: 'queued'; waits_for: WaitsFor }
@@ -74,7 +78,11 @@ export interface MessageView {
   /** Place in this device's history, for paging. */
   index: number
   delivery: Delivery
+  /** Not written by anybody: something people should know of, told at its place. */
+  notice?: Notice
 }
+
+export type Notice = 'device_changed'
 
 export interface UnknownWord {
   at: number
@@ -100,8 +108,10 @@ export type Command =
   | { cmd: 'show_words'; passcode: string }
   | { cmd: 'rename'; name: string }
   | { cmd: 'add_relay'; hint: string }
+  | { cmd: 'remove_relay'; relay: string }
   | { cmd: 'invite'; hours: number; single_use: boolean }
   | { cmd: 'revoke'; invite: string }
+  | { cmd: 'check_link'; link: string }
   | { cmd: 'open_invite'; link: string }
   | { cmd: 'greet'; link: string; text: string }
   | { cmd: 'accept'; greeting: string }
@@ -119,7 +129,7 @@ export type Command =
   | { cmd: 'unblock'; contact: string }
   | { cmd: 'acknowledge'; contact: string; on: boolean }
   | { cmd: 'safety_number'; contact: string }
-  | { cmd: 'export'; passphrase: string }
+  | { cmd: 'export'; passcode: string; passphrase: string }
   | { cmd: 'import'; file: string; passphrase: string; passcode: string; remember: boolean }
   | { cmd: 'erase' }
 
@@ -138,6 +148,14 @@ export type Answer =
   | { kind: 'completions'; words: string[] }
   | { kind: 'invitation'; invite: InviteView; fragment: string }
   | {
+      kind: 'link'
+      inviter: string
+      until: number
+      own: boolean
+      /** Addresses of relays that it names and this account does not use. */
+      new_relays: string[]
+    }
+  | {
       kind: 'opened'
       inviter: string
       name: string
@@ -147,7 +165,8 @@ export type Answer =
     }
   | { kind: 'contact'; contact: ContactView }
   | { kind: 'message'; message: MessageView }
-  | { kind: 'history'; messages: MessageView[]; more: boolean }
+  /** `first`: where the page begins; the next one is the one before it. */
+  | { kind: 'history'; messages: MessageView[]; more: boolean; first: number }
   | { kind: 'safety_number'; digits: string }
   | { kind: 'file'; file: string }
 
@@ -171,3 +190,4 @@ export type Event =
   | { event: 'conversation_cleared'; contact: string }
   | { event: 'work'; what: string; share: number }
   | { event: 'trouble'; problem: Problem }
+  | { event: 'trouble_over'; code: string }

@@ -2,7 +2,7 @@
 import { brief } from '../format'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
-import { Empty, ProblemNotice } from '../parts/notice'
+import { Empty, Notice, ProblemNotice } from '../parts/notice'
 import { useTask } from '../parts/task'
 import { UserText } from '../parts/text'
 import { toast } from '../parts/toast'
@@ -17,12 +17,12 @@ import { AccountId } from './restore'
 function Greeting({ greeting }: { greeting: GreetingView }) {
   const { busy, problem, run: attempt } = useTask()
   const { name } = greeting
+  const known = state.value.contacts[greeting.account]
   const id = greeting.greeting
   const accept = async () => {
     if (!(await attempt(() => run({ cmd: 'accept', greeting: id })))) return
     toast(s.greetings.accepted(name))
-    const known = state.value.contacts[greeting.account]
-    if (known) go({ view: 'chat', contact: known.contact })
+    if (state.value.contacts[greeting.account]) go({ view: 'chat', contact: greeting.account })
   }
   const refuse = async (cmd: 'decline' | 'block', done: string) => {
     if (await attempt(() => run({ cmd, greeting: id }))) toast(done)
@@ -45,6 +45,11 @@ function Greeting({ greeting }: { greeting: GreetingView }) {
         </p>
       ) : (
         <p class="field-hint">{s.greetings.noText}</p>
+      )}
+      {known && known.state === 'active' && (
+        <Notice tone="warn">
+          <bdi>{s.greetings.known(known.name)}</bdi>
+        </Notice>
       )}
       {problem && <ProblemNotice problem={problem} />}
       <div class="actions">

@@ -31,6 +31,7 @@ function LinkState() {
 
 function preview(contact: ContactView): string {
   const { last } = contact
+  if (last?.notice) return s.chat.notices[last.notice].brief
   if (last) return (last.mine ? s.list.you : '') + last.text
   if (contact.state === 'greeted') return s.list.greeted
   return contact.messages > 0 ? s.list.cleared : s.list.added

@@ -3,8 +3,9 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/ho
 import { dayName } from '../format'
 import { Button, IconButton } from '../parts/button'
 import { I } from '../parts/icons'
+import { Notice } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
-import type { ContactView, MessageView } from '../state/api'
+import type { ContactView, MessageView, Notice as NoticeKind } from '../state/api'
 import { loadHistory } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
@@ -27,7 +28,7 @@ export function linesOf(messages: MessageView[], now = Date.now()): Line[] {
   const days = messages.map((m) => dayName(m.at, now))
   const joins = (a: number, b: number) => {
     const [x, y] = [messages[a], messages[b]]
-    if (!x || !y || days[a] !== days[b]) return false
+    if (!x || !y || x.notice || y.notice || days[a] !== days[b]) return false
     return x.mine === y.mine && Math.abs(y.at - x.at) < GROUP_MS
   }
   return messages.map((message, i) => ({
@@ -93,6 +94,16 @@ function Earlier({ contact }: { contact: string }) {
   )
 }
 
+/** What nobody wrote, at its place between the messages. */
+function Told({ notice, name }: { notice: NoticeKind; name: string }) {
+  const { title, text } = s.chat.notices[notice]
+  return (
+    <Notice tone="warn" testid={T.messageNotice} title={<bdi>{title(name)}</bdi>}>
+      {text}
+    </Notice>
+  )
+}
+
 export function Log(props: {
   contact: ContactView
   messages: MessageView[]
@@ -129,12 +140,16 @@ export function Log(props: {
                   <span>{day}</span>
                 </h2>
               )}
-              <Message
-                message={message}
-                name={contact.name}
-                last={last}
-                telling={message.message === lastMine}
-              />
+              {message.notice ? (
+                <Told notice={message.notice} name={contact.name} />
+              ) : (
+                <Message
+                  message={message}
+                  name={contact.name}
+                  last={last}
+                  telling={message.message === lastMine}
+                />
+              )}
             </div>
           ))}
           {more === false && messages.length === 0 && (

@@ -1,8 +1,9 @@
 /** The relays of this account, and adding one by its hint. */
 import { useState } from 'preact/hooks'
-import { Button } from '../parts/button'
+import { Button, IconButton } from '../parts/button'
 import { Field } from '../parts/field'
 import { Notice, ProblemNotice } from '../parts/notice'
+import { ConfirmSheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
 import type { RelayView } from '../state/api'
@@ -10,7 +11,7 @@ import { relays, run, state } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
-function Relay({ relay }: { relay: RelayView }) {
+function Relay({ relay, onRemove }: { relay: RelayView; onRemove: () => void }) {
   return (
     <li class="relay" data-testid={T.relay} data-relay={relay.relay} data-state={relay.state}>
       <i class={`dot ${relay.state}`} aria-hidden="true" />
@@ -25,6 +26,12 @@ function Relay({ relay }: { relay: RelayView }) {
           </span>
         )}
       </div>
+      <IconButton
+        icon="trash"
+        label={s.settings.relayRemove}
+        testid={T.relayRemove}
+        onClick={onRemove}
+      />
     </li>
   )
 }
@@ -75,6 +82,7 @@ function AddRelay({ onDone }: { onDone: () => void }) {
 
 export function Relays() {
   const [adding, setAdding] = useState(false)
+  const [removing, setRemoving] = useState<RelayView | null>(null)
   const { clockOffS } = state.value
   const minutesOff = Math.round(Math.abs(clockOffS ?? 0) / 60)
   return (
@@ -86,7 +94,7 @@ export function Relays() {
         {relays.value.length === 0 && <p class="row-note">{s.settings.relaysNone}</p>}
         <ul class="plain rows">
           {relays.value.map((relay) => (
-            <Relay key={relay.relay} relay={relay} />
+            <Relay key={relay.relay} relay={relay} onRemove={() => setRemoving(relay)} />
           ))}
         </ul>
         {adding ? (
@@ -105,6 +113,18 @@ export function Relays() {
           </div>
         )}
       </div>
+      {removing && (
+        <ConfirmSheet
+          title={s.settings.relayRemoveAsk(removing.address)}
+          text={s.settings.relayRemoveText}
+          action={s.settings.relayRemove}
+          onConfirm={async () => {
+            await run({ cmd: 'remove_relay', relay: removing.relay })
+            toast(s.settings.relayRemoved)
+          }}
+          onClose={() => setRemoving(null)}
+        />
+      )}
     </section>
   )
 }

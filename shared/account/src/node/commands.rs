@@ -43,6 +43,7 @@ impl Open {
         let outcome = match command {
             Command::Rename { name } => self.rename(cx, name),
             Command::AddRelay { hint } => self.add_relay(cx, &hint),
+            Command::RemoveRelay { relay } => self.remove_relay(cx, &relay),
             Command::Invite { hours, single_use } => self.invite(cx, hours, single_use),
             Command::Revoke { invite } => self.revoke(cx, &invite),
             Command::OpenInvite { link } => return self.open_invite(cx, id, &link),
@@ -128,6 +129,13 @@ impl Open {
         self.relays.add(cx, hint)?;
         self.relays.on_timer(cx);
         self.show_relays(cx);
+        Ok(None)
+    }
+
+    fn remove_relay(&mut self, cx: &mut Cx, relay: &str) -> Outcome {
+        let key = self.relays.remove(cx, relay);
+        let key = key.ok_or_else(problems::relay_unknown)?;
+        self.on_relay_lost(cx, key);
         Ok(None)
     }
 

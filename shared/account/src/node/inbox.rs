@@ -10,9 +10,9 @@ use super::{commands, limits, views};
 use crate::api::Event;
 use crate::greeting::{self, Greeting, PendingGreeting};
 use crate::sealed::locator;
-use crate::session::{Opened, Payload};
+use crate::session::{Opened, Payload, message_id};
 use crate::shown;
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use shared::wire::Header;
 
 impl Open {
@@ -39,7 +39,10 @@ impl Open {
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);
         self.end_handshake(who);
-        let Opened { payload, .. } = opened;
+        if opened.device_changed {
+            self.tell_device_changed(cx, who);
+        }
+        let payload = opened.payload;
         self.note_time(cx, payload.sealed);
         self.note_contact(cx, who, &payload);
         self.on_acknowledged(cx, who, &payload.acks);
@@ -51,7 +54,8 @@ impl Open {
         let id = payload.message_id;
         if !contact.has_seen(&id) && !blocked {
             contact.saw(cx, id);
-            self.receive(cx, who, id, shown::text(&text), payload.time, payload.order);
+            let message = MessageRow::theirs(id, shown::text(&text), payload.time);
+            self.receive(cx, who, message, payload.order);
         }
         self.owe(cx, who, id);
     }
@@ -70,8 +74,22 @@ impl Open {
     }
 
     /// A new text of a contact.
-    pub fn receive(&mut self, cx: &mut Cx, who: &Who, id: Id16, text: String, at: u64, order: u64) {
-        let message = self.append(cx, who, id, false, text, at, Some(order));
+    pub fn receive(&mut self, cx: &mut Cx, who: &Who, message: MessageRow, order: u64) {
+        self.show_new(cx, who, message, Some(order));
+    }
+
+    /// Tells in the conversation that they have another device than before.
+    pub fn tell_device_changed(&mut self, cx: &mut Cx, who: &Who) {
+        if self.contacts.get(who).is_none_or(|c| c.row.state == 2) {
+            return;
+        }
+        let id = message_id(&self.me, "", &mut cx.rng);
+        let notice = MessageRow::notice(id, NoticeRow::DeviceChanged, self.clock.assumed());
+        self.show_new(cx, who, notice, None);
+    }
+
+    fn show_new(&mut self, cx: &mut Cx, who: &Who, message: MessageRow, order: Option<u64>) {
+        let message = self.append(cx, who, message, order);
         if let Some(contact) = self.contacts.get_mut(who) {
             contact.row.unread = contact.row.unread.saturating_add(1);
         }
@@ -245,10 +263,7 @@ impl Open {
         // The greeting is kept until they write on the pair: until then our acknowledgement may be
         // lost, and the acceptance sealed anew makes another pair.
         let first = contact.row.handshake == Some(pending.message_id);
-        match &mut contact.session {
-            Some(session) => session.adopt(accepted.session),
-            none => *none = Some(accepted.session),
-        }
+        let device_changed = contact.take_session(accepted.session);
         if first || contact.keys.is_none() {
             contact.keys = Some(accepted.keys);
         }
@@ -266,6 +281,9 @@ impl Open {
         self.drop_job(cx, &owner);
         if let Some(id) = handshake {
             self.delivered(cx, who, &id);
+        }
+        if device_changed {
+            self.tell_device_changed(cx, who);
         }
         self.note_time(cx, accepted.time);
         self.refresh_expected(who);

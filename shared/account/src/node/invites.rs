@@ -103,6 +103,7 @@ impl Open {
             invite.row.tombstone = false;
             invite.secret = None;
             cx.touch(RowKey::Invite(*id));
+            self.show_invite(cx, id);
         } else if invite.row.state == 0 {
             invite.row.state = 1;
             cx.touch(RowKey::Invite(*id));
@@ -146,6 +147,20 @@ impl Open {
     /// Invitations and dealt-with greetings whose time is over.
     pub fn expire_invites(&mut self, cx: &mut Cx) {
         let now = self.clock.assumed();
+        // What was not taken back in time is gone by itself.
+        let ended = |i: &&Invite| i.row.tombstone && i.row.until <= now;
+        let ended: Vec<Id16> = self
+            .invites
+            .values()
+            .filter(ended)
+            .map(|i| i.row.id)
+            .collect();
+        for id in ended {
+            let owner = Owner::Invite(id);
+            self.drop_parcel(cx, &owner);
+            self.drop_job(cx, &owner);
+            self.on_invite_stored(cx, &id);
+        }
         let over: Vec<Id16> = self
             .invites
             .iter()
@@ -272,6 +287,7 @@ impl Open {
     fn cannot_greet(&self, who: &Who) -> Option<Problem> {
         match self.contacts.get(who)? {
             c if c.row.state == 2 => Some(problems::contact_blocked()),
+            _ if self.greeting_is_over(who) => None,
             c if c.row.state == 0 || c.is_greeting() => Some(problems::already_contact()),
             _ => None,
         }
@@ -375,7 +391,7 @@ impl Open {
         contact.row.handshake = Some(message);
         cx.touch(RowKey::Contact(who));
         self.expect_acceptance(&who);
-        let row = self.append(cx, &who, message, true, text, now, None);
+        let row = self.append(cx, &who, MessageRow::mine(message, text, now), None);
         self.outgoing.insert((who, message), row.clone());
         cx.touch(RowKey::Outgoing(who, message));
         self.tick_fast(cx);
@@ -386,6 +402,37 @@ impl Open {
         if let Some(contact) = self.contacts.get(&who) {
             let view = views::contact(contact, self.waits_for(&who));
             cx.done(request, Some(contact_answer(view)));
+        }
+    }
+
+    /// Whether our greeting to them waits for an answer to an invitation that has ended.
+    pub fn greeting_is_over(&self, who: &Who) -> bool {
+        let hour = time::hour(self.clock.assumed());
+        let contact = self.contacts.get(who).filter(|c| c.is_greeting());
+        contact
+            .and_then(|c| c.greeting.as_ref())
+            .is_some_and(|g| g.expiry <= hour)
+    }
+
+    /// Greetings nobody can read any more are told of. One that a relay has may have been read.
+    pub fn expire_greetings(&mut self, cx: &mut Cx) {
+        let over: Vec<Who> = self
+            .contacts
+            .keys()
+            .filter(|who| self.greeting_is_over(who))
+            .filter(|who| {
+                let parcel = self.parcels.get(&Owner::Greeting(**who));
+                parcel.is_none_or(|p| p.stored.is_empty())
+            })
+            .copied()
+            .collect();
+        for who in over {
+            let owner = Owner::Greeting(who);
+            self.drop_parcel(cx, &owner);
+            self.drop_job(cx, &owner);
+            if let Some(id) = self.contacts.get(&who).and_then(|c| c.row.handshake) {
+                self.set_delivery(cx, &who, &id, DeliveryRow::Unanswered);
+            }
         }
     }
 

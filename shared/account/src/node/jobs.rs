@@ -187,7 +187,7 @@ impl Open {
         let wanted = |who: &Who| only.is_none_or(|only| only == who);
         let mut missing = Vec::new();
         for (who, contact) in self.contacts.iter().filter(|(who, _)| wanted(who)) {
-            if contact.is_greeting() {
+            if contact.is_greeting() && !self.greeting_is_over(who) {
                 missing.push(Owner::Greeting(*who));
             }
             if contact.acceptance.is_some() {

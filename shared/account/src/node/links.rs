@@ -193,6 +193,7 @@ impl Open {
             self.on_epoch(cx);
             self.expire_parcels(cx);
             self.expire_invites(cx);
+            self.expire_greetings(cx);
             self.pump_jobs(cx);
             self.pump_puts(cx);
             self.pump_feeds(cx);

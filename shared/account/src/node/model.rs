@@ -153,6 +153,49 @@ pub struct MessageRow {
     pub index: u64,
     #[n(6)]
     pub delivery: DeliveryRow,
+    #[n(7)]
+    pub notice: Option<NoticeRow>,
+}
+
+impl MessageRow {
+    /// A text of ours, to be sent.
+    pub fn mine(id: Id16, text: String, at: u64) -> Self {
+        Self {
+            id,
+            mine: true,
+            text,
+            at,
+            order: 0,
+            index: 0,
+            delivery: DeliveryRow::Queued,
+            notice: None,
+        }
+    }
+
+    /// A text that came.
+    pub fn theirs(id: Id16, text: String, at: u64) -> Self {
+        Self {
+            mine: false,
+            delivery: DeliveryRow::Received,
+            ..Self::mine(id, text, at)
+        }
+    }
+
+    /// Something to be known, told among the texts that came.
+    pub fn notice(id: Id16, notice: NoticeRow, at: u64) -> Self {
+        Self {
+            notice: Some(notice),
+            ..Self::theirs(id, String::new(), at)
+        }
+    }
+}
+
+/// [`crate::api::Notice`] in the store.
+#[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]
+#[cbor(index_only)]
+pub enum NoticeRow {
+    #[n(0)]
+    DeviceChanged,
 }
 
 /// [`Delivery`] in the store; a failure is kept by its code alone.
@@ -170,6 +213,9 @@ pub enum DeliveryRow {
     Cancelled(#[n(0)] bool),
     #[n(5)]
     Refused(#[n(0)] u8),
+    /// A greeting that was not answered before its invitation ended.
+    #[n(6)]
+    Unanswered,
 }
 
 impl DeliveryRow {
@@ -188,6 +234,9 @@ impl DeliveryRow {
             Self::Cancelled(was_stored) => Delivery::Cancelled { was_stored },
             Self::Refused(code) => Delivery::Failed {
                 problem: super::problems::relay_refused(code),
+            },
+            Self::Unanswered => Delivery::Failed {
+                problem: super::problems::greeting_unanswered(),
             },
         }
     }

@@ -187,6 +187,18 @@ impl Contact {
         self.greeting.as_ref().is_some_and(waits)
     }
 
+    /// Takes what a handshake made, beside what there is. True if it was with another device than
+    /// the one known in its place.
+    pub fn take_session(&mut self, session: Session) -> bool {
+        match &mut self.session {
+            Some(known) => known.adopt(session),
+            none => {
+                *none = Some(session);
+                false
+            }
+        }
+    }
+
     /// Whether something can be sealed for them now.
     pub fn has_keys(&self, epoch: u32) -> bool {
         self.keys.as_ref().is_some_and(|keys| keys.usable(epoch))

@@ -60,7 +60,8 @@ impl Open {
             return Err(problems::outbox_full());
         }
         let id = message_id(&self.me, &text, &mut cx.rng);
-        let message = self.append(cx, &who, id, true, text, cx.now.unix, None);
+        let message = MessageRow::mine(id, text, cx.now.unix);
+        let message = self.append(cx, &who, message, None);
         self.outgoing.insert((who, id), message.clone());
         cx.touch(RowKey::Outgoing(who, id));
         self.jobs.add(Owner::Message(who, id));
@@ -79,31 +80,14 @@ impl Open {
         Ok(())
     }
 
-    /// Writes a message at the end of a conversation.
-    #[allow(clippy::too_many_arguments)]
+    /// Writes a message at the end of a conversation; `order` is the one a contact gave it.
     pub fn append(
         &mut self,
         cx: &mut Cx,
         who: &Who,
-        id: Id16,
-        mine: bool,
-        text: String,
-        at: u64,
+        mut message: MessageRow,
         order: Option<u64>,
     ) -> MessageRow {
-        let mut message = MessageRow {
-            id,
-            mine,
-            text,
-            at,
-            order: 0,
-            index: 0,
-            delivery: if mine {
-                DeliveryRow::Queued
-            } else {
-                DeliveryRow::Received
-            },
-        };
         if let Some(contact) = self.contacts.get_mut(who) {
             let row = &mut contact.row;
             // A contact may not push the order so far that ours could not follow.
@@ -467,11 +451,12 @@ impl Open {
         if message.delivery.is_on_the_way() {
             return Err(problems::message_done());
         }
-        self.set_delivery(cx, who, id, DeliveryRow::Queued);
         let owner = match self.is_plain_message(who, id) {
             true => Owner::Message(*who, *id),
+            false if self.greeting_is_over(who) => return Err(problems::greeting_unanswered()),
             false => Owner::Greeting(*who),
         };
+        self.set_delivery(cx, who, id, DeliveryRow::Queued);
         self.remakes.remove(&owner);
         self.drop_parcel(cx, &owner);
         self.want_keys(cx, who);

@@ -50,11 +50,8 @@ impl Open {
         contact.row.handshake = Some(message);
         contact.acceptance = Some(pending);
         contact.keys = Some(keys);
-        match &mut contact.session {
-            // They greeted again: what is still under way on the old pair can arrive.
-            Some(old) => old.adopt(session),
-            none => *none = Some(session),
-        }
+        // Of who greeted again, what is still under way on the old pair can arrive.
+        let device_changed = contact.take_session(session);
         let new = !contact.has_seen(&greeted);
         if new {
             contact.saw(cx, greeted);
@@ -69,8 +66,11 @@ impl Open {
         {
             self.end_invite(cx, &row.invite, 3);
         }
+        if device_changed {
+            self.tell_device_changed(cx, &who);
+        }
         if new && !row.text.is_empty() {
-            self.receive(cx, &who, greeted, row.text, row.at, 1);
+            self.receive(cx, &who, MessageRow::theirs(greeted, row.text, row.at), 1);
         }
         self.tick_fast(cx);
         // An answer to an earlier greeting, if one is still under way, is of no use any more.

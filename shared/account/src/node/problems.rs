@@ -87,9 +87,13 @@ problems! {
         "The relay belongs to another network or speaks another version.",
         "Nothing was sent to it.",
         "Use another relay, or reload the page.";
+    relay_unknown: "This account does not use such a relay.", NOTHING_CHANGED, "Reload the list.";
     relay_unsupported: "This browser cannot open WebRTC data channels to that relay.",
         "Your account is kept, and nothing was sent.",
         "Use a current Firefox, Chromium or Safari, and check that WebRTC is not switched off.";
+    greeting_unanswered: "The invitation ended before this greeting was answered.",
+        "The greeting is kept here. If it has arrived, an answer still counts.",
+        "Ask for a new invitation, open it and greet again.";
     contact_unknown: "There is no such contact.", NOTHING_CHANGED, "Reload the list.";
     contact_blocked: "This contact is blocked.", NOTHING_CHANGED, "Unblock it first.";
     text_empty: "There is no text.", NOTHING_CHANGED, "Write something first.";

@@ -6,7 +6,7 @@ use super::cx::Cx;
 use super::model::{RelayRow, RowKey};
 use super::problems;
 use crate::api::{Event, Problem, RelayState, RelayView};
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::io::{DialError, DialTo, LinkId, Output, Token};
 use shared::link::{ClientLink, LinkConfig};
@@ -108,6 +108,17 @@ impl Relays {
         self.relays.insert(key, Relay::new(hint, row, stage));
         cx.touch(RowKey::Relay(key));
         Ok(())
+    }
+
+    /// Stops using a relay and closes its link. Its key, if it was in use.
+    pub fn remove(&mut self, cx: &mut Cx, name: &str) -> Option<NodeKey> {
+        let key = *self.relays.keys().find(|key| name_of(key) == name)?;
+        let relay = self.relays.remove(&key)?;
+        if let Some(link) = relay.link() {
+            cx.at_once(Output::Close { link });
+        }
+        cx.touch(RowKey::Relay(key));
+        Some(key)
     }
 
     /// Dials what is due and gives up what takes too long.
@@ -356,7 +367,7 @@ impl Relay {
 
     fn view(&self, key: &NodeKey) -> RelayView {
         RelayView {
-            relay: super::views::hex(&key[..8]),
+            relay: name_of(key),
             address: self.hint.address_text(),
             hint: self.hint.to_text(),
             state: match &self.stage {
@@ -370,4 +381,9 @@ impl Relay {
             error: self.error.clone(),
         }
     }
+}
+
+/// What people call a relay: the first 16 hex digits of its key.
+fn name_of(key: &NodeKey) -> String {
+    super::views::hex(&key[..8])
 }

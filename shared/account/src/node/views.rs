@@ -66,6 +66,9 @@ pub fn message(who: &Who, row: &MessageRow, waits_for: WaitsFor) -> MessageView 
         order: row.order,
         index: row.index,
         delivery: row.delivery.view(waits_for),
+        notice: row.notice.map(|notice| match notice {
+            NoticeRow::DeviceChanged => Notice::DeviceChanged,
+        }),
     }
 }
 
@@ -79,6 +82,7 @@ pub fn invite(invite: &Invite) -> InviteView {
         state: match row.state {
             0 => InviteState::Publishing,
             1 => InviteState::Live,
+            2 if row.tombstone => InviteState::Revoking,
             2 => InviteState::Revoked,
             3 => InviteState::Used,
             _ => InviteState::Expired,

@@ -109,8 +109,9 @@ impl Session {
     }
 
     /// Another handshake with the same account: its pairs, mailbox and device take over, what is
-    /// under way on the old ones still arrives.
-    pub fn adopt(&mut self, newer: Session) {
+    /// under way on the old ones still arrives. True if the device is another than the one known in
+    /// its slot.
+    pub fn adopt(&mut self, newer: Session) -> bool {
         let Kept {
             mailbox,
             devices,
@@ -118,9 +119,12 @@ impl Session {
             ..
         } = newer.kept;
         self.kept.mailbox = mailbox;
-        devices.into_iter().for_each(|d| self.note_device(d));
+        let changed = devices
+            .into_iter()
+            .fold(false, |changed, d| self.note_device(d) | changed);
         self.kept.pairs.iter_mut().for_each(|p| p.retired = true);
         pairs.into_iter().for_each(|p| self.insert_pair(p));
+        changed
     }
 
     pub fn peer(&self) -> &PublicKey {
@@ -221,14 +225,18 @@ impl Session {
         self.kept.chains.push(chain);
     }
 
-    fn note_device(&mut self, device: Device) {
+    /// Notes a certified device. True if it takes the place of another one, or is one more.
+    fn note_device(&mut self, device: Device) -> bool {
         let devices = &mut self.kept.devices;
-        let known = devices.iter().position(|d| d.slot == device.slot);
-        if let Some(known) = known.and_then(|at| devices.get_mut(at)) {
+        if devices.contains(&device) {
+            return false;
+        }
+        if let Some(known) = devices.iter_mut().find(|d| d.slot == device.slot) {
             known.key = device.key;
         } else if devices.len() < DEVICES_MAX {
             devices.push(device);
         }
+        true
     }
 
     /// 0 if our key is the smaller one.

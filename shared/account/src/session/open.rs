@@ -127,8 +127,7 @@ impl Session {
             slot: who.device,
             key: certificate.device,
         };
-        let device_changed = !self.kept.devices.contains(&device);
-        self.note_device(device);
+        let device_changed = self.note_device(device);
         self.insert_chain(ReceiveChain::new(
             s0,
             *pair,

@@ -1,0 +1,270 @@
+//! How things end: greetings nobody answers, invitations taken back, relays no longer used, devices
+//! replaced by others.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use account::api::*;
+use tests::host::Host;
+use tests::people::passcode;
+use tests::world::{At, World};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+
+fn two() -> (World, At, At, At) {
+    let mut world = World::new(1);
+    let relay = world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    for (at, name) in [(ann, "Ann"), (bob, "Bob")] {
+        // What is not remembered stays open until it is locked.
+        world.must(at, Command::Lock);
+        let passcode = passcode(name);
+        let remember = false;
+        world.must(at, Command::Unlock { passcode, remember });
+    }
+    (world, relay, ann, bob)
+}
+
+fn invite(world: &mut World, at: At, hours: u32) -> InviteView {
+    let single_use = false;
+    let made = world.must(at, Command::Invite { hours, single_use });
+    world.run(MINUTE);
+    match made {
+        Some(Answer::Invitation { invite, .. }) => invite,
+        other => panic!("no invitation: {other:?}"),
+    }
+}
+
+fn greet(world: &mut World, at: At, link: &str) -> Result<Option<Answer>, Problem> {
+    let (link, text) = (link.into(), "may I?".into());
+    let asked = world.ask(at, Command::Greet { link, text });
+    let answered = |world: &World| world.answer(at, asked).is_some();
+    assert!(world.run_until(5 * MINUTE, answered));
+    world.answer(at, asked).unwrap()
+}
+
+/// How the first message of `at` stands, as last told.
+fn first_message(world: &World, at: At) -> MessageView {
+    let mut told = world.hosts[at].events.iter().rev();
+    let message = told.find_map(|event| match event {
+        Event::Message { message } if message.index == 0 => Some(message.clone()),
+        _ => None,
+    });
+    message.unwrap()
+}
+
+fn invite_state(world: &World, at: At) -> InviteState {
+    let mut told = world.hosts[at].events.iter().rev();
+    let state = told.find_map(|event| match event {
+        Event::Invite { invite } => Some(invite.state),
+        _ => None,
+    });
+    state.unwrap()
+}
+
+fn failure(message: &MessageView) -> Option<&str> {
+    match &message.delivery {
+        Delivery::Failed { problem } => Some(&problem.code),
+        _ => None,
+    }
+}
+
+/// A greeting that was read and not answered: told when nothing can come of it, greeted anew by
+/// another invitation. An answer to the first one would still have counted.
+#[test]
+fn a_greeting_ends_with_its_invitation() {
+    let (mut world, _, ann, bob) = two();
+    let first = invite(&mut world, ann, 1);
+    greet(&mut world, bob, &first.fragment).unwrap();
+    world.run(3 * HOUR);
+    let message = first_message(&world, bob);
+    assert!(matches!(message.delivery, Delivery::Stored { .. }));
+    world.run(60 * HOUR);
+    let message = first_message(&world, bob);
+    assert_eq!(failure(&message), Some("greeting_unanswered"));
+    let retry = Command::Retry {
+        message: message.message,
+        contact: message.contact,
+    };
+    let refused = world.ask_now(bob, retry).unwrap_err();
+    assert_eq!(refused.code, "greeting_unanswered");
+
+    let second = invite(&mut world, ann, 24);
+    greet(&mut world, bob, &second.fragment).unwrap();
+    let refused = greet(&mut world, bob, &second.fragment).unwrap_err();
+    assert_eq!(refused.code, "already_contact");
+    world.run(5 * MINUTE);
+    let shown = |event: &&Event| matches!(event, Event::Greeting { .. });
+    assert_eq!(world.hosts[ann].events.iter().filter(shown).count(), 2);
+    let Some(Event::Greeting { greeting }) = world.hosts[ann].events.iter().rfind(shown) else {
+        panic!("no greeting");
+    };
+    let greeting = greeting.greeting.clone();
+    world.must(ann, Command::Accept { greeting });
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+}
+
+/// The inviter answers an old greeting after its invitation has ended.
+#[test]
+fn a_late_answer_counts() {
+    let (mut world, _, ann, bob) = two();
+    let link = invite(&mut world, ann, 1).fragment;
+    greet(&mut world, bob, &link).unwrap();
+    world.run(60 * HOUR);
+    assert!(failure(&first_message(&world, bob)).is_some());
+    let greeting = world.greeting(ann).unwrap().greeting;
+    world.must(ann, Command::Accept { greeting });
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    let delivery = first_message(&world, bob).delivery;
+    assert!(matches!(delivery, Delivery::Delivered { .. }));
+}
+
+/// A greeting that no relay took while its invitation was good can be read by nobody.
+#[test]
+fn a_greeting_that_never_left_ends_at_once() {
+    let (mut world, relay, ann, bob) = two();
+    let link = invite(&mut world, ann, 1).fragment;
+    world.run(10 * MINUTE);
+    greet(&mut world, bob, &link).unwrap();
+    world.set_cut(bob, relay, true);
+    world.run(3 * HOUR);
+    world.set_cut(bob, relay, false);
+    assert_eq!(
+        failure(&first_message(&world, bob)),
+        Some("greeting_unanswered")
+    );
+    world.run(10 * MINUTE);
+    assert!(world.greeting(ann).is_none());
+}
+
+/// Revoked is said when a relay has taken the invitation back, not before.
+#[test]
+fn a_link_is_revoked_once_a_relay_says_so() {
+    let (mut world, relay, ann, bob) = two();
+    let made = invite(&mut world, ann, 24);
+    assert_eq!(invite_state(&world, ann), InviteState::Live);
+    world.set_cut(ann, relay, true);
+    let invite = made.invite;
+    world.must(ann, Command::Revoke { invite });
+    world.run(10 * MINUTE);
+    assert_eq!(invite_state(&world, ann), InviteState::Revoking);
+    world.set_cut(ann, relay, false);
+    world.run(2 * MINUTE);
+    assert_eq!(invite_state(&world, ann), InviteState::Revoked);
+    let refused = greet(&mut world, bob, &made.fragment).unwrap_err();
+    assert_eq!(refused.code, "invitation_revoked");
+}
+
+/// What could not be taken back before its end is gone by itself.
+#[test]
+fn a_link_revoked_without_a_relay_ends_with_its_time() {
+    let (mut world, relay, ann, _) = two();
+    let made = invite(&mut world, ann, 1);
+    world.set_cut(ann, relay, true);
+    let invite = made.invite;
+    world.must(ann, Command::Revoke { invite });
+    world.run(3 * HOUR);
+    assert_eq!(invite_state(&world, ann), InviteState::Revoked);
+}
+
+#[test]
+fn a_relay_can_be_left() {
+    let (mut world, _, ann, bob) = two();
+    world.add("other", true);
+    world.meet(ann, bob);
+    let hint = Host::hint("other").to_text();
+    for at in [ann, bob] {
+        let hint = hint.clone();
+        world.must(at, Command::AddRelay { hint });
+    }
+    world.run(MINUTE);
+    let relays = |world: &World, at: At| {
+        let mut told = world.hosts[at].events.iter().rev();
+        let found = told.find_map(|event| match event {
+            Event::Relays { relays, .. } => Some(relays.clone()),
+            _ => None,
+        });
+        found.unwrap()
+    };
+    let of = |hint: &str, at: At, world: &World| {
+        let relays = relays(world, at);
+        let found = relays.into_iter().find(|view| view.hint == hint);
+        found.unwrap().relay
+    };
+    for at in [ann, bob] {
+        let relay = of(&Host::hint("relay").to_text(), at, &world);
+        world.must(
+            at,
+            Command::RemoveRelay {
+                relay: relay.clone(),
+            },
+        );
+        let again = world.ask_now(at, Command::RemoveRelay { relay });
+        assert_eq!(again.unwrap_err().code, "relay_unknown");
+        assert_eq!(relays(&world, at).len(), 1);
+    }
+    world.say(ann, bob, "by the other one");
+    world.run(2 * MINUTE);
+    assert_eq!(world.heard(bob, ann), ["by the other one"]);
+    world.kill(ann);
+    world.start(ann);
+    world.run(1_000);
+    let passcode = passcode("Ann");
+    let remember = false;
+    world.must(ann, Command::Unlock { passcode, remember });
+    world.run(MINUTE);
+    assert_eq!(relays(&world, ann).len(), 1);
+}
+
+/// Somebody who lost everything comes back with the 18 words: their contacts are told that this is
+/// another device, and told once.
+#[test]
+fn another_device_of_a_contact_is_told() {
+    let (mut world, _, ann, bob) = two();
+    world.meet(ann, bob);
+    let passcode = passcode("Bob");
+    let Some(Answer::Words { words }) = world.must(bob, Command::ShowWords { passcode }) else {
+        panic!("no words");
+    };
+    world.kill(bob);
+    let new = world.add("Bob again", false);
+    world.run(1_000);
+    let create = Command::Create {
+        name: "Bob".into(),
+        words: words.join(" "),
+        passcode: "the passcode of Bob again".into(),
+        restore: true,
+        remember: true,
+    };
+    world.must(new, create);
+    let hint = Host::hint("relay").to_text();
+    world.must(new, Command::AddRelay { hint });
+    let notices = |world: &World, at: At| {
+        let told = world.hosts[at].events.iter();
+        let told = told.filter(|event| {
+            matches!(event, Event::Message { message }
+                if message.notice == Some(Notice::DeviceChanged))
+        });
+        told.count()
+    };
+    assert_eq!(notices(&world, ann), 0);
+    let link = invite(&mut world, ann, 24).fragment;
+    greet(&mut world, new, &link).unwrap();
+    let listed = |world: &World| world.greeting(ann).is_some();
+    assert!(world.run_until(5 * MINUTE, listed));
+    let greeting = world.greeting(ann).unwrap().greeting;
+    world.must(ann, Command::Accept { greeting });
+    assert_eq!(notices(&world, ann), 1);
+    let met = |world: &World| world.knows(new, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    world.say(new, ann, "it is me");
+    world.run(2 * MINUTE);
+    assert_eq!(notices(&world, ann), 1);
+    assert_eq!(notices(&world, new), 0);
+    let history = world.history(ann, new);
+    let told = history.iter().position(|m| m.notice.is_some()).unwrap();
+    let text = history.iter().position(|m| m.text == "it is me").unwrap();
+    assert!(told < text);
+}
