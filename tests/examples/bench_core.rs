@@ -38,7 +38,7 @@ impl Party {
         let (account, device) = (SigningKey::draw(&mut rng), SigningKey::draw(&mut rng));
         let certificate = Certificate::issue(&account, 0, device.public(), hour(NOW)).to_bytes();
         let mut own = EpochKeys::new();
-        own.ensure(epoch(NOW), &mut rng);
+        own.ensure(epoch(NOW), 0, &mut rng);
         Party {
             account,
             device,

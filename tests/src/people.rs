@@ -38,6 +38,65 @@ impl World {
         at
     }
 
+    /// What is not remembered stays open until it is locked: for worlds that run for days.
+    pub fn stay_open(&mut self, at: At) {
+        self.must(at, Command::Lock);
+        self.unlock(at);
+    }
+
+    /// Unlocks, not to be remembered.
+    pub fn unlock(&mut self, at: At) {
+        let passcode = passcode(&self.hosts[at].name);
+        let remember = false;
+        self.must(at, Command::Unlock { passcode, remember });
+    }
+
+    /// Makes an invitation and waits until a relay has it.
+    pub fn invite_for(&mut self, at: At, hours: u32) -> InviteView {
+        let single_use = false;
+        let made = self.must(at, Command::Invite { hours, single_use });
+        let Some(Answer::Invitation { invite, .. }) = made else {
+            panic!("no invitation: {made:?}");
+        };
+        let live = |world: &World| {
+            world.hosts[at].events.iter().any(|event| {
+                matches!(event, Event::Invite { invite: shown }
+                    if shown.invite == invite.invite && shown.state == InviteState::Live)
+            })
+        };
+        assert!(
+            self.run_until(120_000, live),
+            "the invitation is not live; {}",
+            self.replay()
+        );
+        invite
+    }
+
+    /// Greets by a link; the answer.
+    pub fn greet(&mut self, at: At, link: &str) -> Result<Option<Answer>, Problem> {
+        let (link, text) = (link.into(), "may I?".into());
+        let asked = self.ask(at, Command::Greet { link, text });
+        let answered = |world: &World| world.answer(at, asked).is_some();
+        self.run_until(60_000, answered);
+        match self.answer(at, asked) {
+            Some(answer) => answer,
+            None => panic!("greeting is not answered; {}", self.replay()),
+        }
+    }
+
+    /// Accepts the first greeting of the list, once there is one.
+    pub fn accept(&mut self, at: At) {
+        let came = |world: &World| world.greeting(at).is_some();
+        assert!(
+            self.run_until(600_000, came),
+            "no greeting came; {}",
+            self.replay()
+        );
+        if let Some(GreetingView { greeting, .. }) = self.greeting(at) {
+            self.must(at, Command::Accept { greeting });
+        }
+    }
+
     /// A command that has to succeed.
     pub fn must(&mut self, at: At, command: Command) -> Option<Answer> {
         let what = format!("{command:?}");
@@ -89,41 +148,11 @@ impl World {
 
     /// `guest` greets `host` by an invitation, `host` accepts. Both can write when it returns.
     pub fn meet(&mut self, host: At, guest: At) {
-        let link = self.invite(host);
-        let live = |world: &World| {
-            let shown = |e: &Event| match e {
-                Event::Invite { invite } => invite.state == InviteState::Live,
-                _ => false,
-            };
-            world.hosts[host].events.iter().any(shown)
-        };
-        assert!(
-            self.run_until(120_000, live),
-            "the invitation is not live; {}",
-            self.replay()
-        );
-        self.must(
-            guest,
-            Command::Greet {
-                link,
-                text: "may I?".into(),
-            },
-        );
-        let came = |world: &World| world.greeting(host).is_some();
-        assert!(
-            self.run_until(600_000, came),
-            "no greeting came; {}",
-            self.replay()
-        );
-        let Some(greeting) = self.greeting(host) else {
-            return;
-        };
-        self.must(
-            host,
-            Command::Accept {
-                greeting: greeting.greeting,
-            },
-        );
+        let link = self.invite_for(host, 24).fragment;
+        if let Err(problem) = self.greet(guest, &link) {
+            panic!("not greeted: {problem:?}; {}", self.replay());
+        }
+        self.accept(host);
         let met = |world: &World| world.knows(guest, host);
         assert!(
             self.run_until(600_000, met),
@@ -214,12 +243,17 @@ impl World {
                 before,
                 limit: 100,
             };
-            let Some(Answer::History { messages, more }) = self.must(at, page) else {
+            let Some(Answer::History {
+                messages,
+                more,
+                first,
+            }) = self.must(at, page)
+            else {
                 break;
             };
-            before = messages.first().map(|message| message.index);
+            before = Some(first);
             all.splice(0..0, messages);
-            if !more || before.is_none() {
+            if !more {
                 break;
             }
         }

@@ -15,32 +15,9 @@ fn two() -> (World, At, At, At) {
     let relay = world.add("relay", true);
     let ann = world.person("Ann", "relay");
     let bob = world.person("Bob", "relay");
-    for (at, name) in [(ann, "Ann"), (bob, "Bob")] {
-        // What is not remembered stays open until it is locked.
-        world.must(at, Command::Lock);
-        let passcode = passcode(name);
-        let remember = false;
-        world.must(at, Command::Unlock { passcode, remember });
-    }
+    world.stay_open(ann);
+    world.stay_open(bob);
     (world, relay, ann, bob)
-}
-
-fn invite(world: &mut World, at: At, hours: u32) -> InviteView {
-    let single_use = false;
-    let made = world.must(at, Command::Invite { hours, single_use });
-    world.run(MINUTE);
-    match made {
-        Some(Answer::Invitation { invite, .. }) => invite,
-        other => panic!("no invitation: {other:?}"),
-    }
-}
-
-fn greet(world: &mut World, at: At, link: &str) -> Result<Option<Answer>, Problem> {
-    let (link, text) = (link.into(), "may I?".into());
-    let asked = world.ask(at, Command::Greet { link, text });
-    let answered = |world: &World| world.answer(at, asked).is_some();
-    assert!(world.run_until(5 * MINUTE, answered));
-    world.answer(at, asked).unwrap()
 }
 
 /// How the first message of `at` stands, as last told.
@@ -74,8 +51,8 @@ fn failure(message: &MessageView) -> Option<&str> {
 #[test]
 fn a_greeting_ends_with_its_invitation() {
     let (mut world, _, ann, bob) = two();
-    let first = invite(&mut world, ann, 1);
-    greet(&mut world, bob, &first.fragment).unwrap();
+    let first = world.invite_for(ann, 1);
+    world.greet(bob, &first.fragment).unwrap();
     world.run(3 * HOUR);
     let message = first_message(&world, bob);
     assert!(matches!(message.delivery, Delivery::Stored { .. }));
@@ -89,9 +66,9 @@ fn a_greeting_ends_with_its_invitation() {
     let refused = world.ask_now(bob, retry).unwrap_err();
     assert_eq!(refused.code, "greeting_unanswered");
 
-    let second = invite(&mut world, ann, 24);
-    greet(&mut world, bob, &second.fragment).unwrap();
-    let refused = greet(&mut world, bob, &second.fragment).unwrap_err();
+    let second = world.invite_for(ann, 24);
+    world.greet(bob, &second.fragment).unwrap();
+    let refused = world.greet(bob, &second.fragment).unwrap_err();
     assert_eq!(refused.code, "already_contact");
     world.run(5 * MINUTE);
     let shown = |event: &&Event| matches!(event, Event::Greeting { .. });
@@ -109,12 +86,11 @@ fn a_greeting_ends_with_its_invitation() {
 #[test]
 fn a_late_answer_counts() {
     let (mut world, _, ann, bob) = two();
-    let link = invite(&mut world, ann, 1).fragment;
-    greet(&mut world, bob, &link).unwrap();
+    let link = world.invite_for(ann, 1).fragment;
+    world.greet(bob, &link).unwrap();
     world.run(60 * HOUR);
     assert!(failure(&first_message(&world, bob)).is_some());
-    let greeting = world.greeting(ann).unwrap().greeting;
-    world.must(ann, Command::Accept { greeting });
+    world.accept(ann);
     let met = |world: &World| world.knows(bob, ann);
     assert!(world.run_until(10 * MINUTE, met));
     let delivery = first_message(&world, bob).delivery;
@@ -125,9 +101,9 @@ fn a_late_answer_counts() {
 #[test]
 fn a_greeting_that_never_left_ends_at_once() {
     let (mut world, relay, ann, bob) = two();
-    let link = invite(&mut world, ann, 1).fragment;
+    let link = world.invite_for(ann, 1).fragment;
     world.run(10 * MINUTE);
-    greet(&mut world, bob, &link).unwrap();
+    world.greet(bob, &link).unwrap();
     world.set_cut(bob, relay, true);
     world.run(3 * HOUR);
     world.set_cut(bob, relay, false);
@@ -143,7 +119,7 @@ fn a_greeting_that_never_left_ends_at_once() {
 #[test]
 fn a_link_is_revoked_once_a_relay_says_so() {
     let (mut world, relay, ann, bob) = two();
-    let made = invite(&mut world, ann, 24);
+    let made = world.invite_for(ann, 24);
     assert_eq!(invite_state(&world, ann), InviteState::Live);
     world.set_cut(ann, relay, true);
     let invite = made.invite;
@@ -153,7 +129,7 @@ fn a_link_is_revoked_once_a_relay_says_so() {
     world.set_cut(ann, relay, false);
     world.run(2 * MINUTE);
     assert_eq!(invite_state(&world, ann), InviteState::Revoked);
-    let refused = greet(&mut world, bob, &made.fragment).unwrap_err();
+    let refused = world.greet(bob, &made.fragment).unwrap_err();
     assert_eq!(refused.code, "invitation_revoked");
 }
 
@@ -161,7 +137,7 @@ fn a_link_is_revoked_once_a_relay_says_so() {
 #[test]
 fn a_link_revoked_without_a_relay_ends_with_its_time() {
     let (mut world, relay, ann, _) = two();
-    let made = invite(&mut world, ann, 1);
+    let made = world.invite_for(ann, 1);
     world.set_cut(ann, relay, true);
     let invite = made.invite;
     world.must(ann, Command::Revoke { invite });
@@ -211,9 +187,7 @@ fn a_relay_can_be_left() {
     world.kill(ann);
     world.start(ann);
     world.run(1_000);
-    let passcode = passcode("Ann");
-    let remember = false;
-    world.must(ann, Command::Unlock { passcode, remember });
+    world.unlock(ann);
     world.run(MINUTE);
     assert_eq!(relays(&world, ann).len(), 1);
 }
@@ -250,12 +224,9 @@ fn another_device_of_a_contact_is_told() {
         told.count()
     };
     assert_eq!(notices(&world, ann), 0);
-    let link = invite(&mut world, ann, 24).fragment;
-    greet(&mut world, new, &link).unwrap();
-    let listed = |world: &World| world.greeting(ann).is_some();
-    assert!(world.run_until(5 * MINUTE, listed));
-    let greeting = world.greeting(ann).unwrap().greeting;
-    world.must(ann, Command::Accept { greeting });
+    let link = world.invite_for(ann, 24).fragment;
+    world.greet(new, &link).unwrap();
+    world.accept(ann);
     assert_eq!(notices(&world, ann), 1);
     let met = |world: &World| world.knows(new, ann);
     assert!(world.run_until(10 * MINUTE, met));

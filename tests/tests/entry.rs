@@ -101,6 +101,7 @@ fn an_incomplete_file_is_not_imported() {
     let (mut world, ann) = alone();
     let passphrase = "a passphrase for it".to_string();
     let export = Command::Export {
+        passcode: passcode("Ann"),
         passphrase: passphrase.clone(),
     };
     let Some(Answer::File { file }) = world.must(ann, export) else {

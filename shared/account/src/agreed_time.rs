@@ -1,9 +1,9 @@
 //! What time it is, twice: *assumed* time says what is sent and expected, *agreed* time says what
 //! is erased. PROTOCOL.md section 6.
 //!
-//! Invariant: agreed time never goes back and never passes assumed time, so one wrong clock, ours
-//! or another's, cannot destroy keys. `Now` is told by [`AgreedTime::tick`] before anything else is
-//! asked.
+//! Invariant: agreed time never goes back, and passes neither assumed time nor the local clock, so
+//! one wrong clock, ours or another's, cannot destroy keys. `Now` is told by [`AgreedTime::tick`]
+//! before anything else is asked.
 
 use crate::cbor::{self, StateError};
 use alloc::collections::BTreeMap;
@@ -31,6 +31,8 @@ pub struct AgreedTime {
     kept: Kept,
     /// When `kept.alone` was last counted up, monotonic.
     counted: Option<Millis>,
+    /// Our clock jumped, and what relays said of it was forgotten.
+    jumped: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -58,15 +60,21 @@ impl AgreedTime {
         if !started && walked.abs_diff(ran) > TRUSTED_MS {
             // Somebody set the clock, or the machine slept.
             self.relays.clear();
+            self.jumped = true;
         }
         self.counted = Some(now.mono);
         self.kept.alone = self.kept.alone.saturating_add(ran);
         let epoch_before = self.agreed_epoch();
         if self.relays.len() >= RELAYS_AGREE {
-            self.advance(self.assumed());
+            self.advance(self.bound());
         }
         self.walk_alone();
         self.agreed_epoch() != epoch_before
+    }
+
+    /// Whether our clock jumped since this was last asked: relays have to be asked again.
+    pub fn take_jumped(&mut self) -> bool {
+        core::mem::take(&mut self.jumped)
     }
 
     /// A relay's clock, from its Welcome. True if the agreed epoch moved.
@@ -79,7 +87,7 @@ impl AgreedTime {
         self.relays.insert(relay, ahead);
         let before = self.agreed_epoch();
         if self.relays.len() >= RELAYS_AGREE {
-            self.advance(self.assumed());
+            self.advance(self.bound());
         }
         self.agreed_epoch() != before
     }
@@ -87,7 +95,7 @@ impl AgreedTime {
     /// The time in an authenticated message of a contact. True if the agreed epoch moved.
     pub fn on_contact(&mut self, unix: Millis) -> bool {
         let before = self.agreed_epoch();
-        self.advance(unix.min(self.assumed()));
+        self.advance(unix.min(self.bound()));
         self.agreed_epoch() != before
     }
 
@@ -123,10 +131,18 @@ impl AgreedTime {
             .map(|ms| ms / 1000)
     }
 
+    /// The median; of two in the middle the one nearer to the local clock, so that of two relays
+    /// one that is wrong changes nothing.
     fn relays_ahead(&self) -> Option<i64> {
         let mut ahead: Vec<i64> = self.relays.values().copied().collect();
         ahead.sort_unstable();
-        ahead.get(ahead.len().checked_sub(1)? / 2).copied()
+        let middle = ahead.get(ahead.len().checked_sub(1)? / 2..=ahead.len() / 2)?;
+        middle.iter().copied().min_by_key(|ms| ms.unsigned_abs())
+    }
+
+    /// Agreed time goes no further, whoever vouches for it.
+    fn bound(&self) -> Millis {
+        self.assumed().min(self.now.unix)
     }
 
     fn advance(&mut self, to: Millis) {
@@ -138,7 +154,7 @@ impl AgreedTime {
         }
     }
 
-    /// One epoch towards assumed time for every 12 hours this ran without a word from anybody.
+    /// One epoch towards the present for every 12 hours this ran without a word from anybody.
     fn walk_alone(&mut self) {
         if self.kept.agreed == 0 {
             // There is nothing to walk from, and nothing was received yet that would have to be
@@ -146,11 +162,7 @@ impl AgreedTime {
             self.kept.alone = 0;
         }
         while self.kept.alone >= ALONE_MS {
-            let next = self
-                .kept
-                .agreed
-                .saturating_add(EPOCH_MS)
-                .min(self.assumed());
+            let next = self.kept.agreed.saturating_add(EPOCH_MS).min(self.bound());
             if next <= self.kept.agreed {
                 self.kept.alone = ALONE_MS;
                 break;
@@ -197,6 +209,13 @@ mod tests {
         time.on_relay([1; 32], TODAY);
         assert_eq!((time.assumed(), time.agreed()), (TODAY, 0));
         assert_eq!(time.clock_off_s(), Some(-(400 * DAY as i64) / 1000));
+        // Of two one lies: what agrees with our own clock stands.
+        for lie in [0, TODAY - 10 * DAY, TODAY + 10 * DAY, u64::MAX] {
+            let mut time = at(0, TODAY);
+            time.on_relay([1; 32], TODAY);
+            time.on_relay([2; 32], lie);
+            assert_eq!(time.assumed(), TODAY);
+        }
         // One of three lies.
         time.on_relay([2; 32], TODAY + 1);
         assert!(time.on_relay([3; 32], 0));
@@ -225,6 +244,22 @@ mod tests {
         });
         assert!(!time.on_contact(TODAY - DAY));
         assert_eq!(time.agreed(), TODAY, "never back");
+    }
+
+    /// Whoever offers three relays could say any time: nothing is erased ahead of our own clock.
+    #[test]
+    fn relays_alone_do_not_pass_our_clock() {
+        let mut time = at(0, TODAY);
+        for relay in 1..=9 {
+            time.on_relay([relay; 32], TODAY + 5_000 * DAY);
+        }
+        assert_eq!(time.assumed(), TODAY + 5_000 * DAY);
+        assert_eq!(time.agreed(), TODAY);
+        time.tick(Now {
+            mono: 5 * DAY,
+            unix: TODAY + 5 * DAY,
+        });
+        assert_eq!(time.agreed(), TODAY + 5 * DAY);
     }
 
     #[test]
@@ -303,5 +338,7 @@ mod tests {
             .filter(|i| time.on_relay([*i; 32], TODAY + HOUR))
             .count();
         assert_eq!((many, time.relays.len()), (1, RELAYS_MAX));
+        assert!(time.take_jumped());
+        assert!(!time.take_jumped());
     }
 }

@@ -124,9 +124,12 @@ impl EpochKeys {
 
     /// Draws what is missing of this epoch and the seven after it. True if anything was: save, then
     /// publish. Keys drawn after a gap are a new generation, because what contacts know of the
-    /// gap is not ours any more.
-    pub fn ensure(&mut self, now_epoch: u32, rng: &mut Rng) -> bool {
-        let wanted = now_epoch..now_epoch.saturating_add(EPOCHS_AHEAD);
+    /// gap is not ours any more. Beyond the bound those furthest from the `agreed` epoch (0: none
+    /// is) go, whatever epoch it is assumed to be.
+    pub fn ensure(&mut self, now_epoch: u32, agreed: u32, rng: &mut Rng) -> bool {
+        // What agreed time has passed would be erased again at once.
+        let first = now_epoch.max(agreed.saturating_sub(EPOCHS_KEPT));
+        let wanted = first..now_epoch.saturating_add(EPOCHS_AHEAD);
         let missing: Vec<u32> = wanted
             .filter(|e| self.secrets(*e).next().is_none())
             .collect();
@@ -139,8 +142,9 @@ impl EpochKeys {
         for epoch in missing {
             self.draw(epoch, rng);
         }
+        let kept_around = if agreed == 0 { now_epoch } else { agreed };
         while self.secrets.len() > KEYS_MAX {
-            let far = |row: &SecretRow| row.epoch.abs_diff(now_epoch);
+            let far = |row: &SecretRow| row.epoch.abs_diff(kept_around);
             let first = self.secrets.first().map_or(0, far);
             let last = self.secrets.last().map_or(0, far);
             self.secrets.remove(if first >= last {

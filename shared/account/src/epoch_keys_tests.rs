@@ -4,15 +4,15 @@ use super::*;
 fn drawn(epoch: u32) -> (EpochKeys, Rng) {
     let mut rng = Rng::new([1; 32]);
     let mut keys = EpochKeys::new();
-    assert!(keys.ensure(epoch, &mut rng));
+    assert!(keys.ensure(epoch, 0, &mut rng));
     (keys, rng)
 }
 
 #[test]
 fn eight_ahead_and_three_behind() {
     let (mut keys, mut rng) = drawn(100);
-    assert!(!keys.ensure(100, &mut rng));
-    assert!(keys.ensure(101, &mut rng));
+    assert!(!keys.ensure(100, 0, &mut rng));
+    assert!(keys.ensure(101, 0, &mut rng));
     assert_eq!(keys.generation(), 0);
     assert_eq!(
         (100..110).filter(|e| keys.secrets(*e).count() == 1).count(),
@@ -29,7 +29,7 @@ fn eight_ahead_and_three_behind() {
 #[test]
 fn a_gap_starts_a_generation() {
     let (mut keys, mut rng) = drawn(100);
-    assert!(keys.ensure(120, &mut rng));
+    assert!(keys.ensure(120, 0, &mut rng));
     assert_eq!(keys.generation(), 1);
     assert_eq!(keys.secrets(107).count(), 1);
     keys.renew(120, &mut rng);
@@ -44,8 +44,8 @@ fn jumping_clock() {
     let (mut keys, mut rng) = drawn(100);
     let present = keys.secrets(100).next().unwrap().clone();
     for epoch in (0..30).map(|i| 1000 + i * 100) {
-        keys.ensure(epoch, &mut rng);
-        keys.ensure(100, &mut rng);
+        keys.ensure(epoch, 0, &mut rng);
+        keys.ensure(100, 0, &mut rng);
         assert!(keys.secrets.len() <= KEYS_MAX);
         assert_eq!(
             (100..108)

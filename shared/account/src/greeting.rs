@@ -26,6 +26,8 @@ pub const A_DAY_MAX: usize = 32;
 pub const LIST_MAX: usize = 256;
 
 const VERSION: u8 = 1;
+/// Hours of the longest invitation, the begun one included.
+const HOURS_MAX: u32 = 721;
 /// Sealings whose acceptance is awaited: one for each 48 hours of the longest invitation.
 const SEALINGS_MAX: usize = 16;
 /// Hours a greeting or acceptance may have been under way, clocks that differ included.
@@ -135,7 +137,11 @@ impl PendingGreeting {
             secret: *link.secret16(),
             to: offer.key.clone(),
             mailbox: offer.mailbox,
-            expiry: offer.expiry.min(link.expiry),
+            // An invitation that says to last for years makes nobody work for years.
+            expiry: offer
+                .expiry
+                .min(link.expiry)
+                .min(hour(intro.time).saturating_add(HOURS_MAX)),
             ephemeral: KemSecret::draw(rng),
             read: Key::new(intro.read),
             own_mailbox: intro.mailbox,

@@ -78,7 +78,7 @@ impl Open {
             lookups: Default::default(),
             loads: BTreeMap::new(),
             expected: TagTable::new(cx.rng.array()),
-            expected_epoch: 0,
+            epochs: (0, 0),
             published_epoch: 0,
             tick_at: cx.now.mono,
             fast_until: 0,
@@ -200,7 +200,7 @@ impl Open {
     pub fn fail_pending(&mut self, cx: &mut Cx, problem: Problem) {
         use super::commands::Loading;
         use super::lookups::Purpose;
-        for purpose in self.lookups.take_failed(u64::MAX, true) {
+        for purpose in self.lookups.take_failed(u64::MAX, &self.relays) {
             if let Purpose::Open { request, .. } | Purpose::Greet { request, .. } = purpose {
                 cx.failed(request, problem.clone());
             }

@@ -42,10 +42,11 @@ impl Open {
     pub fn command(&mut self, cx: &mut Cx, id: u64, command: Command) -> Option<Outcome> {
         let outcome = match command {
             Command::Rename { name } => self.rename(cx, name),
-            Command::AddRelay { hint } => self.add_relay(cx, &hint),
+            Command::AddRelay { hint } => self.add_relay_by_text(cx, &hint),
             Command::RemoveRelay { relay } => self.remove_relay(cx, &relay),
             Command::Invite { hours, single_use } => self.invite(cx, hours, single_use),
             Command::Revoke { invite } => self.revoke(cx, &invite),
+            Command::CheckLink { link } => self.check_link(&link),
             Command::OpenInvite { link } => return self.open_invite(cx, id, &link),
             Command::Greet { link, text } => return self.greet(cx, id, &link, text),
             Command::Accept { greeting } => self.accept(cx, &greeting),
@@ -124,12 +125,24 @@ impl Open {
         Ok(None)
     }
 
-    fn add_relay(&mut self, cx: &mut Cx, hint: &str) -> Outcome {
+    fn add_relay_by_text(&mut self, cx: &mut Cx, hint: &str) -> Outcome {
         let hint = RelayHint::from_text(hint.trim()).map_err(|_| problems::hint_invalid())?;
+        self.add_relay(cx, hint)?;
+        Ok(None)
+    }
+
+    /// Uses a relay from now on.
+    pub fn add_relay(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
         self.relays.add(cx, hint)?;
+        // A guest that stays has said Welcome before.
+        if !self.sync.feeds.contains_key(&hint.node_key)
+            && let Some(time) = self.relays.time_of(&hint.node_key, cx.now)
+        {
+            self.on_welcome(cx, hint.node_key, time);
+        }
         self.relays.on_timer(cx);
         self.show_relays(cx);
-        Ok(None)
+        Ok(())
     }
 
     fn remove_relay(&mut self, cx: &mut Cx, relay: &str) -> Outcome {
@@ -245,13 +258,14 @@ impl Open {
                     .iter()
                     .map(|m| views::message(&who, m, self.message_waits_for(&who, &m.id)))
                     .collect();
-                cx.done(
-                    request,
-                    Some(Answer::History {
-                        messages,
-                        more: first > self.floor(&who),
-                    }),
-                );
+                // What is stored can be shown, whatever else waits to be.
+                let more = first > self.floor(&who);
+                let answer = Answer::History {
+                    messages,
+                    more,
+                    first,
+                };
+                cx.done_at_once(request, answer);
             }
             Loading::Last { who, first } => match found.pop() {
                 None if first > self.floor(&who) => self.seek_last(cx, &who, first),
@@ -332,10 +346,11 @@ impl Open {
 
     fn remove_message(&mut self, cx: &mut Cx, who: &Who, message: &MessageRow) {
         cx.write(RowKey::Message(*who, message.index), None);
+        // A greeting goes on by itself: it says what it says without this.
+        self.outgoing.remove(&(*who, message.id));
+        cx.touch(RowKey::Outgoing(*who, message.id));
         if self.is_plain_message(who, &message.id) {
             let owner = Owner::Message(*who, message.id);
-            self.outgoing.remove(&(*who, message.id));
-            cx.touch(RowKey::Outgoing(*who, message.id));
             self.drop_parcel(cx, &owner);
             self.drop_job(cx, &owner);
         }
@@ -367,15 +382,16 @@ impl Open {
         let outgoing: Vec<Id16> = self
             .outgoing
             .range((*who, [0; 16])..=(*who, [0xff; 16]))
-            .filter(|((who, id), _)| self.is_plain_message(who, id))
             .map(|((_, id), _)| *id)
             .collect();
         for id in outgoing {
-            let owner = Owner::Message(*who, id);
             self.outgoing.remove(&(*who, id));
             cx.touch(RowKey::Outgoing(*who, id));
-            self.drop_parcel(cx, &owner);
-            self.drop_job(cx, &owner);
+            if self.is_plain_message(who, &id) {
+                let owner = Owner::Message(*who, id);
+                self.drop_parcel(cx, &owner);
+                self.drop_job(cx, &owner);
+            }
         }
         if let Some(contact) = self.contacts.get_mut(who) {
             for index in contact.row.cleared_to..contact.row.next_index {
@@ -395,6 +411,7 @@ impl Open {
     fn set_acknowledge(&mut self, cx: &mut Cx, contact: &str, on: bool) -> Outcome {
         let who = self.known(contact)?;
         if let Some(contact) = self.contacts.get_mut(&who) {
+            contact.row.switch_untold |= contact.row.acknowledge != on;
             contact.row.acknowledge = on;
             if !on {
                 contact.row.owed.clear();

@@ -5,14 +5,15 @@
 //! failed one can be tried again whole.
 
 use super::model::RowKey;
-use crate::api::{Answer, Event, Problem};
+use crate::api::{Answer, Event, Phase, Problem};
 use crate::rows::Rows;
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    string::String,
     vec::Vec,
 };
 use shared::crypto::{Rng, sha256};
-use shared::io::{Batch, Change, LinkId, Output, Query, StoreError, Token};
+use shared::io::{Batch, Change, LinkId, Output, Query, StoreError, Table, Token};
 use shared::time::{Millis, Now};
 
 /// Fixed for the life of a node.
@@ -37,20 +38,51 @@ pub struct Cx {
     after: Vec<Output<Event>>,
     dirty: BTreeSet<RowKey>,
     written: BTreeMap<RowKey, Option<Vec<u8>>>,
-    sealed: Vec<Change>,
+    sealed: Vec<SealedRow>,
     durable: bool,
     saving: Option<Saving>,
     waiting: Saving,
     retry_at: Option<Millis>,
+    /// Codes of what was told and may be over some time.
+    troubles: BTreeSet<String>,
 }
 
+/// Changes, and what leaves when they are saved. Of a row changed twice the later change counts.
 #[derive(Default)]
 struct Saving {
     token: Option<Token>,
-    batch: Batch,
+    changes: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    durable: bool,
     after: Vec<Output<Event>>,
 }
 
+impl Saving {
+    fn add(&mut self, later: Saving) {
+        self.changes.extend(later.changes);
+        self.durable |= later.durable;
+        self.after.extend(later.after);
+    }
+
+    fn batch(&self) -> Batch {
+        let change = |(of, value): (&(Table, Vec<u8>), &Option<Vec<u8>>)| {
+            let (table, key) = of.clone();
+            match value.clone() {
+                Some(value) => Change::Put { table, key, value },
+                None => Change::Delete { table, key },
+            }
+        };
+        Batch {
+            durable: self.durable,
+            changes: self.changes.iter().map(change).collect(),
+        }
+    }
+}
+
+/// A row as the store gets it: table and key, and the value, or that it goes.
+pub type SealedRow = ((Table, Vec<u8>), Option<Vec<u8>>);
+
+/// What a failed save is told as.
+const SAVE_TROUBLES: [&str; 2] = ["disk_full", "store_unavailable"];
 /// How long a failed save waits before it is tried again.
 const SAVE_RETRY_MS: Millis = 5_000;
 
@@ -71,6 +103,7 @@ impl Cx {
             saving: None,
             waiting: Saving::default(),
             retry_at: None,
+            troubles: BTreeSet::new(),
         }
     }
 
@@ -97,12 +130,26 @@ impl Cx {
         self.event(Event::Done { id, answer });
     }
 
+    /// An answer that depends on nothing this input changed.
+    pub fn done_at_once(&mut self, id: u64, answer: Answer) {
+        let answer = Some(answer);
+        self.at_once(Output::Event(Event::Done { id, answer }));
+    }
+
     pub fn failed(&mut self, id: u64, error: Problem) {
         self.event(Event::Failed { id, error });
     }
 
     pub fn trouble(&mut self, problem: Problem) {
+        self.troubles.insert(problem.code.clone());
         self.at_once(Output::Event(Event::Trouble { problem }));
+    }
+
+    /// A trouble, if it was told, is no more.
+    pub fn trouble_over(&mut self, code: &str) {
+        if let Some(code) = self.troubles.take(code) {
+            self.at_once(Output::Event(Event::TroubleOver { code }));
+        }
     }
 
     pub fn send(&mut self, link: LinkId, bytes: Vec<u8>) {
@@ -133,8 +180,8 @@ impl Cx {
     }
 
     /// Rows that are sealed already (the vault's, and those of an import).
-    pub fn also(&mut self, changes: Vec<Change>) {
-        self.sealed.extend(changes);
+    pub fn also(&mut self, rows: Vec<SealedRow>) {
+        self.sealed.extend(rows);
         self.durable = true;
     }
 
@@ -146,7 +193,7 @@ impl Cx {
     /// Ends an input of an open account: seals the changed rows and hands them to the store.
     pub fn flush(&mut self, rows: &Rows, encoded: Vec<(RowKey, Option<Vec<u8>>)>) {
         let written = core::mem::take(&mut self.written);
-        let changes: Vec<Change> = encoded
+        let changes: Vec<SealedRow> = encoded
             .into_iter()
             .chain(written)
             .filter_map(|(key, value)| change(rows, &key, value.as_deref(), &mut self.rng))
@@ -155,11 +202,11 @@ impl Cx {
     }
 
     /// Ends an input: `changes` are saved, then what came `after` leaves.
-    pub fn save(&mut self, mut changes: Vec<Change>) {
+    pub fn save(&mut self, mut changes: Vec<SealedRow>) {
         changes.append(&mut self.sealed);
         let after = core::mem::take(&mut self.after);
         let durable = core::mem::take(&mut self.durable);
-        if changes.is_empty() && self.waiting.batch.changes.is_empty() {
+        if changes.is_empty() && self.waiting.changes.is_empty() {
             // What leaves may tell of changes still being saved: it waits for them too.
             match &mut self.saving {
                 Some(saving) => saving.after.extend(after),
@@ -167,15 +214,17 @@ impl Cx {
             }
             return;
         }
-        self.waiting.batch.changes.extend(changes);
-        self.waiting.batch.durable |= durable;
-        self.waiting.after.extend(after);
+        self.waiting.add(Saving {
+            token: None,
+            changes: changes.into_iter().collect(),
+            durable,
+            after,
+        });
         self.start_save();
     }
 
     fn start_save(&mut self) {
-        if self.saving.is_some() || self.retry_at.is_some() || self.waiting.batch.changes.is_empty()
-        {
+        if self.saving.is_some() || self.retry_at.is_some() || self.waiting.changes.is_empty() {
             return;
         }
         let token = self.token();
@@ -183,7 +232,7 @@ impl Cx {
         saving.token = Some(token);
         self.out.push_back(Output::Save {
             token,
-            batch: saving.batch.clone(),
+            batch: saving.batch(),
         });
         self.saving = Some(saving);
     }
@@ -192,6 +241,9 @@ impl Cx {
     pub fn on_saved(&mut self, token: Token) -> bool {
         match self.saving.take() {
             Some(saving) if saving.token == Some(token) => {
+                for code in SAVE_TROUBLES {
+                    self.trouble_over(code);
+                }
                 self.out.extend(saving.after);
                 self.start_save();
                 true
@@ -208,11 +260,8 @@ impl Cx {
         let Some(mut failed) = self.saving.take_if(|s| s.token == Some(token)) else {
             return false;
         };
-        let later = core::mem::take(&mut self.waiting);
         failed.token = None;
-        failed.batch.changes.extend(later.batch.changes);
-        failed.batch.durable |= later.batch.durable;
-        failed.after.extend(later.after);
+        failed.add(core::mem::take(&mut self.waiting));
         self.waiting = failed;
         self.retry_at = Some(self.now.mono + SAVE_RETRY_MS);
         self.trouble(match error {
@@ -220,6 +269,26 @@ impl Cx {
             StoreError::Unavailable => super::problems::store_unavailable(),
         });
         true
+    }
+
+    /// What the device is ready for. That it is locked shows at once even while nothing can be
+    /// saved; of what waits for that only answers are still told then.
+    pub fn show_phase(&mut self, phase: Phase) {
+        let failing = SAVE_TROUBLES
+            .iter()
+            .any(|code| self.troubles.contains(*code));
+        let locked = matches!(phase, Phase::Locked { .. });
+        let event = Event::Phase { phase };
+        if !(failing && locked) {
+            return self.event(event);
+        }
+        let waits = [&mut self.after, &mut self.waiting.after];
+        let saving = self.saving.iter_mut().map(|s| &mut s.after);
+        waits
+            .into_iter()
+            .chain(saving)
+            .for_each(|after| after.retain(is_answer));
+        self.at_once(Output::Event(event));
     }
 
     pub fn on_timer(&mut self) {
@@ -259,20 +328,21 @@ impl Cx {
 
 /// A row as the store gets it. `None` for one that is too long, which the bounds of its parts
 /// exclude.
-fn change(rows: &Rows, key: &RowKey, value: Option<&[u8]>, rng: &mut Rng) -> Option<Change> {
+fn change(rows: &Rows, key: &RowKey, value: Option<&[u8]>, rng: &mut Rng) -> Option<SealedRow> {
     let table = key.table();
     Some(match value {
         Some(value) => {
             let (key, value) = rows.seal(table, &key.bytes(), value, &rng.array()).ok()?;
-            Change::Put {
-                table,
-                key: key.to_vec(),
-                value,
-            }
+            ((table, key.to_vec()), Some(value))
         }
-        None => Change::Delete {
-            table,
-            key: rows.locate(table, &key.bytes()).ok()?.to_vec(),
-        },
+        None => {
+            let key = rows.locate(table, &key.bytes()).ok()?;
+            ((table, key.to_vec()), None)
+        }
     })
+}
+
+fn is_answer(output: &Output<Event>) -> bool {
+    let answer = |event: &Event| matches!(event, Event::Done { .. } | Event::Failed { .. });
+    matches!(output, Output::Event(event) if answer(event))
 }

@@ -4,6 +4,7 @@
 //! Invariant: an account is open, locked, or not there; nothing is answered as if it were something
 //! else.
 
+use super::greet::check_link;
 use super::open::Open;
 use super::unlock::{Outcome, check_passcode, check_words, words_answer};
 use super::{Account, problems, views};
@@ -80,6 +81,9 @@ pub(super) enum What {
         salt: [u8; 16],
     },
     ShowWords,
+    CheckExport {
+        passphrase: String,
+    },
     Export {
         salt: [u8; 16],
     },
@@ -170,7 +174,13 @@ impl Account {
                 Err(problem) => Some(Err(problem)),
             },
             Command::ShowWords { passcode } => self.try_passcode(id, passcode, What::ShowWords),
-            Command::Export { passphrase } => self.export(id, passphrase),
+            Command::Export {
+                passcode,
+                passphrase,
+            } => self.export(id, passcode, passphrase),
+            Command::CheckLink { link } if self.open.is_none() => {
+                Some(check_link(&link, self.cx.now.unix))
+            }
             command => match &mut self.open {
                 Some(open) => open.command(&mut self.cx, id, command),
                 None => Some(Err(self.not_open())),
@@ -206,7 +216,7 @@ impl Account {
             Stage::Open => Phase::Open,
             _ => Phase::Starting,
         };
-        self.cx.event(Event::Phase { phase });
+        self.cx.show_phase(phase);
     }
 
     fn broken(&mut self, problem: Problem) {

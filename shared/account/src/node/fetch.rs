@@ -22,6 +22,8 @@ use shared::wire::{Header, Records, ScanRecord};
 pub const TAKE_ALL_BYTES_MAX: u64 = 4 << 20;
 /// Envelopes live that long, so nothing older is missed.
 const BUCKETS_MAX: u32 = 48 * 6;
+/// No clock that is right comes near it.
+const BUCKET_LAST: u32 = u32::MAX - 1;
 /// Scans and gets under way on a link at once.
 const REQUESTS_MAX: usize = 4;
 /// Body hashes of objects that were here already.
@@ -66,13 +68,26 @@ pub struct Feed {
 enum Want {
     Scan {
         bucket: u32,
-        records: Vec<ScanRecord>,
+        /// Records looked at so far.
+        first: u32,
+        /// Some of them were not here yet, and the bucket is small enough to be taken whole.
+        new: bool,
     },
     Get {
         bucket: u32,
         bits: u8,
         prefix: u64,
     },
+}
+
+impl Want {
+    fn scan(bucket: u32) -> Self {
+        Want::Scan {
+            bucket,
+            first: 0,
+            new: false,
+        }
+    }
 }
 
 impl Feed {
@@ -89,6 +104,13 @@ impl Sync {
     pub fn hold(&mut self, header: &Header) -> bool {
         note(&mut self.held, &mut self.held_order, &header.body_hash);
         note(&mut self.ids, &mut self.ids_order, &header.id().0)
+    }
+
+    /// An object that was expected did not open: another under the same body hash may.
+    pub fn let_go(&mut self, header: &Header) {
+        if let Some(short) = header.body_hash.first_chunk::<8>() {
+            self.held.remove(short);
+        }
     }
 
     /// Keeps an object that nobody expected.
@@ -118,15 +140,20 @@ impl Sync {
 impl Open {
     /// A relay said Welcome: watch first, so that nothing falls between, then catch up.
     pub fn begin_feed(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
-        let current = time::bucket(relay_unix);
+        let current = time::bucket(relay_unix).min(BUCKET_LAST);
         let Some(relay) = self.relays.get_mut(&key) else {
             return;
         };
-        if relay.row.cursor == 0 || relay.row.cursor > current {
+        let oldest = current.saturating_sub(BUCKETS_MAX);
+        if relay.row.cursor == 0 {
             relay.row.cursor = current;
             cx.touch(RowKey::Relay(key));
+        } else if relay.row.cursor > current {
+            // Its clock was set back: what came since is somewhere in the last two days.
+            relay.row.cursor = oldest;
+            cx.touch(RowKey::Relay(key));
         }
-        let next = relay.row.cursor.max(current.saturating_sub(BUCKETS_MAX));
+        let next = relay.row.cursor.max(oldest);
         let whole = current > relay.records_until;
         if let Stage::Open { link, client, .. } = &mut relay.stage
             && let Some((_, frame)) = client.watch(cx.now, whole)
@@ -167,17 +194,12 @@ impl Open {
                 Some(want) => want,
                 None if feed.next <= feed.last => {
                     feed.next += 1;
-                    Want::Scan {
-                        bucket: feed.next - 1,
-                        records: Vec::new(),
-                    }
+                    Want::scan(feed.next - 1)
                 }
                 None => break,
             };
             let asked = match &want {
-                Want::Scan { bucket, records } => {
-                    client.scan(cx.now, *bucket, records.len() as u32)
-                }
+                Want::Scan { bucket, first, .. } => client.scan(cx.now, *bucket, *first),
                 Want::Get {
                     bucket,
                     bits,
@@ -213,49 +235,49 @@ impl Open {
         let Some(feed) = self.sync.feeds.get_mut(&key) else {
             return;
         };
-        let Some(Want::Scan {
-            bucket,
-            mut records,
-        }) = feed.wants.remove(&request)
-        else {
+        let Some(Want::Scan { bucket, first, new }) = feed.wants.remove(&request) else {
             return;
         };
-        records.extend(page.iter());
-        if (records.len() as u32) < total && !page.is_empty() && records.len() < HELD_MAX {
-            feed.todo.push_front(Want::Scan { bucket, records });
+        let whole = bytes <= TAKE_ALL_BYTES_MAX;
+        if new && !whole {
+            // It grew too large meanwhile: what was passed over is looked at again.
+            feed.todo.push_front(Want::scan(bucket));
             return self.pump_feed(cx, key);
         }
-        if bytes <= TAKE_ALL_BYTES_MAX {
-            if records
-                .iter()
-                .any(|record| !self.sync.held.contains(&record.hash))
-            {
-                feed.todo.push_back(Want::Get {
-                    bucket,
-                    bits: 0,
-                    prefix: 0,
-                });
+        let bits = if whole { 0 } else { block_bits(total) };
+        let mut looked_at = first;
+        let mut fresh = Vec::new();
+        for record in page.iter() {
+            looked_at = looked_at.saturating_add(1);
+            if !self.sync.held.contains(&record.hash) {
+                fresh.push(record);
             }
-        } else {
-            let bits = block_bits(total);
-            for record in &records {
-                feed.pass(bucket, bits, record);
-            }
-            let ours = |record: &&ScanRecord| {
-                !self.sync.held.contains(&record.hash)
-                    && self.expected.get(&locator(&record.tag)).is_some()
-            };
-            let blocks: BTreeSet<u64> = records
-                .iter()
-                .filter(ours)
-                .map(|r| prefix_range(bits, r.hash_key()).0)
-                .collect();
+        }
+        let new = whole && (new || !fresh.is_empty());
+        if looked_at < total && looked_at > first {
+            let first = looked_at;
+            feed.todo.push_front(Want::Scan { bucket, first, new });
+        } else if new {
+            let prefix = 0;
+            feed.todo.push_back(Want::Get {
+                bucket,
+                bits,
+                prefix,
+            });
+        }
+        if !whole {
+            let ours = |r: &&ScanRecord| self.expected.get(&locator(&r.tag)).is_some();
+            let block = |r: &ScanRecord| prefix_range(bits, r.hash_key()).0;
+            let blocks: BTreeSet<u64> = fresh.iter().filter(ours).map(block).collect();
             let gets = blocks.into_iter().map(|prefix| Want::Get {
                 bucket,
                 bits,
                 prefix,
             });
             feed.todo.extend(gets);
+            for record in &fresh {
+                feed.pass(bucket, bits, record);
+            }
         }
         self.pump_feed(cx, key);
     }
@@ -375,13 +397,21 @@ impl Open {
             Some(Stage::Open { client, .. }) => client.relay_time(cx.now),
             _ => None,
         };
-        let current = time::bucket(unix.unwrap_or(self.clock.assumed()));
+        let current = time::bucket(unix.unwrap_or(self.clock.assumed())).min(BUCKET_LAST);
+        let bucket = bucket.min(BUCKET_LAST);
         let Some(feed) = self.sync.feeds.get_mut(&key) else {
             return;
         };
         let from = bucket.max(current.saturating_sub(BUCKETS_MAX));
         feed.next = feed.next.min(from);
         feed.last = current.max(feed.last);
+        if bucket > current {
+            // Its clock was set back, and what arrives still goes where it was.
+            match bucket - current <= BUCKETS_MAX {
+                true => feed.last = feed.last.max(bucket),
+                false => feed.todo.push_back(Want::scan(bucket)),
+            }
+        }
         if let Some(relay) = self.relays.get_mut(&key) {
             relay.row.cursor = relay.row.cursor.min(from);
             if let Stage::Open { caught_up, .. } = &mut relay.stage {

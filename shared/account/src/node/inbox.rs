@@ -16,33 +16,51 @@ use alloc::vec::Vec;
 use shared::wire::Header;
 
 impl Open {
-    /// An envelope, expected or not.
-    pub fn on_envelope(&mut self, cx: &mut Cx, header: Header, body: Vec<u8>) {
+    /// An envelope, expected or not. True if it was opened.
+    pub fn on_envelope(&mut self, cx: &mut Cx, header: Header, body: Vec<u8>) -> bool {
         let Some(expected) = self.expected.get(&locator(&header.tag)).copied() else {
             self.sync.cache(header, body);
-            return;
+            return false;
         };
-        match expected {
+        let opened = match expected {
             Expected::Greeting { invite, j } => self.on_greeting(cx, &invite, j, &header, &body),
             Expected::Acceptance { who, n } => self.on_acceptance(cx, &who, n, &header, &body),
             Expected::Session { who, slot } => {
                 let session = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut());
                 let opened = session.map(|s| s.open(&slot, &header, &body, &self.epoch_keys));
-                if let Some(Ok(opened)) = opened {
+                opened.and_then(Result::ok).map(|opened| {
                     self.on_opened(cx, &who, opened);
-                }
+                })
             }
+        };
+        if opened.is_none() {
+            // A changed copy, perhaps: the right one still has to be fetched where it is.
+            self.sync.let_go(&header);
         }
+        opened.is_some()
     }
 
     fn on_opened(&mut self, cx: &mut Cx, who: &Who, opened: Opened) {
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);
-        self.end_handshake(who);
+        if !opened.payload.acks.is_empty() {
+            self.end_handshake(who);
+        }
+        if opened.is_current {
+            // They have a pair of ours: our acceptance has arrived, or is needed no more.
+            self.end_acceptance(cx, who);
+        }
         if opened.device_changed {
             self.tell_device_changed(cx, who);
         }
         let payload = opened.payload;
+        if let Some(contact) = self
+            .contacts
+            .get_mut(who)
+            .filter(|_| payload.fresh.is_some())
+        {
+            contact.owe_anyway(payload.message_id);
+        }
         self.note_time(cx, payload.sealed);
         self.note_contact(cx, who, &payload);
         self.on_acknowledged(cx, who, &payload.acks);
@@ -60,8 +78,8 @@ impl Open {
         self.owe(cx, who, id);
     }
 
-    /// They wrote on a pair: our greeting was accepted for good.
-    fn end_handshake(&mut self, who: &Who) {
+    /// They know that we have a pair of theirs: they will not answer our greeting again.
+    pub fn end_handshake(&mut self, who: &Who) {
         let Some(contact) = self.contacts.get_mut(who) else {
             return;
         };
@@ -102,7 +120,12 @@ impl Open {
         let Some(contact) = self.contacts.get_mut(who) else {
             return;
         };
-        let mut renamed = false;
+        // What was sealed before what we know is older than that, whenever it comes.
+        if payload.sealed < contact.row.told_at {
+            return self.note_keys(who, payload);
+        }
+        contact.row.told_at = payload.sealed;
+        let mut changed = contact.row.wants_no_acks != payload.no_acks;
         if let Some(name) = payload
             .name
             .as_deref()
@@ -110,18 +133,23 @@ impl Open {
             && contact.row.name != name
         {
             contact.row.name = name;
-            renamed = true;
+            changed = true;
         }
         contact.row.wants_no_acks = payload.no_acks;
         if payload.no_acks {
             contact.row.owed.clear();
         }
-        let epoch = self.clock.assumed_epoch();
-        if let (Some(keys), Some(notice)) = (&mut contact.keys, &payload.keys) {
-            keys.learn(notice, payload.sealed, epoch);
-        }
-        if renamed {
+        if changed {
             self.show_contact(cx, who);
+        }
+        self.note_keys(who, payload);
+    }
+
+    fn note_keys(&mut self, who: &Who, payload: &Payload) {
+        let epoch = self.clock.assumed_epoch();
+        let keys = self.contacts.get_mut(who).and_then(|c| c.keys.as_mut());
+        if let (Some(keys), Some(notice)) = (keys, &payload.keys) {
+            keys.learn(notice, payload.sealed, epoch);
         }
     }
 
@@ -156,8 +184,9 @@ impl Open {
             limits::TICK_MS_MEAN
         };
         self.tick_at = cx.now.mono + cx.visible.exponential(mean).max(1);
+        self.want_all_keys(cx);
         self.queue_missing(None);
-        self.queue_acks();
+        self.queue_acks(cx);
         self.pump_jobs(cx);
     }
 
@@ -167,33 +196,58 @@ impl Open {
         self.tick_at = cx.now.mono + cx.visible.exponential(limits::FAST_TICK_MS_MEAN).max(1);
     }
 
-    fn queue_acks(&mut self) {
+    fn queue_acks(&mut self, cx: &mut Cx) {
+        let stored = self.parcels.iter();
+        let stored = stored.filter(|(o, p)| matches!(o, Owner::Ack(_)) && !p.stored.is_empty());
+        let done = stored
+            .map(|(owner, _)| *owner)
+            .filter(|owner| self.all_have(owner));
+        let done: Vec<Owner> = done.collect();
+        for owner in done {
+            self.drop_parcel(cx, &owner);
+        }
         for (who, contact) in &self.contacts {
-            if !contact.row.owed.is_empty() && contact.session.is_some() {
+            if contact.has_news() && contact.session.is_some() {
                 self.jobs.add(Owner::Ack(*who));
             }
         }
     }
 
-    /// Acknowledgements that rode on a stored object are not owed any more.
+    /// What rode on a stored object is not owed any more.
     pub fn acks_stored(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) {
         let Some(ridden) = self.rides.remove(owner) else {
             return;
         };
         if let Some(contact) = self.contacts.get_mut(who) {
-            contact.row.owed.retain(|owed| !ridden.contains(&owed.0));
+            let row = &mut contact.row;
+            row.owed.retain(|owed| !ridden.acks.contains(&owed.0));
+            row.owed_anyway
+                .retain(|owed| !ridden.acks.contains(&owed.0));
+            row.name_untold &= ridden.name.as_deref() != Some(self.profile.name.as_str());
+            row.switch_untold &= ridden.no_acks == row.acknowledge;
             cx.touch(RowKey::Contact(*who));
         }
     }
 
-    fn on_greeting(&mut self, cx: &mut Cx, invite: &Id16, j: u8, header: &Header, body: &[u8]) {
-        let Some(invitation) = self.invites.get(invite).and_then(|i| i.secret.as_ref()) else {
-            return;
-        };
+    /// `None` if it does not open.
+    fn on_greeting(
+        &mut self,
+        cx: &mut Cx,
+        invite: &Id16,
+        j: u8,
+        header: &Header,
+        body: &[u8],
+    ) -> Option<()> {
+        let invitation = self.invites.get(invite).and_then(|i| i.secret.as_ref())?;
         let me = self.me;
         let now = self.clock.assumed();
-        let opened = Greeting::open(invitation, &me, j, header, body, now);
-        let Ok(greeting) = opened else { return };
+        let greeting = Greeting::open(invitation, &me, j, header, body, now).ok()?;
+        self.list_greeting(cx, invite, greeting);
+        Some(())
+    }
+
+    fn list_greeting(&mut self, cx: &mut Cx, invite: &Id16, greeting: Greeting) {
+        let now = self.clock.assumed();
         let (id, who) = (greeting.id(), *greeting.from.as_bytes());
         if let Some(row) = self.greetings.get_mut(&id) {
             // The same greeting, sealed anew: the answer goes to this one.
@@ -203,9 +257,9 @@ impl Open {
                 if let Some(pending) = pending.filter(|_| row.accepted) {
                     pending.renew(greeting);
                     self.drop_parcel(cx, &Owner::Acceptance(who));
+                    // At the next tick: leaving at once would tell whom it answers.
                     self.jobs.add(Owner::Acceptance(who));
                     cx.touch(RowKey::Contact(who));
-                    self.pump_jobs(cx);
                 }
             } else {
                 row.opened = greeting.encode();
@@ -213,7 +267,8 @@ impl Open {
             }
             return;
         }
-        if self.contacts.get(&who).is_some_and(|c| c.row.state == 2) {
+        let blocked = self.contacts.get(&who).is_some_and(|c| c.row.state == 2);
+        if blocked || self.is_stale(&greeting) {
             return;
         }
         let day = self.clock.assumed_epoch();
@@ -249,25 +304,32 @@ impl Open {
         cx.touch(RowKey::Greeting(id));
     }
 
-    fn on_acceptance(&mut self, cx: &mut Cx, who: &Who, n: u8, header: &Header, body: &[u8]) {
-        let Some(contact) = self.contacts.get_mut(who) else {
-            return;
-        };
-        let Some(pending) = &contact.greeting else {
-            return;
-        };
+    /// `None` if it does not open.
+    fn on_acceptance(
+        &mut self,
+        cx: &mut Cx,
+        who: &Who,
+        n: u8,
+        header: &Header,
+        body: &[u8],
+    ) -> Option<()> {
+        let contact = self.contacts.get_mut(who)?;
+        let pending = contact.greeting.as_ref()?;
         let now = self.clock.assumed();
-        let Ok(accepted) = pending.open_acceptance(&self.me, n, header, body, now) else {
-            return;
-        };
-        // The greeting is kept until they write on the pair: until then our acknowledgement may be
+        let accepted = pending
+            .open_acceptance(&self.me, n, header, body, now)
+            .ok()?;
+        // The greeting is kept until they acknowledge something: until then what we send may be
         // lost, and the acceptance sealed anew makes another pair.
         let first = contact.row.handshake == Some(pending.message_id);
-        let device_changed = contact.take_session(accepted.session);
+        let crossed = contact.acceptance.is_some();
+        let device_changed = contact.take_session(accepted.session, crossed);
         if first || contact.keys.is_none() {
             contact.keys = Some(accepted.keys);
         }
         contact.row.state = 1;
+        contact.row.met = contact.row.met.max(accepted.time.min(now));
+        contact.owe_anyway(accepted.message_id);
         if let Ok(name) = commands::clean_name(&accepted.name) {
             contact.row.name = name;
         }
@@ -286,8 +348,9 @@ impl Open {
             self.tell_device_changed(cx, who);
         }
         self.note_time(cx, accepted.time);
+        self.end_older_greetings(cx, who);
         self.refresh_expected(who);
         self.show_contact(cx, who);
-        self.owe(cx, who, accepted.message_id);
+        Some(())
     }
 }

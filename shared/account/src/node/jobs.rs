@@ -185,6 +185,11 @@ impl Open {
     /// arrive).
     pub fn queue_missing(&mut self, only: Option<&Who>) {
         let wanted = |who: &Who| only.is_none_or(|only| only == who);
+        let epoch = self.clock.assumed_epoch();
+        let can_seal = |who: &Who| {
+            let contact = self.contacts.get(who);
+            contact.is_some_and(|c| c.session.is_some() && c.has_keys(epoch))
+        };
         let mut missing = Vec::new();
         for (who, contact) in self.contacts.iter().filter(|(who, _)| wanted(who)) {
             if contact.is_greeting() && !self.greeting_is_over(who) {
@@ -197,7 +202,7 @@ impl Open {
         let mut messages: Vec<_> = self
             .outgoing
             .iter()
-            .filter(|((who, _), _)| wanted(who))
+            .filter(|((who, _), _)| wanted(who) && can_seal(who))
             .filter(|((who, id), m)| m.delivery.is_on_the_way() && self.is_plain_message(who, id))
             .map(|((who, id), message)| (message.index, Owner::Message(*who, *id)))
             .collect();
@@ -229,8 +234,8 @@ impl Open {
     pub fn effort(&self, owner: &Owner, least: u8) -> u8 {
         let floor = self
             .relays
-            .open()
-            .map(|(_, w)| w.effort_floor)
+            .kept()
+            .map(|(_, relay)| relay.effort_floor)
             .filter(|floor| *floor <= limits::EFFORT_ASKED_MAX)
             .max()
             .unwrap_or(0);

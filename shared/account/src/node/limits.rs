@@ -17,10 +17,16 @@ pub const CONTACTS_MAX: usize = 2_048;
 pub const INVITES_MAX: usize = 64;
 /// Acknowledgements owed to one contact that are remembered.
 pub const OWED_MAX: usize = 512;
+/// The same for what made pairs.
+pub const OWED_ANYWAY_MAX: usize = 8;
 /// Mean time between the moments at which acknowledgements leave, ms.
 pub const TICK_MS_MEAN: u64 = 20_000;
 /// The same for a while after greeting or accepting.
 pub const FAST_TICK_MS_MEAN: u64 = 700;
 pub const FAST_MS: u64 = 120_000;
+/// What a relay stored so lately is not put to it again on a new link.
+pub const STORED_LATELY_MS: u64 = 600_000;
+/// Hours for which an acceptance sealed anew is taken after the invitation has ended.
+pub const ACCEPTANCE_HOURS_MAX: u32 = 336;
 /// Messages in one answer to `History`.
 pub const HISTORY_MAX: u32 = 100;

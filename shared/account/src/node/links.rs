@@ -141,11 +141,15 @@ impl Open {
         }
     }
 
-    fn on_welcome(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
+    pub fn on_welcome(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
+        if self.relays.is_guest(&key) {
+            return self.pump_lookups(cx);
+        }
         self.clock.on_relay(key, relay_unix);
         cx.touch_lazily(super::model::RowKey::Clock);
-        if let Some(off_s) = self.clock.clock_off_s() {
-            cx.trouble(problems::clock_wrong(off_s));
+        match self.clock.clock_off_s() {
+            Some(off_s) => cx.trouble(problems::clock_wrong(off_s)),
+            None => cx.trouble_over("clock_wrong"),
         }
         self.on_epoch(cx);
         self.begin_feed(cx, key, relay_unix);
@@ -164,9 +168,13 @@ impl Open {
         if header.front.kind != Kind::Envelope || !self.sync.hold(&header) {
             return;
         }
-        let expected = self.expected.get(&locator(&header.tag)).is_some();
-        self.on_envelope(cx, header, body);
-        // A message may have made others expected that came before it.
+        if self.on_envelope(cx, header, body) {
+            self.open_cached(cx);
+        }
+    }
+
+    /// Something was opened: it may have made others expected that came before it.
+    fn open_cached(&mut self, cx: &mut Cx) {
         while let Some((header, body)) = {
             let expected = &self.expected;
             self.sync
@@ -174,13 +182,14 @@ impl Open {
         } {
             self.on_envelope(cx, header, body);
         }
-        if expected {
-            self.get_passed(cx);
-        }
+        self.get_passed(cx);
     }
 
     /// Everything that is due.
     pub fn on_timer(&mut self, cx: &mut Cx) {
+        for guest in self.relays.drop_guests(cx) {
+            self.on_relay_lost(cx, guest);
+        }
         if self.relays.on_timer(cx) {
             self.show_relays(cx);
         }
@@ -194,6 +203,7 @@ impl Open {
             self.expire_parcels(cx);
             self.expire_invites(cx);
             self.expire_greetings(cx);
+            self.forget_greetings_sent(cx);
             self.pump_jobs(cx);
             self.pump_puts(cx);
             self.pump_feeds(cx);
@@ -233,16 +243,6 @@ impl Open {
         .into_iter()
         .flatten()
         .min()
-    }
-
-    /// Whether every relay is open, so that no other answer is to be hoped for.
-    pub fn all_relays_open(&self) -> bool {
-        self.relays.views().iter().all(|relay| {
-            matches!(
-                relay.state,
-                crate::api::RelayState::Open | crate::api::RelayState::CatchingUp
-            )
-        })
     }
 }
 

@@ -5,7 +5,7 @@
 use super::cx::Cx;
 use super::model::Who;
 use super::open::Open;
-use super::relays::{NodeKey, Stage};
+use super::relays::{NodeKey, Relay, Relays, Stage};
 use crate::invite::InviteLink;
 use crate::record;
 use alloc::{
@@ -49,6 +49,20 @@ struct Lookup {
     /// Records with one of the tags.
     found: Vec<(Header, Vec<u8>)>,
     deadline: Millis,
+}
+
+impl Lookup {
+    /// A guest is asked for the invitation that named it, and for nothing else.
+    fn may_ask(&self, relay: &Relay) -> bool {
+        !relay.is_guest()
+            || match &self.purpose {
+                Purpose::Keys { .. } => false,
+                Purpose::Open { link, .. } | Purpose::Greet { link, .. } => {
+                    let key = relay.hint.node_key;
+                    link.hints.iter().any(|hint| hint.node_key == key)
+                }
+            }
+    }
 }
 
 /// All lookups under way.
@@ -153,10 +167,13 @@ impl Lookups {
         }
     }
 
-    /// Lookups that ended with nothing.
-    pub fn take_failed(&mut self, now: Millis, all_relays_asked: bool) -> Vec<Purpose> {
+    /// Lookups that ended with nothing: their time is over, or every relay said so.
+    pub fn take_failed(&mut self, now: Millis, relays: &Relays) -> Vec<Purpose> {
         let over = |l: &Lookup| {
-            l.deadline <= now || (all_relays_asked && !l.asked.is_empty() && l.open == 0)
+            let answered = |(key, relay): (&NodeKey, &Relay)| {
+                !l.may_ask(relay) || relay.is_open() && l.asked.contains(key)
+            };
+            l.deadline <= now || l.open == 0 && !l.asked.is_empty() && relays.all().all(answered)
         };
         let ids: Vec<u64> = self
             .lookups
@@ -186,6 +203,9 @@ impl Open {
     pub fn pump_lookups(&mut self, cx: &mut Cx) {
         for (id, lookup) in &mut self.lookups.lookups {
             for (key, relay) in self.relays.values_mut() {
+                if !lookup.may_ask(relay) {
+                    continue;
+                }
                 let Stage::Open {
                     link,
                     client,

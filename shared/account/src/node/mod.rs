@@ -5,7 +5,7 @@
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
 //!         -> Open -> relays, fetch, lookups what comes
 //!                 -> jobs, seal, outbox     what goes
-//!                 -> inbox, invites, people what it means
+//!                 -> inbox, invites, greet, people  what it means
 //! ```
 
 mod assemble;
@@ -13,6 +13,7 @@ mod commands;
 mod cx;
 mod entry;
 mod fetch;
+mod greet;
 mod inbox;
 mod invites;
 mod jobs;

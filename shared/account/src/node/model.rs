@@ -118,9 +118,27 @@ pub struct ContactRow {
     /// Messages below this index were deleted with their conversation.
     #[n(18)]
     pub cleared_to: u64,
-    /// Message id of our greeting or of our acceptance.
+    /// Message id of our greeting, until it is accepted or they are.
     #[cbor(n(17), with = "minicbor::bytes")]
     pub handshake: Option<[u8; 16]>,
+    /// When the conversation last grew, by our clock.
+    #[n(20)]
+    pub changed: u64,
+    /// When the newest greeting or acceptance of theirs that made a pair was written, by their
+    /// clock and not later than ours. Greetings from before are of no more use.
+    #[n(21)]
+    pub met: u64,
+    /// Ids of what made a pair, their acceptance or proposal, until a message of ours that
+    /// acknowledges it is stored. Owed even where acknowledgements are switched off: without it
+    /// they would never send on that pair.
+    #[n(22)]
+    pub owed_anyway: Vec<OwedAck>,
+    /// They were not told yet whether we want acknowledgements.
+    #[n(23)]
+    pub switch_untold: bool,
+    /// When the message was sealed that their name and wishes were last taken from.
+    #[n(24)]
+    pub told_at: u64,
 }
 
 #[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]
@@ -155,6 +173,9 @@ pub struct MessageRow {
     pub delivery: DeliveryRow,
     #[n(7)]
     pub notice: Option<NoticeRow>,
+    /// A relay has had it at some time.
+    #[n(8)]
+    pub was_stored: bool,
 }
 
 impl MessageRow {
@@ -169,6 +190,7 @@ impl MessageRow {
             index: 0,
             delivery: DeliveryRow::Queued,
             notice: None,
+            was_stored: false,
         }
     }
 

@@ -10,7 +10,7 @@ use super::lookups::Lookups;
 use super::model::*;
 use super::outbox::Puts;
 use super::relays::{NodeKey, Relays};
-use super::views;
+use super::{limits, views};
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::{Event, WaitsFor};
@@ -21,7 +21,7 @@ use crate::invite::Invitation;
 use crate::rows::Rows;
 use crate::session::{Session, TagTable};
 use crate::vault::DataKey;
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::{PublicKey, SigningKey};
 use shared::io::Token;
 
@@ -61,6 +61,13 @@ pub enum Expected {
     },
 }
 
+/// What is owed until the object that carries it is stored.
+pub struct Ride {
+    pub acks: Vec<Id16>,
+    pub name: Option<String>,
+    pub no_acks: bool,
+}
+
 /// Everything an unlocked account works with.
 pub struct Open {
     pub rows: Rows,
@@ -83,14 +90,14 @@ pub struct Open {
     pub puts: BTreeMap<NodeKey, Puts>,
     /// How often an object was made again because relays refused it.
     pub remakes: BTreeMap<Owner, u32>,
-    /// Acknowledgements that ride on an object under way.
-    pub rides: BTreeMap<Owner, Vec<Id16>>,
+    /// What rides on an object under way beside its text.
+    pub rides: BTreeMap<Owner, Ride>,
     pub loads: BTreeMap<Token, Loading>,
     pub jobs: Jobs,
     pub lookups: Lookups,
     pub expected: TagTable<Expected>,
-    /// The epoch the table of expected tags was made for.
-    pub expected_epoch: u32,
+    /// The assumed and the agreed epoch that sessions were last brought to.
+    pub epochs: (u32, u32),
     /// The epoch whose keys were last put into the record.
     pub published_epoch: u32,
     /// When what is owed leaves next (mono); faster until then.
@@ -160,18 +167,15 @@ impl Open {
 
     /// What this queued message waits for.
     pub fn message_waits_for(&self, who: &Who, id: &Id16) -> WaitsFor {
-        let owner = match self.contacts.get(who).and_then(|c| c.row.handshake) {
-            Some(handshake) if handshake == *id => {
-                if self.contacts.get(who).is_some_and(Contact::is_greeting) {
-                    Owner::Greeting(*who)
-                } else {
-                    Owner::Acceptance(*who)
-                }
-            }
-            _ => Owner::Message(*who, *id),
+        let owner = match self.is_plain_message(who, id) {
+            true => Owner::Message(*who, *id),
+            false => Owner::Greeting(*who),
         };
         if self.parcels.contains_key(&owner) {
-            return WaitsFor::Relay;
+            return match self.has_room() {
+                true => WaitsFor::Relay,
+                false => WaitsFor::RelayRoom,
+            };
         }
         match owner {
             Owner::Message(..) => self.waits_for(who),
@@ -187,11 +191,27 @@ impl Contact {
         self.greeting.as_ref().is_some_and(waits)
     }
 
-    /// Takes what a handshake made, beside what there is. True if it was with another device than
-    /// the one known in its place.
-    pub fn take_session(&mut self, session: Session) -> bool {
+    /// An acknowledgement that is owed whoever has switched them off.
+    pub fn owe_anyway(&mut self, id: Id16) {
+        let owed = &mut self.row.owed_anyway;
+        if !owed.contains(&OwedAck(id)) {
+            if owed.len() >= limits::OWED_ANYWAY_MAX {
+                owed.remove(0);
+            }
+            owed.push(OwedAck(id));
+        }
+    }
+
+    /// Whether there is something to tell them beside texts.
+    pub fn has_news(&self) -> bool {
+        !self.row.owed.is_empty() || !self.row.owed_anyway.is_empty() || self.row.switch_untold
+    }
+
+    /// Takes what a handshake made, beside what there is: [`Session::adopt`]. True if it was with
+    /// another device than the one known in its place.
+    pub fn take_session(&mut self, session: Session, crossed: bool) -> bool {
         match &mut self.session {
-            Some(known) => known.adopt(session),
+            Some(known) => known.adopt(session, crossed),
             none => {
                 *none = Some(session);
                 false

@@ -7,7 +7,7 @@ use super::cx::Cx;
 use super::jobs::keeps_parcel;
 use super::model::*;
 use super::open::Open;
-use super::relays::{NodeKey, Stage};
+use super::relays::{NodeKey, Relay, Stage};
 use super::{limits, problems, views};
 use crate::api::{Answer, Problem};
 use crate::session::message_id;
@@ -30,6 +30,8 @@ pub struct Puts {
     done: BTreeSet<Owner>,
     /// No puts before that time (mono): the relay asked for a pause.
     paused_until: u64,
+    /// The relay had no room for the last one.
+    no_room: bool,
 }
 
 impl Open {
@@ -98,6 +100,7 @@ impl Open {
             row.order = row.order.max(message.order);
             message.index = row.next_index;
             row.next_index += 1;
+            row.changed = cx.now.unix;
             row.last = Some(message.clone());
         }
         cx.touch(RowKey::Contact(*who));
@@ -116,8 +119,14 @@ impl Open {
             .map(|(owner, parcel)| (parcel.sequence, *owner))
             .collect();
         order.sort_unstable();
-        for (key, relay) in self.relays.values_mut() {
-            let Stage::Open { link, client, .. } = &mut relay.stage else {
+        for (key, relay) in self.relays.values_mut().filter(|(_, r)| !r.is_guest()) {
+            let Stage::Open {
+                link,
+                client,
+                welcome,
+                ..
+            } = &mut relay.stage
+            else {
                 continue;
             };
             let puts = self.puts.entry(*key).or_default();
@@ -137,6 +146,17 @@ impl Open {
                 let Some(header) = parcel.header() else {
                     continue;
                 };
+                // Stored a moment ago, before the link broke. What is older is put again, in case
+                // the relay has lost it.
+                let lately = welcome.time.saturating_sub(limits::STORED_LATELY_MS);
+                if parcel
+                    .stored
+                    .iter()
+                    .any(|s| s.relay == *key && s.at > lately)
+                {
+                    puts.done.insert(*owner);
+                    continue;
+                }
                 let Some((request, frame)) = client.put(cx.now, &header, &parcel.body) else {
                     break;
                 };
@@ -165,6 +185,7 @@ impl Open {
             return self.pump_puts(cx);
         };
         puts.done.insert(owner);
+        puts.no_room = false;
         parcel.stored.retain(|stored| stored.relay != key);
         parcel.stored.push(StoredAt {
             relay: key,
@@ -181,7 +202,7 @@ impl Open {
                 self.set_delivery(cx, &who, &id, DeliveryRow::Stored(relays, until));
                 self.acks_stored(cx, &owner, &who);
                 // Where nobody acknowledges, nothing more will ever be known.
-                if self.is_silent(&who) && relays as usize >= self.relays.open().count() {
+                if self.is_silent(&who) && self.all_have(&owner) {
                     self.finish(cx, &owner, &who, &id);
                 }
             }
@@ -192,7 +213,9 @@ impl Open {
             }
             Owner::Ack(who) => {
                 self.acks_stored(cx, &owner, &who);
-                self.drop_parcel(cx, &owner);
+                if self.all_have(&owner) {
+                    self.drop_parcel(cx, &owner);
+                }
             }
             Owner::Invite(invite) => self.on_invite_stored(cx, &invite),
             Owner::Keys | Owner::Acceptance(_) => {}
@@ -215,8 +238,13 @@ impl Open {
         let Some(owner) = puts.under_way.remove(&request) else {
             return false;
         };
+        let parcel = self.parcels.get(&owner);
+        let effort = parcel.and_then(ParcelRow::header).map(|h| h.front.effort);
+        let more = |detail: u32| {
+            detail <= limits::EFFORT_ASKED_MAX.into() && effort.is_some_and(|e| detail > e.into())
+        };
         match why {
-            Some(Refused::TooLittleWork) if detail <= limits::EFFORT_ASKED_MAX.into() => {
+            Some(Refused::TooLittleWork) if more(detail) => {
                 self.jobs.effort.insert(owner, detail as u8);
                 self.make_again(cx, key, &owner, why);
             }
@@ -229,6 +257,8 @@ impl Open {
             ) => {
                 let pause = u64::from(detail.clamp(2, 300)) * 1_000;
                 puts.paused_until = cx.now.mono + pause;
+                puts.no_room = true;
+                self.show_owner(cx, &owner);
             }
             _ => self.refuse(cx, key, &owner, why),
         }
@@ -237,12 +267,13 @@ impl Open {
 
     /// Sealed anew, with the date, work or version that the relay asks for; a few times.
     fn make_again(&mut self, cx: &mut Cx, key: NodeKey, owner: &Owner, why: Option<Refused>) {
-        // What another relay has stored is not too old: this one's clock is wrong.
+        // What another relay has stored is not too old, nor are its efforts too small: this one's
+        // clock is wrong, or it wants to keep us busy.
         let stored = self
             .parcels
             .get(owner)
             .is_some_and(|p| !p.stored.is_empty());
-        if stored && why == Some(Refused::Expired) {
+        if stored && why != Some(Refused::OldRecord) {
             return self.refuse(cx, key, owner, why);
         }
         let remakes = self.remakes.entry(*owner).or_insert(0);
@@ -263,7 +294,10 @@ impl Open {
             .parcels
             .get(owner)
             .is_some_and(|p| !p.stored.is_empty());
-        if stored || !self.relays.values_mut().all(|(key, _)| said(key)) {
+        // One that cannot be reached for long is not waited for.
+        let given_up = |(key, relay): (&NodeKey, &Relay)| said(key) || !relay.is_hoped_for();
+        let last = self.relays.kept().all(given_up);
+        if stored || !last {
             return;
         }
         let code = why.map_or(0, |why| why as u8);
@@ -294,15 +328,52 @@ impl Open {
 
     /// Removes a parcel everywhere.
     pub fn drop_parcel(&mut self, cx: &mut Cx, owner: &Owner) {
-        if let Some(parcel) = self.parcels.remove(owner) {
-            if keeps_parcel(owner) {
-                cx.touch(RowKey::Parcel(*owner));
-            }
-            if parcel.stored.is_empty() {
+        match self.take_parcel(cx, owner) {
+            Some(parcel) if parcel.stored.is_empty() => {
                 self.never_left(cx, owner, parcel.body.len(), parcel.sequence);
             }
+            Some(parcel) => self.left_behind(owner, &parcel),
+            None => {}
         }
+    }
+
+    /// The same for what has arrived.
+    fn take_parcel(&mut self, cx: &mut Cx, owner: &Owner) -> Option<ParcelRow> {
         self.forget_puts(owner);
+        let parcel = self.parcels.remove(owner)?;
+        if keeps_parcel(owner) {
+            cx.touch(RowKey::Parcel(*owner));
+        }
+        Some(parcel)
+    }
+
+    /// False if relays are linked and none of them has room.
+    pub fn has_room(&self) -> bool {
+        let full = |key: &NodeKey| self.puts.get(key).is_some_and(|p| p.no_room);
+        let mut linked = self.relays.in_use().peekable();
+        linked.peek().is_none() || !linked.all(|(key, _)| full(key))
+    }
+
+    /// Whether every relay that is linked has this owner's object, or does not want it.
+    pub fn all_have(&self, owner: &Owner) -> bool {
+        let has = |key: &NodeKey| self.puts.get(key).is_some_and(|p| p.done.contains(owner));
+        self.relays.in_use().all(|(key, _)| has(key))
+    }
+
+    /// An object that may have begun a chain is not put any more, and some relay lacks it: who
+    /// reads there could open nothing on that chain, so the next message begins another.
+    fn left_behind(&mut self, owner: &Owner, parcel: &ParcelRow) {
+        let (Owner::Message(who, _) | Owner::Ack(who)) = owner else {
+            return;
+        };
+        let has = |key: &NodeKey| parcel.stored.iter().any(|s| s.relay == *key);
+        if parcel.body.len() != SizeClass::KIB_4.bytes() || self.relays.kept().all(|(k, _)| has(k))
+        {
+            return;
+        }
+        if let Some(session) = self.contacts.get_mut(who).and_then(|c| c.session.as_mut()) {
+            session.end_chain();
+        }
     }
 
     fn forget_puts(&mut self, owner: &Owner) {
@@ -361,6 +432,7 @@ impl Open {
         if message.delivery == delivery {
             return;
         }
+        message.was_stored |= matches!(delivery, DeliveryRow::Stored(..));
         message.delivery = delivery;
         let message = message.clone();
         cx.write(
@@ -384,13 +456,20 @@ impl Open {
             let Some(contact) = self.contacts.get_mut(who) else {
                 return;
             };
-            if contact.row.handshake == Some(*id) && contact.acceptance.is_some() {
-                contact.acceptance = None;
-                self.drop_parcel(cx, &Owner::Acceptance(*who));
-                self.drop_job(cx, &Owner::Acceptance(*who));
-                continue;
+            match &contact.acceptance {
+                Some(acceptance) if acceptance.message_id == *id => self.end_acceptance(cx, who),
+                _ => self.delivered(cx, who, id),
             }
-            self.delivered(cx, who, id);
+        }
+    }
+
+    /// Our answer to their greeting has arrived.
+    pub fn end_acceptance(&mut self, cx: &mut Cx, who: &Who) {
+        let contact = self.contacts.get_mut(who);
+        if contact.and_then(|c| c.acceptance.take()).is_some() {
+            cx.touch(RowKey::Contact(*who));
+            self.drop_parcel(cx, &Owner::Acceptance(*who));
+            self.drop_job(cx, &Owner::Acceptance(*who));
         }
     }
 
@@ -398,6 +477,7 @@ impl Open {
     pub fn delivered(&mut self, cx: &mut Cx, who: &Who, id: &Id16) {
         let owner = Owner::Message(*who, *id);
         self.set_delivery(cx, who, id, DeliveryRow::Delivered(cx.now.unix));
+        self.take_parcel(cx, &owner);
         self.finish(cx, &owner, who, id);
     }
 
@@ -425,7 +505,7 @@ impl Open {
         if !self.is_plain_message(who, id) {
             return Err(problems::message_done());
         }
-        let was_stored = matches!(message.delivery, DeliveryRow::Stored(..))
+        let was_stored = message.was_stored
             || self.puts.values().any(|p| {
                 p.under_way
                     .values()

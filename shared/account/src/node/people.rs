@@ -4,16 +4,16 @@
 //! is looked up.
 
 use super::cx::Cx;
-use super::invites::new_contact;
+use super::greet::new_contact;
 use super::lookups::Purpose;
 use super::model::*;
-use super::open::{Expected, Open};
+use super::open::{Contact, Expected, Open};
 use super::{limits, problems, views};
 use crate::acceptance::PendingAcceptance;
 use crate::api::*;
 use crate::epoch_keys::ContactKeys;
 use crate::greeting::Greeting;
-use crate::session::message_id;
+use crate::session::{Session, message_id};
 use alloc::vec::Vec;
 use shared::time;
 use shared::wire::Header;
@@ -31,14 +31,19 @@ impl Open {
         let row = row.ok_or_else(problems::greeting_unknown)?.clone();
         let opened = Greeting::decode(&row.opened).map_err(|_| problems::store_damaged())?;
         let who = row.who;
+        let now = self.clock.assumed();
+        if self.is_stale(&opened) {
+            // They have greeted anew, accepted us or written since: there is nothing to answer.
+            self.end_greeting(cx, &id, false);
+            return Ok(self.contact_view(&who).map(super::commands::contact_answer));
+        }
         if self.contacts.len() >= limits::CONTACTS_MAX && !self.contacts.contains_key(&who) {
             return Err(problems::not_possible());
         }
-        let now = self.clock.assumed();
         let message = message_id(&self.me, "", &mut cx.rng);
         let intro = self.introduction(message);
         let keys = ContactKeys::new(opened.read_secret());
-        let greeted = opened.message_id;
+        let (greeted, met) = (opened.message_id, opened.time.min(now));
         let (pending, session) = PendingAcceptance::new(opened, &self.me, intro)
             .map_err(|_| problems::not_possible())?;
         let contact = self
@@ -47,11 +52,12 @@ impl Open {
             .or_insert_with(|| new_contact(who, row.name.clone(), now));
         contact.row.state = 1;
         contact.row.name = row.name.clone();
-        contact.row.handshake = Some(message);
-        contact.acceptance = Some(pending);
+        contact.row.handshake = None;
+        contact.row.met = contact.row.met.max(met);
         contact.keys = Some(keys);
         // Of who greeted again, what is still under way on the old pair can arrive.
-        let device_changed = contact.take_session(session);
+        let device_changed = contact.take_session(session, false);
+        contact.acceptance = Some(pending);
         let new = !contact.has_seen(&greeted);
         if new {
             contact.saw(cx, greeted);
@@ -59,6 +65,7 @@ impl Open {
         cx.touch(RowKey::Contact(who));
         self.refresh_expected(&who);
         self.end_greeting(cx, &id, true);
+        self.end_older_greetings(cx, &who);
         if self
             .invites
             .get(&row.invite)
@@ -80,11 +87,36 @@ impl Open {
         self.want_keys(cx, &who);
         self.pump_jobs(cx);
         self.show_contact(cx, &who);
-        let view = self
-            .contacts
-            .get(&who)
-            .map(|c| views::contact(c, self.waits_for(&who)));
-        Ok(view.map(super::commands::contact_answer))
+        Ok(self.contact_view(&who).map(super::commands::contact_answer))
+    }
+
+    fn contact_view(&self, who: &Who) -> Option<ContactView> {
+        let contact = self.contacts.get(who)?;
+        Some(views::contact(contact, self.waits_for(who)))
+    }
+
+    /// Whether there is a pair with them by something they wrote later, or the same device has
+    /// written on one since: then they wait for no answer.
+    pub fn is_stale(&self, greeting: &Greeting) -> bool {
+        let contact = self.contacts.get(greeting.from.as_bytes());
+        let met = |c: &Contact, session: &Session| {
+            let same = session.knows(greeting.slot, &greeting.device);
+            greeting.time <= c.row.met || same && greeting.time <= session.heard()
+        };
+        contact.is_some_and(|c| c.session.as_ref().is_some_and(|session| met(c, session)))
+    }
+
+    /// Greetings of theirs that are older than the pair there is now lead nowhere.
+    pub fn end_older_greetings(&mut self, cx: &mut Cx, who: &Who) {
+        let listed = self.greetings.values().filter(|g| g.who == *who && !g.done);
+        let stale = |g: &GreetingRow| Greeting::decode(&g.opened).map(|g| self.is_stale(&g));
+        let older: Vec<Id16> = listed
+            .filter(|row| stale(row).unwrap_or(true))
+            .map(|row| row.id)
+            .collect();
+        for id in older {
+            self.end_greeting(cx, &id, false);
+        }
     }
 
     pub fn decline(&mut self, cx: &mut Cx, greeting: &str, block: bool) -> Outcome {
@@ -275,6 +307,25 @@ impl Open {
         self.show_waiting(cx, who);
     }
 
+    /// Whether there is something to be sealed for them.
+    fn has_waiting(&self, who: &Who) -> bool {
+        let mut outgoing = self.outgoing.range((*who, [0; 16])..=(*who, [0xff; 16]));
+        outgoing.any(|(_, m)| m.delivery.is_on_the_way())
+            || self.contacts.get(who).is_some_and(Contact::has_news)
+    }
+
+    /// Looks for the keys of everybody for whom something waits.
+    pub fn want_all_keys(&mut self, cx: &mut Cx) {
+        let epoch = self.clock.assumed_epoch();
+        let without = self.contacts.iter().filter(|(_, c)| !c.has_keys(epoch));
+        let without: Vec<Who> = without.map(|(who, _)| *who).collect();
+        for who in without {
+            if self.has_waiting(&who) {
+                self.want_keys(cx, &who);
+            }
+        }
+    }
+
     /// Lookups whose pause is over.
     pub fn retry_keys(&mut self, cx: &mut Cx) {
         let due = |(at, _): &(u64, u64)| *at <= cx.now.mono;
@@ -287,13 +338,7 @@ impl Open {
             .collect();
         for (who, pause) in due {
             self.lookups.retry.remove(&who);
-            let waiting = self.outgoing.range((who, [0; 16])..=(who, [0xff; 16]));
-            let waiting = waiting.into_iter().any(|(_, m)| m.delivery.is_on_the_way())
-                || self
-                    .contacts
-                    .get(&who)
-                    .is_some_and(|c| !c.row.owed.is_empty());
-            if waiting {
+            if self.has_waiting(&who) {
                 self.want_keys(cx, &who);
                 if self.lookups.seeks_keys(&who) {
                     // Keeps the pause growing if this one finds nothing either.
@@ -309,13 +354,21 @@ impl Open {
             cx.touch_lazily(RowKey::Clock);
             self.on_epoch(cx);
         }
+        if self.clock.take_jumped() {
+            // A Welcome tells the time: what relays said last was measured by the old clock.
+            for (key, link) in self.relays.links() {
+                self.relays.redial(cx, link);
+                self.on_relay_lost(cx, key);
+            }
+        }
     }
 
     /// Our own keys and certificate, and what is expected, brought up to the present epoch.
     pub fn on_epoch(&mut self, cx: &mut Cx) {
         let epoch = self.clock.assumed_epoch();
-        let changed = self.epoch_keys.ensure(epoch, &mut cx.rng)
-            | self.epoch_keys.erase(self.clock.agreed_epoch());
+        let agreed_epoch = self.clock.agreed_epoch();
+        let changed = self.epoch_keys.ensure(epoch, agreed_epoch, &mut cx.rng)
+            | self.epoch_keys.erase(agreed_epoch);
         if changed {
             cx.touch(RowKey::EpochKeys);
         }
@@ -325,11 +378,11 @@ impl Open {
             self.remakes.remove(&Owner::Keys);
             self.jobs.add(Owner::Keys);
         }
-        if self.expected_epoch != epoch {
-            self.expected_epoch = epoch;
+        if self.epochs != (epoch, agreed_epoch) {
+            self.epochs = (epoch, agreed_epoch);
+            let agreed = self.clock.agreed();
             let everybody: Vec<Who> = self.contacts.keys().copied().collect();
             for who in everybody {
-                let agreed = self.clock.agreed();
                 if let Some(session) = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut())
                 {
                     session.on_epoch(epoch, agreed);

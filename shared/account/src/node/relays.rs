@@ -1,6 +1,8 @@
 //! The relays an account uses: dialled, greeted, tried again with growing pauses.
 //!
-//! Invariant: at most [`RELAYS_MAX`] are kept, and at most one link to each.
+//! Invariant: at most [`RELAYS_MAX`] are kept, and at most one link to each. A relay that
+//! somebody's invitation names is a guest until that person is greeted: asked for the invitation,
+//! told and believed nothing else, and gone soon.
 
 use super::cx::Cx;
 use super::model::{RelayRow, RowKey};
@@ -10,11 +12,17 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::io::{DialError, DialTo, LinkId, Output, Token};
 use shared::link::{ClientLink, LinkConfig};
-use shared::time::Millis;
+use shared::time::{Millis, Now};
 use shared::wire::{RelayHint, Welcome};
 
 /// Relays of one account.
 pub const RELAYS_MAX: usize = 8;
+/// Relays of invitations that are being looked at.
+const GUESTS_MAX: usize = 6;
+/// How long after it was looked at.
+const GUEST_MS: Millis = 5 * 60_000;
+/// A relay that could not be reached so often in a row is not waited for before people are told.
+const HOPELESS_ATTEMPTS: u32 = 10;
 const PAUSE_MS_MIN: Millis = 1_000;
 const PAUSE_MS_MAX: Millis = 60_000;
 /// From dialling to Welcome.
@@ -28,6 +36,10 @@ pub struct Relay {
     pub hint: RelayHint,
     pub row: RelayRow,
     pub stage: Stage,
+    /// Until when it stays, if it is a guest (mono).
+    guest_until: Option<Millis>,
+    /// The effort it last asked for.
+    pub effort_floor: u8,
     /// Where it may have moved to, as somebody said. Kept once it has answered there.
     moved: Option<RelayHint>,
     /// Whether the last dial went there.
@@ -69,8 +81,28 @@ pub struct Relays {
 }
 
 impl Relays {
+    /// The row of a relay that is kept.
     pub fn row(&self, key: &NodeKey) -> Option<&RelayRow> {
-        self.relays.get(key).map(|r| &r.row)
+        self.kept().find(|(k, _)| *k == key).map(|(_, r)| &r.row)
+    }
+
+    /// All of them, guests too.
+    pub fn all(&self) -> impl Iterator<Item = (&NodeKey, &Relay)> {
+        self.relays.iter()
+    }
+
+    /// All but guests.
+    pub fn kept(&self) -> impl Iterator<Item = (&NodeKey, &Relay)> {
+        self.relays.iter().filter(|(_, r)| !r.is_guest())
+    }
+
+    pub fn is_guest(&self, key: &NodeKey) -> bool {
+        self.relays.get(key).is_some_and(Relay::is_guest)
+    }
+
+    /// Whether a hint leads to a relay that is in use.
+    pub fn knows(&self, hint: &RelayHint) -> bool {
+        self.kept().any(|(key, _)| *key == hint.node_key)
     }
 
     /// A row read from the store. A hint of a kind this version does not know is skipped.
@@ -86,8 +118,11 @@ impl Relays {
     /// an invitation does not take the place of an address that works.
     pub fn add(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
         let key = hint.node_key;
+        if self.is_guest(&key) {
+            return self.keep(cx, &key);
+        }
         if let Some(known) = self.relays.get_mut(&key) {
-            let open = matches!(known.stage, Stage::Open { .. });
+            let open = known.is_open();
             if known.row.hint != hint.encode() && !open {
                 known.moved = Some(hint);
                 if matches!(known.stage, Stage::Down { .. }) {
@@ -96,29 +131,83 @@ impl Relays {
             }
             return Ok(());
         }
-        if self.relays.len() >= RELAYS_MAX {
+        if self.kept().count() >= RELAYS_MAX {
             return Err(problems::relays_full());
         }
+        self.insert(cx, hint);
+        cx.touch(RowKey::Relay(key));
+        Ok(())
+    }
+
+    fn insert(&mut self, cx: &Cx, hint: RelayHint) -> &mut Relay {
         let row = RelayRow {
             hint: hint.encode(),
             cursor: 0,
             added: cx.now.unix,
         };
         let stage = Stage::Down { until: cx.now.mono };
-        self.relays.insert(key, Relay::new(hint, row, stage));
-        cx.touch(RowKey::Relay(key));
+        let relay = Relay::new(hint, row, stage);
+        self.relays.entry(hint.node_key).or_insert(relay)
+    }
+
+    /// Asks a relay that an invitation names for a while. Too many of them, and the one looked at
+    /// longest ago goes.
+    pub fn invite(&mut self, cx: &mut Cx, hint: RelayHint) {
+        if self.knows(&hint) {
+            // What a known one is told to have moved to is tried, as ever.
+            let _ = self.add(cx, hint);
+            return;
+        }
+        let guests = self.relays.iter().filter(|(_, r)| r.is_guest());
+        if !self.relays.contains_key(&hint.node_key) && guests.clone().count() >= GUESTS_MAX {
+            let oldest = guests.min_by_key(|(_, r)| r.guest_until);
+            if let Some(key) = oldest.map(|(key, _)| *key) {
+                self.drop(cx, &key);
+            }
+        }
+        let until = cx.now.mono + GUEST_MS;
+        let relay = match self.relays.contains_key(&hint.node_key) {
+            true => self.relays.get_mut(&hint.node_key),
+            false => Some(self.insert(cx, hint)),
+        };
+        if let Some(relay) = relay {
+            relay.guest_until = Some(until);
+        }
+    }
+
+    /// A guest stays.
+    pub fn keep(&mut self, cx: &mut Cx, key: &NodeKey) -> Result<(), Problem> {
+        if self.kept().count() >= RELAYS_MAX {
+            return Err(problems::relays_full());
+        }
+        if let Some(relay) = self.relays.get_mut(key) {
+            relay.guest_until = None;
+            cx.touch(RowKey::Relay(*key));
+        }
         Ok(())
     }
 
     /// Stops using a relay and closes its link. Its key, if it was in use.
     pub fn remove(&mut self, cx: &mut Cx, name: &str) -> Option<NodeKey> {
-        let key = *self.relays.keys().find(|key| name_of(key) == name)?;
-        let relay = self.relays.remove(&key)?;
-        if let Some(link) = relay.link() {
-            cx.at_once(Output::Close { link });
-        }
+        let key = *self.kept().find(|(key, _)| name_of(key) == name)?.0;
+        self.drop(cx, &key);
         cx.touch(RowKey::Relay(key));
         Some(key)
+    }
+
+    fn drop(&mut self, cx: &mut Cx, key: &NodeKey) {
+        if let Some(link) = self.relays.remove(key).and_then(|relay| relay.link()) {
+            cx.at_once(Output::Close { link });
+        }
+    }
+
+    /// Guests whose time is over.
+    pub fn drop_guests(&mut self, cx: &mut Cx) -> Vec<NodeKey> {
+        let over = |r: &Relay| r.guest_until.is_some_and(|until| until <= cx.now.mono);
+        let over = self.relays.iter().filter(|(_, r)| over(r));
+        let over: Vec<NodeKey> = over.map(|(key, _)| *key).collect();
+        over.iter().for_each(|key| self.drop(cx, key));
+        over
     }
 
     /// Dials what is due and gives up what takes too long.
@@ -154,14 +243,27 @@ impl Relays {
         changed
     }
 
+    /// The clock of a relay whose link is open.
+    pub fn time_of(&self, key: &NodeKey, now: Now) -> Option<Millis> {
+        match &self.relays.get(key)?.stage {
+            Stage::Open { client, .. } => client.relay_time(now),
+            _ => None,
+        }
+    }
+
     /// When `on_timer` has something to do next.
     pub fn next_timer(&self) -> Option<Millis> {
         self.relays
             .values()
-            .map(|r| match &r.stage {
-                Stage::Down { until } => *until,
-                Stage::Dialling { deadline, .. } | Stage::Greeting { deadline, .. } => *deadline,
-                Stage::Open { client, .. } => client.next_time(),
+            .map(|r| {
+                let next = match &r.stage {
+                    Stage::Down { until } => *until,
+                    Stage::Dialling { deadline, .. } | Stage::Greeting { deadline, .. } => {
+                        *deadline
+                    }
+                    Stage::Open { client, .. } => client.next_time(),
+                };
+                r.guest_until.map_or(next, |until| until.min(next))
             })
             .min()
     }
@@ -256,34 +358,31 @@ impl Relays {
         self.relays.iter_mut()
     }
 
-    /// Relays that answered, with their keys.
-    pub fn open(&self) -> impl Iterator<Item = (&NodeKey, &Welcome)> {
-        self.relays
-            .iter()
-            .filter_map(|(key, relay)| match &relay.stage {
-                Stage::Open { welcome, .. } => Some((key, welcome)),
-                _ => None,
-            })
+    /// Relays that answered, guests too.
+    pub fn open(&self) -> impl Iterator<Item = (&NodeKey, &Relay)> {
+        self.relays.iter().filter(|(_, r)| r.is_open())
+    }
+
+    /// Relays that answered and are in use.
+    pub fn in_use(&self) -> impl Iterator<Item = (&NodeKey, &Relay)> {
+        self.kept().filter(|(_, r)| r.is_open())
+    }
+
+    /// All links, with the keys of their relays.
+    pub fn links(&self) -> Vec<(NodeKey, LinkId)> {
+        let link = |(key, r): (&NodeKey, &Relay)| Some((*key, r.link()?));
+        self.relays.iter().filter_map(link).collect()
     }
 
     /// Hints for an invitation: open relays first, three at most.
     pub fn hints(&self) -> Vec<RelayHint> {
-        let open = self
-            .relays
-            .values()
-            .filter(|r| matches!(r.stage, Stage::Open { .. }));
-        let rest = self
-            .relays
-            .values()
-            .filter(|r| !matches!(r.stage, Stage::Open { .. }));
-        open.chain(rest).take(3).map(|r| r.hint).collect()
+        let mut relays: Vec<&Relay> = self.kept().map(|(_, r)| r).collect();
+        relays.sort_by_key(|r| !r.is_open());
+        relays.into_iter().take(3).map(|r| r.hint).collect()
     }
 
     pub fn views(&self) -> Vec<RelayView> {
-        self.relays
-            .iter()
-            .map(|(key, relay)| relay.view(key))
-            .collect()
+        self.kept().map(|(key, relay)| relay.view(key)).collect()
     }
 
     /// Closes every link (on locking and erasing).
@@ -310,12 +409,27 @@ impl Relay {
             hint,
             row,
             stage,
+            guest_until: None,
+            effort_floor: 0,
             moved: None,
             dials_moved: false,
             error: None,
             records_until: 0,
             attempts: 0,
         }
+    }
+
+    pub fn is_guest(&self) -> bool {
+        self.guest_until.is_some()
+    }
+
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open { .. })
+    }
+
+    /// Whether it is there, or may be again soon.
+    pub fn is_hoped_for(&self) -> bool {
+        self.attempts < HOPELESS_ATTEMPTS
     }
 
     pub fn link(&self) -> Option<LinkId> {
@@ -326,7 +440,7 @@ impl Relay {
     }
 
     fn fail(&mut self, cx: &mut Cx, problem: Problem) {
-        let was_open = matches!(self.stage, Stage::Open { .. });
+        let was_open = self.is_open();
         self.attempts = if was_open {
             0
         } else {
@@ -342,6 +456,7 @@ impl Relay {
 
     /// Welcome arrived: the link is open. True if that was at another address than before.
     pub fn opened(&mut self, welcome: &Welcome) -> bool {
+        self.effort_floor = welcome.effort_floor;
         let moved = self.moved.take().filter(|_| self.dials_moved);
         self.dials_moved = false;
         if let Some(hint) = moved {

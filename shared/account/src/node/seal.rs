@@ -5,7 +5,7 @@
 
 use super::cx::Cx;
 use super::model::*;
-use super::open::Open;
+use super::open::{Open, Ride};
 use crate::identity::Certificate;
 use crate::record::Author;
 use crate::sealed::{Sealed, Sender};
@@ -38,14 +38,10 @@ impl Open {
         let certificate = self.certificate(cx);
         let effort = self.effort(owner, 0);
         let contact = self.contacts.get_mut(who)?;
+        let has_news = contact.has_news();
         let (session, keys) = (contact.session.as_mut()?, contact.keys.as_ref()?);
-        let acks: Vec<Id16> = contact
-            .row
-            .owed
-            .iter()
-            .take(ACKS_MAX)
-            .map(|owed| owed.0)
-            .collect();
+        let owed = contact.row.owed_anyway.iter().chain(&contact.row.owed);
+        let acks: Vec<Id16> = owed.take(ACKS_MAX).map(|owed| owed.0).collect();
         let mut draft = Draft {
             acks: acks.clone(),
             time: self.clock.assumed(),
@@ -62,7 +58,7 @@ impl Open {
                 draft.time = message.at;
                 draft.order = message.order;
             }
-            None if acks.is_empty() => return None,
+            None if !has_news => return None,
             None => draft.message_id = message_id(&self.me, "", &mut cx.rng),
         }
         let now = self.clock.assumed();
@@ -70,10 +66,14 @@ impl Open {
         let sealed = session.seal_message(&draft, keys, &sender, &self.epoch_keys, &mut cx.visible);
         match sealed {
             Ok(message) => {
-                contact.row.name_untold = false;
+                let ride = Ride {
+                    acks,
+                    name: draft.name,
+                    no_acks: draft.no_acks,
+                };
                 cx.touch(RowKey::Contact(*who));
                 self.refresh_expected(who);
-                self.rides.insert(*owner, acks);
+                self.rides.insert(*owner, ride);
                 Some(message.sealed)
             }
             Err(SealError::NoKeys) => {
@@ -129,7 +129,7 @@ impl Open {
             network: cx.config.network,
         };
         let fresh = cx.rng.array();
-        if invite.row.tombstone {
+        if invite.row.state > 1 {
             return secret.tombstone(by, &fresh).ok();
         }
         secret.record(by, &self.profile.name, &fresh).ok()

@@ -18,15 +18,14 @@ use shared::crypto::{Key, PublicKey};
 use shared::io::*;
 
 impl Account {
-    pub(super) fn export(&mut self, id: u64, passphrase: String) -> Outcome {
+    pub(super) fn export(&mut self, id: u64, passcode: String, passphrase: String) -> Outcome {
         if !matches!(self.entry.stage, Stage::Open) {
             return Some(Err(self.not_open()));
         }
         if let Err(problem) = check_passcode(&passphrase) {
             return Some(Err(problem));
         }
-        let salt = self.cx.rng.array();
-        self.derive(id, passphrase, salt, COST, What::Export { salt })
+        self.try_passcode(id, passcode, What::CheckExport { passphrase })
     }
 
     pub(super) fn on_export_rows(&mut self, found: Vec<Row>) {
@@ -176,11 +175,7 @@ impl Account {
         {
             let fresh = self.cx.rng.array();
             if let Ok((key, value)) = rows.seal(row.table, &row.key, &row.value, &fresh) {
-                changes.push(Change::Put {
-                    table: row.table,
-                    key: key.to_vec(),
-                    value,
-                });
+                changes.push(((row.table, key.to_vec()), Some(value)));
             }
         }
         self.save_vault(changes);

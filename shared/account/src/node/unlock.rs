@@ -4,6 +4,7 @@
 //! way at a time.
 
 use super::Account;
+use super::cx::SealedRow;
 use super::entry::{Draft, Stage, Step, What, all_rows};
 use super::open::Open;
 use super::{commands, problems};
@@ -129,7 +130,10 @@ impl Account {
         if let Some(step) = self.entry.step.take_if(|step| step.token == token) {
             let attempt = matches!(
                 step.what,
-                What::Unlock { .. } | What::CheckOld { .. } | What::ShowWords
+                What::Unlock { .. }
+                    | What::CheckOld { .. }
+                    | What::CheckExport { .. }
+                    | What::ShowWords
             );
             if let Some(vault) = self.entry.vault.as_mut().filter(|_| attempt) {
                 vault.not_tried();
@@ -173,6 +177,13 @@ impl Account {
                     self.save_vault(Vec::new());
                     let answer = self.open.as_ref().map(|open| words_answer(&open.seed()));
                     self.cx.done(id, answer);
+                }
+            }
+            What::CheckExport { passphrase } => {
+                if self.finish_attempt(id, &key).is_some() {
+                    self.save_vault(Vec::new());
+                    let salt = self.cx.rng.array();
+                    self.derive(id, passphrase, salt, COST, What::Export { salt });
                 }
             }
             What::Export { salt } => {
@@ -295,15 +306,11 @@ impl Account {
     }
 
     /// Writes the vault row, with other changes in the same batch.
-    pub(super) fn save_vault(&mut self, mut changes: Vec<Change>) {
+    pub(super) fn save_vault(&mut self, mut with: Vec<SealedRow>) {
         if let Some(vault) = &self.entry.vault {
-            changes.push(Change::Put {
-                table: rows::VAULT,
-                key: VAULT_KEY.to_vec(),
-                value: vault.encode(),
-            });
+            with.push(((rows::VAULT, VAULT_KEY.to_vec()), Some(vault.encode())));
         }
-        self.cx.also(changes);
+        self.cx.also(with);
     }
 }
 

@@ -52,7 +52,9 @@ pub fn contact(contact: &Contact, waits_for: WaitsFor) -> ContactView {
             .as_ref()
             .map(|last| message(&row.who, last, waits_for)),
         acknowledge: row.acknowledge,
+        confirms: row.acknowledge && !row.wants_no_acks,
         added: row.added,
+        changed: row.changed,
     }
 }
 

@@ -109,9 +109,10 @@ impl Session {
     }
 
     /// Another handshake with the same account: its pairs, mailbox and device take over, what is
-    /// under way on the old ones still arrives. True if the device is another than the one known in
-    /// its slot.
-    pub fn adopt(&mut self, newer: Session) -> bool {
+    /// under way on the old ones still arrives. `crossed`: both greeted and accepted each other, so
+    /// that what we made stands beside what they made. True if the device is another than the one
+    /// known in its slot.
+    pub fn adopt(&mut self, newer: Session, crossed: bool) -> bool {
         let Kept {
             mailbox,
             devices,
@@ -122,9 +123,20 @@ impl Session {
         let changed = devices
             .into_iter()
             .fold(false, |changed, d| self.note_device(d) | changed);
-        self.kept.pairs.iter_mut().for_each(|p| p.retired = true);
+        let old = self.kept.pairs.iter_mut();
+        old.for_each(|p| p.retired |= !crossed);
         pairs.into_iter().for_each(|p| self.insert_pair(p));
         changed
+    }
+
+    /// Whether that is the device in that slot.
+    pub fn knows(&self, slot: u8, key: &PublicKey) -> bool {
+        self.kept.devices.contains(&Device { slot, key: *key })
+    }
+
+    /// When the newest message of theirs was sealed, by their clock. 0: none came.
+    pub fn heard(&self) -> Millis {
+        self.kept.pairs.iter().map(|p| p.heard).max().unwrap_or(0)
     }
 
     pub fn peer(&self) -> &PublicKey {
@@ -153,10 +165,12 @@ impl Session {
             pair.advance(base);
             changed = true;
         }
-        let sending = pair::sending(&self.kept.pairs).map(|p| (p.id, p.rank()));
-        if let Some((id, rank)) = sending {
+        let sending = pair::sending(&self.kept.pairs).map(|p| (p.id, p.rank(), p.heard > 0));
+        if let Some((id, rank, heard)) = sending {
             for pair in &mut self.kept.pairs {
-                let superseded = pair.id != id && (pair.rank() < rank || pair.retired);
+                // Until they write on the higher one they may know the lower one alone.
+                let lower = pair.rank() < rank && heard;
+                let superseded = pair.id != id && (lower || pair.retired);
                 // While nothing is agreed there is no time to count from.
                 let since = pair.superseded.or((agreed > 0).then_some(agreed));
                 let since = since.filter(|_| superseded);

@@ -21,6 +21,8 @@ pub struct Opened {
     /// Another device than the one known in that slot: people are told.
     pub device_changed: bool,
     pub is_opener: bool,
+    /// It came on a pair of the last handshake, or made since.
+    pub is_current: bool,
 }
 
 /// Why a message did not open. The session is as it was.
@@ -139,7 +141,7 @@ impl Session {
         if found.is_some_and(|p| p.note(who.device, who.epoch, who.counter)) {
             self.expect_openers(pair, who.device, who.epoch);
         }
-        self.take_in(&payload, pair, who.epoch);
+        let is_current = self.take_in(&payload, pair, who.epoch);
         let Device { slot, key: device } = device;
         Ok(Opened {
             payload,
@@ -147,6 +149,7 @@ impl Session {
             slot,
             device_changed,
             is_opener: true,
+            is_current,
         })
     }
 
@@ -193,18 +196,20 @@ impl Session {
         );
         let (pair, epoch, slot, device) = (chain.pair, chain.epoch, chain.slot, chain.device);
         self.kept.chains.push(chain);
-        self.take_in(&payload, &pair, epoch);
+        let is_current = self.take_in(&payload, &pair, epoch);
         Ok(Opened {
             payload,
             device,
             slot,
             device_changed: false,
             is_opener: false,
+            is_current,
         })
     }
 
-    /// What a payload of the peer changes here, by the pair and epoch it came on.
-    pub(super) fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) {
+    /// What a payload of the peer changes here, by the pair and epoch it came on. True if that pair
+    /// was not retired.
+    pub(super) fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) -> bool {
         if let Some(mailbox) = payload.mailbox {
             self.kept.mailbox = mailbox;
         }
@@ -223,11 +228,14 @@ impl Session {
                 only.confirmed = true;
             }
         }
+        let known = self.kept.pairs.iter().find(|p| p.id == *pair);
+        let is_current = known.is_some_and(|p| !p.retired);
         pair::heard(&mut self.kept.pairs, pair, payload.sealed);
         let found = self.kept.pairs.iter().find(|p| p.id == *pair);
         if let (Some(fresh), Some(rz)) = (&payload.fresh, found.and_then(|p| p.rz(epoch))) {
             let seed = PairSeed::fresh(&rz, fresh, &payload.message_id, epoch);
             self.insert_pair(Pair::new(&seed, true, None));
         }
+        is_current
     }
 }

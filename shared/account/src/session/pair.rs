@@ -144,11 +144,11 @@ impl Pair {
 
     /// Forgets RZ of the epochs before this one.
     pub fn advance(&mut self, epoch: u32) {
-        // Further than FORWARD_MAX in several steps: what is far behind has to go all the more.
-        while self.at < epoch {
-            let step = epoch.min(self.at.saturating_add(FORWARD_MAX));
-            let Some(rz) = self.rz(step) else { return };
-            (self.rz, self.at) = (rz, step);
+        if self.at < epoch {
+            // What lies further behind than FORWARD_MAX is of no more use, and has to go all the
+            // more.
+            self.rz = self.rz(epoch).unwrap_or_else(|| next(&self.rz, epoch));
+            self.at = epoch;
         }
         self.sent.retain(|s| s.epoch >= epoch);
         self.seen.retain(|s| s.epoch >= epoch);

@@ -215,7 +215,7 @@ mod tests {
     fn full() -> Payload {
         let mut rng = Rng::new([1; 32]);
         let mut keys = EpochKeys::new();
-        keys.ensure(7, &mut rng);
+        keys.ensure(7, 0, &mut rng);
         Payload {
             message_id: [1; 16],
             text: Some("text".into()),

@@ -111,7 +111,7 @@ fn wrong_keys() {
     );
     let mut ben = ben;
     let mut other = EpochKeys::new();
-    other.ensure(epoch(START), &mut Rng::new([9; 32]));
+    other.ensure(epoch(START), 0, &mut Rng::new([9; 32]));
     let before = ben.session.encode();
     let mut open = |own: &EpochKeys| ben.session.open(&slot, &opener.header, &opener.body, own);
     assert_eq!(open(&other).unwrap_err(), OpenError::Forged);

@@ -97,7 +97,7 @@ fn a_wrong_clock_erases_nothing() {
     let sent = ann.send("hello").sealed;
     let later = START + 400 * DAY;
     ben.session.on_epoch(epoch(later), START);
-    ben.own.ensure(epoch(later), &mut ben.rng);
+    ben.own.ensure(epoch(later), 0, &mut ben.rng);
     ben.own.erase(epoch(START));
     ben.take_changes();
     assert!(ben.receive(&sent).is_none());
@@ -106,7 +106,8 @@ fn a_wrong_clock_erases_nothing() {
     assert_eq!(ben.read(&sent), "hello");
 }
 
-/// An old pair goes 96 hours after the epoch in which its successor came into use, by agreed time.
+/// An old pair goes 96 hours after the epoch in which the other side came to use its successor, by
+/// agreed time; while they may know it alone it stays.
 #[test]
 fn old_pairs_go() {
     let (mut ann, mut ben) = two(START);
@@ -135,6 +136,14 @@ fn old_pairs_go() {
     );
     go(11, &mut ann, &mut ben);
     go(12, &mut ann, &mut ben);
+    assert_eq!(
+        (ann.session.kept.pairs.len(), ben.session.kept.pairs.len()),
+        (1, 2)
+    );
+    let sent = ann.send("on the new one, too").sealed;
+    ben.read(&sent);
+    go(13, &mut ann, &mut ben);
+    go(17, &mut ann, &mut ben);
     assert_eq!(
         (ann.session.kept.pairs.len(), ben.session.kept.pairs.len()),
         (1, 1)

@@ -142,7 +142,7 @@ fn an_acceptance_sealed_anew() {
             let accepted = s.take(sealed).unwrap();
             assert_eq!(accepted.message_id, pending.message_id);
             match &mut met {
-                Some(before) => before.session.adopt(accepted.session),
+                Some(before) => assert!(!before.session.adopt(accepted.session, false)),
                 None => met = Some(accepted),
             }
         }

@@ -65,7 +65,7 @@ impl Party {
         self.now = now;
         self.certificate =
             Certificate::issue(&self.account, 0, self.device.public(), hour(now)).to_bytes();
-        self.own.ensure(epoch(now), &mut self.rng);
+        self.own.ensure(epoch(now), 0, &mut self.rng);
         self.own.erase(epoch(now));
         self.session.on_epoch(epoch(now), now);
         self.take_changes();
@@ -212,7 +212,7 @@ impl Alone {
         let device = SigningKey::draw(&mut rng);
         let certificate = Certificate::issue(&account, 0, device.public(), hour(now)).to_bytes();
         let mut own = EpochKeys::new();
-        own.ensure(epoch(now), &mut rng);
+        own.ensure(epoch(now), 0, &mut rng);
         Alone {
             account,
             device,

@@ -1,0 +1,243 @@
+//! Handshakes that cross, come late, come twice, or are answered too late: whoever is shown as a
+//! contact can be talked to, in both directions, for weeks.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use account::api::*;
+use tests::host::Host;
+use tests::people::passcode;
+use tests::world::{At, World};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+fn two() -> (World, At, At) {
+    let mut world = World::new(1);
+    world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    world.stay_open(ann);
+    world.stay_open(bob);
+    (world, ann, bob)
+}
+
+/// Each writes, and each is read.
+fn talk(world: &mut World, a: At, b: At, text: &str) {
+    for (from, to) in [(a, b), (b, a)] {
+        world.say(from, to, text);
+        let heard = |world: &World| world.heard(to, from).iter().any(|t| t == text);
+        let name = world.hosts[from].name.clone();
+        assert!(
+            world.run_until(10 * MINUTE, heard),
+            "{text}: {name} is not heard"
+        );
+    }
+}
+
+/// Only one of them writes, day after day.
+fn tell_for_weeks(world: &mut World, from: At, to: At) {
+    for day in 0..16 {
+        let text = format!("day {day}");
+        world.say(from, to, &text);
+        let heard = |world: &World| world.heard(to, from).contains(&text);
+        assert!(world.run_until(10 * MINUTE, heard), "{text} is not heard");
+        world.run(DAY);
+    }
+}
+
+/// Both greet each other; the second accepts when they are connected already.
+#[test]
+fn a_greeting_is_accepted_after_its_sender_accepted_ours() {
+    for (first, second) in [(0, 1), (1, 0)] {
+        let (mut world, ann, bob) = two();
+        let people = [ann, bob];
+        let (a, b) = (people[first], people[second]);
+        let links = [world.invite_for(a, 24), world.invite_for(b, 24)];
+        world.greet(a, &links[1].fragment).unwrap();
+        world.greet(b, &links[0].fragment).unwrap();
+        let listed = |w: &World| w.greeting(a).is_some() && w.greeting(b).is_some();
+        assert!(world.run_until(5 * MINUTE, listed));
+        let late = world.greeting(b).unwrap().greeting;
+        world.accept(a);
+        let met = |w: &World| w.knows(b, a);
+        assert!(world.run_until(5 * MINUTE, met));
+        world.run(10 * MINUTE);
+        // It went from the list when it was of no more use; a click that was on its way fails.
+        assert!(world.greeting(b).is_none());
+        let accepted = world.ask_now(b, Command::Accept { greeting: late });
+        assert_eq!(accepted.unwrap_err().code, "greeting_unknown");
+        talk(&mut world, a, b, "hello");
+        tell_for_weeks(&mut world, a, b);
+        talk(&mut world, a, b, "still there?");
+    }
+}
+
+/// Both accept in the same moment, and only one of them ever writes.
+#[test]
+fn accepted_at_once_and_one_sided_ever_after() {
+    for writer in [0, 1] {
+        let (mut world, ann, bob) = two();
+        let links = [world.invite_for(ann, 24), world.invite_for(bob, 24)];
+        world.greet(ann, &links[1].fragment).unwrap();
+        world.greet(bob, &links[0].fragment).unwrap();
+        let listed = |w: &World| w.greeting(ann).is_some() && w.greeting(bob).is_some();
+        assert!(world.run_until(5 * MINUTE, listed));
+        world.accept(ann);
+        world.accept(bob);
+        world.run(HOUR);
+        let people = [ann, bob];
+        tell_for_weeks(&mut world, people[writer], people[1 - writer]);
+        talk(&mut world, ann, bob, "at last");
+    }
+}
+
+/// Somebody loses everything and greets again: both greetings are in the list, and the inviter
+/// accepts the newer one, then the older one.
+#[test]
+fn of_two_greetings_the_newer_one_counts() {
+    let (mut world, ann, bob) = two();
+    let words = match world.must(
+        bob,
+        Command::ShowWords {
+            passcode: passcode("Bob"),
+        },
+    ) {
+        Some(Answer::Words { words }) => words.join(" "),
+        other => panic!("no words: {other:?}"),
+    };
+    let link = world.invite_for(ann, 24).fragment;
+    world.greet(bob, &link).unwrap();
+    let listed = |world: &World| world.greeting(ann).is_some();
+    assert!(world.run_until(5 * MINUTE, listed));
+    let older = world.greeting(ann).unwrap().greeting;
+    world.kill(bob);
+    let new = world.add("Bob again", false);
+    world.run(1_000);
+    let create = Command::Create {
+        name: "Bob".into(),
+        words,
+        passcode: passcode("Bob again"),
+        restore: true,
+        remember: false,
+    };
+    world.must(new, create);
+    let hint = Host::hint("relay").to_text();
+    world.must(new, Command::AddRelay { hint });
+    world.greet(new, &link).unwrap();
+    let newer = |world: &World| {
+        let shown = world.hosts[ann].events.iter().rev();
+        let mut shown = shown.filter_map(|event| match event {
+            Event::Greeting { greeting } => Some(greeting.greeting.clone()),
+            _ => None,
+        });
+        shown.find(|id| *id != older)
+    };
+    assert!(world.run_until(5 * MINUTE, |world| newer(world).is_some()));
+    let greeting = newer(&world).unwrap();
+    world.must(ann, Command::Accept { greeting });
+    assert!(world.greeting(ann).is_none(), "the older one is gone");
+    let met = |world: &World| world.knows(new, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    talk(&mut world, ann, new, "hello");
+    tell_for_weeks(&mut world, ann, new);
+}
+
+/// The inviter is away for three days after accepting and writing, so that what acknowledged it has
+/// expired when they are back.
+#[test]
+fn an_acceptance_sealed_anew_loses_nobody() {
+    for (acknowledge, inviter_writes) in [(true, true), (false, true), (false, false)] {
+        let (mut world, ann, bob) = two();
+        let link = world.invite_for(ann, 168).fragment;
+        world.greet(bob, &link).unwrap();
+        world.accept(ann);
+        if inviter_writes {
+            world.say(ann, bob, "hi");
+            world.run(4_000);
+        }
+        let met = |world: &World| world.knows(bob, ann);
+        assert!(world.run_until(MINUTE, met));
+        world.kill(ann);
+        if !acknowledge {
+            let contact = world.id(ann);
+            let on = false;
+            world.must(bob, Command::Acknowledge { contact, on });
+        }
+        world.run(3 * DAY);
+        world.start(ann);
+        world.run(1_000);
+        world.unlock(ann);
+        world.run(HOUR);
+        talk(&mut world, ann, bob, "back again");
+        tell_for_weeks(&mut world, ann, bob);
+        talk(&mut world, ann, bob, "and on");
+    }
+}
+
+/// Nobody answers for ever: once anything has come on the new pair, no more acceptances leave.
+#[test]
+fn an_answered_acceptance_ends() {
+    let (mut world, ann, bob) = two();
+    world.meet(ann, bob);
+    world.run(HOUR);
+    world.seen = Some(Vec::new());
+    world.run(6 * DAY);
+    let puts = world.seen.as_ref().unwrap().iter();
+    let puts = puts.filter(|seen| seen.to_relay && seen.bytes[0] == 0x10);
+    // Records of keys: one an epoch and person.
+    assert!(puts.clone().count() <= 14, "{}", puts.count());
+}
+
+/// Acknowledgements are switched off by who only reads: the other side is told, and is not left
+/// with an outbox that fills up.
+#[test]
+fn acknowledgements_switched_off_are_told_at_once() {
+    let (mut world, ann, bob) = two();
+    world.meet(ann, bob);
+    talk(&mut world, ann, bob, "hello");
+    let contact = world.id(ann);
+    let on = false;
+    world.must(bob, Command::Acknowledge { contact, on });
+    world.run(10 * MINUTE);
+    let confirms = |world: &World| {
+        let mut shown = world.hosts[ann].events.iter().rev();
+        shown.find_map(|event| match event {
+            Event::Contact { contact } => Some(contact.confirms),
+            _ => None,
+        })
+    };
+    assert_eq!(confirms(&world), Some(false));
+    for turn in 0..300 {
+        world.say(ann, bob, &format!("{turn}"));
+        world.run(2_000);
+    }
+    assert_eq!(world.promised(ann, bob).len(), 301);
+}
+
+/// A greeting's text deleted by its sender stays deleted, whatever becomes of the greeting.
+#[test]
+fn a_deleted_greeting_stays_deleted() {
+    for whole in [false, true] {
+        let (mut world, ann, bob) = two();
+        let link = world.invite_for(ann, 24).fragment;
+        let contact = match world.greet(bob, &link).unwrap() {
+            Some(Answer::Contact { contact }) => contact.contact,
+            other => panic!("no contact: {other:?}"),
+        };
+        let message = world.history(bob, ann)[0].message.clone();
+        world.must(
+            bob,
+            match whole {
+                false => Command::DeleteMessage { contact, message },
+                true => Command::DeleteConversation { contact },
+            },
+        );
+        world.accept(ann);
+        let met = |world: &World| world.knows(bob, ann);
+        assert!(world.run_until(10 * MINUTE, met));
+        assert!(world.history(bob, ann).is_empty());
+        assert_eq!(world.heard(ann, bob), ["may I?"]);
+        talk(&mut world, ann, bob, "hello");
+        assert_eq!(world.history(bob, ann).len(), 2);
+    }
+}
