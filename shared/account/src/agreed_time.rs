@@ -77,6 +77,11 @@ impl AgreedTime {
         core::mem::take(&mut self.jumped)
     }
 
+    /// Forgets what other relays than these said.
+    pub fn listen_to(&mut self, relays: &[[u8; 32]]) {
+        self.relays.retain(|relay, _| relays.contains(relay));
+    }
+
     /// A relay's clock, from its Welcome. True if the agreed epoch moved.
     pub fn on_relay(&mut self, relay: [u8; 32], unix: Millis) -> bool {
         if self.relays.len() >= RELAYS_MAX && !self.relays.contains_key(&relay) {

@@ -6,6 +6,7 @@
 use super::cx::Cx;
 use super::model::*;
 use super::open::Open;
+use super::relays::NodeKey;
 use super::{limits, problems, views};
 use crate::api::*;
 use crate::rows;
@@ -131,23 +132,27 @@ impl Open {
         Ok(None)
     }
 
-    /// Uses a relay from now on.
-    pub fn add_relay(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
+    fn add_relay(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
         self.relays.add(cx, hint)?;
-        // A guest that stays has said Welcome before.
-        if !self.sync.feeds.contains_key(&hint.node_key)
-            && let Some(time) = self.relays.time_of(&hint.node_key, cx.now)
+        self.begin_with_relay(cx, &hint.node_key);
+        Ok(())
+    }
+
+    /// A relay is in use from now on. A guest that stays has said Welcome before.
+    pub fn begin_with_relay(&mut self, cx: &mut Cx, key: &NodeKey) {
+        if !self.sync.feeds.contains_key(key)
+            && let Some(time) = self.relays.time_of(key, cx.now)
         {
-            self.on_welcome(cx, hint.node_key, time);
+            self.on_welcome(cx, *key, time);
         }
         self.relays.on_timer(cx);
         self.show_relays(cx);
-        Ok(())
     }
 
     fn remove_relay(&mut self, cx: &mut Cx, relay: &str) -> Outcome {
         let key = self.relays.remove(cx, relay);
         let key = key.ok_or_else(problems::relay_unknown)?;
+        self.clock.listen_to(&self.relays.clocks());
         self.on_relay_lost(cx, key);
         Ok(None)
     }

@@ -286,10 +286,19 @@ impl Open {
 
     /// From now on the relays of who is greeted are used, those that there is room for.
     fn keep_relays(&mut self, cx: &mut Cx, hints: &[RelayHint]) -> Result<(), Problem> {
-        let kept = hints.iter().map(|hint| self.add_relay(cx, *hint));
-        // Each is tried: no short cut.
-        let kept: Vec<Result<(), Problem>> = kept.collect();
-        kept.into_iter().reduce(Result::or).unwrap_or(Ok(()))
+        let mut kept = Ok(());
+        let mut any = false;
+        for hint in hints {
+            let key = hint.node_key;
+            let one = match self.relays.is_guest(&key) {
+                true => self.relays.keep(cx, &key),
+                false => Ok(()),
+            };
+            any |= one.is_ok();
+            kept = kept.and(one);
+            self.begin_with_relay(cx, &key);
+        }
+        if any { Ok(()) } else { kept }
     }
 
     /// What we tell of ourselves in a handshake.

@@ -145,7 +145,11 @@ impl Open {
         if self.relays.is_guest(&key) {
             return self.pump_lookups(cx);
         }
-        self.clock.on_relay(key, relay_unix);
+        let clocks = self.relays.clocks();
+        self.clock.listen_to(&clocks);
+        if clocks.contains(&key) {
+            self.clock.on_relay(key, relay_unix);
+        }
         cx.touch_lazily(super::model::RowKey::Clock);
         match self.clock.clock_off_s() {
             Some(off_s) => cx.trouble(problems::clock_wrong(off_s)),

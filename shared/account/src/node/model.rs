@@ -63,6 +63,9 @@ pub struct RelayRow {
     pub cursor: u32,
     #[n(2)]
     pub added: u64,
+    /// It came with the invitation of somebody who was greeted.
+    #[n(3)]
+    pub by_link: bool,
 }
 
 /// A person, with all that is needed to talk to them.

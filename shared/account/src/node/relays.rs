@@ -100,6 +100,17 @@ impl Relays {
         self.relays.get(key).is_some_and(Relay::is_guest)
     }
 
+    /// Relays that are believed the time: those that people chose themselves; where there are none,
+    /// those of the people they greeted. One invitation can name several, all of one mind.
+    pub fn clocks(&self) -> Vec<NodeKey> {
+        let chosen = self.kept().filter(|(_, r)| !r.row.by_link);
+        let chosen: Vec<NodeKey> = chosen.map(|(key, _)| *key).collect();
+        match chosen.is_empty() {
+            true => self.kept().map(|(key, _)| *key).collect(),
+            false => chosen,
+        }
+    }
+
     /// Whether a hint leads to a relay that is in use.
     pub fn knows(&self, hint: &RelayHint) -> bool {
         self.kept().any(|(key, _)| *key == hint.node_key)
@@ -119,7 +130,11 @@ impl Relays {
     pub fn add(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
         let key = hint.node_key;
         if self.is_guest(&key) {
-            return self.keep(cx, &key);
+            self.keep(cx, &key)?;
+            if let Some(relay) = self.relays.get_mut(&key) {
+                relay.row.by_link = false;
+            }
+            return Ok(());
         }
         if let Some(known) = self.relays.get_mut(&key) {
             let open = known.is_open();
@@ -144,6 +159,7 @@ impl Relays {
             hint: hint.encode(),
             cursor: 0,
             added: cx.now.unix,
+            by_link: false,
         };
         let stage = Stage::Down { until: cx.now.mono };
         let relay = Relay::new(hint, row, stage);
@@ -182,6 +198,7 @@ impl Relays {
         }
         if let Some(relay) = self.relays.get_mut(key) {
             relay.guest_until = None;
+            relay.row.by_link = true;
             cx.touch(RowKey::Relay(*key));
         }
         Ok(())

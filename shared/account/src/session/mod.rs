@@ -153,19 +153,19 @@ impl Session {
     /// either epoch changes. True if there is something to save.
     pub fn on_epoch(&mut self, assumed_epoch: u32, agreed: Millis) -> bool {
         let base = epoch(agreed).saturating_sub(EPOCHS_KEPT);
-        let changed = self.erase(base, agreed);
+        let changed = self.erase(base, assumed_epoch, agreed);
         self.expected.window = Some(assumed_epoch);
         self.expect_all();
         changed
     }
 
-    fn erase(&mut self, base: u32, agreed: Millis) -> bool {
+    fn erase(&mut self, base: u32, now: u32, agreed: Millis) -> bool {
         let mut changed = false;
         for pair in self.kept.pairs.iter_mut().filter(|p| p.at < base) {
             pair.advance(base);
             changed = true;
         }
-        let sending = pair::sending(&self.kept.pairs).map(|p| (p.id, p.rank(), p.heard > 0));
+        let sending = pair::sending(&self.kept.pairs, now).map(|p| (p.id, p.rank(), p.heard > 0));
         if let Some((id, rank, heard)) = sending {
             for pair in &mut self.kept.pairs {
                 // Until they write on the higher one they may know the lower one alone.
@@ -202,7 +202,7 @@ impl Session {
         }
         pairs.push(pair);
         if pairs.len() > PAIRS_MAX {
-            let sending = pair::sending(pairs).map(|p| p.id);
+            let sending = pair::sending(pairs, u32::MAX).map(|p| p.id);
             let lowest = pairs
                 .iter()
                 .filter(|p| Some(p.id) != sending)

@@ -204,14 +204,16 @@ impl Pair {
     }
 }
 
-/// The pair to send on: the highest the other side is known to have; before any is known, the
-/// highest of all.
-pub(crate) fn sending(pairs: &[Pair]) -> Option<&Pair> {
-    let candidates = || pairs.iter().filter(|p| !p.retired);
+/// The pair to send on in an epoch: the highest the other side is known to have; before any is
+/// known, the highest of all. Not one that was made while the clocks were ahead.
+pub(crate) fn sending(pairs: &[Pair], epoch: u32) -> Option<&Pair> {
+    let begun = |p: &&Pair| p.at <= epoch.saturating_add(1);
+    let candidates = || pairs.iter().filter(begun).filter(|p| !p.retired);
     candidates()
         .filter(|p| p.confirmed)
         .max_by_key(|p| p.rank())
         .or_else(|| candidates().max_by_key(|p| p.rank()))
+        .or_else(|| pairs.iter().filter(begun).max_by_key(|p| p.rank()))
         .or_else(|| pairs.iter().max_by_key(|p| p.rank()))
 }
 
@@ -297,8 +299,8 @@ mod tests {
 
     #[test]
     fn which_to_send_on() {
-        assert!(sending(&[]).is_none());
-        let choose = |pairs: &[Pair]| sending(pairs).unwrap().first;
+        assert!(sending(&[], 200).is_none());
+        let choose = |pairs: &[Pair]| sending(pairs, 200).unwrap().first;
         let mut pairs = [pair(1, 100), pair(2, 107)];
         assert_eq!(choose(&pairs), 107);
         pairs[1].confirmed = false;
@@ -329,7 +331,13 @@ mod tests {
         assert_eq!(choose(&pairs), 90);
         // Both sides choose the same of two of one epoch, in whatever order they have them.
         let (a, b) = (pair(1, 100), pair(2, 100));
-        let one = sending(&[a.clone(), b.clone()]).unwrap().id;
-        assert_eq!(sending(&[b, a]).unwrap().id, one);
+        let one = sending(&[a.clone(), b.clone()], 200).unwrap().id;
+        assert_eq!(sending(&[b, a], 200).unwrap().id, one);
+        // Made by clocks that ran ahead: not used before its time.
+        let pairs = [pair(1, 100), pair(2, 130)];
+        for (epoch, chosen) in [(110, 100), (128, 100), (129, 130), (140, 130)] {
+            assert_eq!(sending(&pairs, epoch).unwrap().first, chosen, "{epoch}");
+        }
+        assert_eq!(sending(&pairs[1..], 110).unwrap().first, 130);
     }
 }

@@ -86,7 +86,7 @@ impl Session {
     ) -> Result<SealedMessage, SealError> {
         check(draft)?;
         let now = epoch(from.now);
-        let pair = sending(&self.kept.pairs).ok_or(SealError::NoPair)?.id;
+        let pair = sending(&self.kept.pairs, now).ok_or(SealError::NoPair)?.id;
         let pair = self
             .kept
             .pairs

@@ -126,7 +126,7 @@ fn forge(
     make: impl Fn(&Context, &PublicKey) -> (Vec<u8>, SigningKey),
 ) -> Sealed {
     let session = &ann.session;
-    let pair = pair::sending(&session.kept.pairs).unwrap();
+    let pair = pair::sending(&session.kept.pairs, u32::MAX).unwrap();
     let epoch = epoch(ann.now);
     let rz = pair.rz(epoch).unwrap();
     let who = Who {
@@ -215,7 +215,7 @@ fn a_signed_message_sealed_to_somebody_else() {
     let mallory = Alone::new(66, START);
     let bytes = payload(Some(ann.certificate));
     let session = &ann.session;
-    let pair = pair::sending(&session.kept.pairs).unwrap();
+    let pair = pair::sending(&session.kept.pairs, u32::MAX).unwrap();
     let epoch = epoch(START);
     let rz = pair.rz(epoch).unwrap();
     let who = Who {
@@ -316,7 +316,7 @@ fn a_flood_of_pairs_and_chains() {
         draft.acks.clear();
         let sent = ann.send_draft(&draft).unwrap();
         let _ = ben.receive(&sent.sealed);
-        let pair = pair::sending(&ben.session.kept.pairs).unwrap().id;
+        let pair = pair::sending(&ben.session.kept.pairs, u32::MAX).unwrap().id;
         let fresh = Payload {
             fresh: Some([n; 32]),
             sealed: ann.now,

@@ -122,7 +122,7 @@ fn three_weeks_of_bad_weather() {
     let mut read: BTreeMap<String, u32> = BTreeMap::new();
     let mut wanted: Vec<String> = Vec::new();
     let mut opener_lost = [false; 2];
-    let pair_before = pair::sending(&ann.session.kept.pairs).unwrap().id;
+    let pair_before = pair::sending(&ann.session.kept.pairs, u32::MAX).unwrap().id;
     for step in 0..21 * 8 {
         let now = START + step * 3 * HOUR;
         ann.at(now);
@@ -180,7 +180,7 @@ fn three_weeks_of_bad_weather() {
         assert_eq!(read.get(text), Some(&1), "{text}");
     }
     assert!(read.values().all(|times| *times == 1));
-    let pair = pair::sending(&ann.session.kept.pairs).unwrap();
+    let pair = pair::sending(&ann.session.kept.pairs, u32::MAX).unwrap();
     assert_ne!(pair.id, pair_before, "a fresh pair took over");
     assert!(
         ann.session
