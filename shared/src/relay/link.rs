@@ -98,11 +98,17 @@ impl Link {
         if self.requests.len() >= REQUESTS_PER_LINK_MAX {
             return Err(Unnumbered::TooMany);
         }
-        if self.requests.insert(request) {
-            Ok(())
-        } else {
-            Err(Unnumbered::InUse)
+        if !self.is_free(request) {
+            return Err(Unnumbered::InUse);
         }
+        self.requests.insert(request);
+        Ok(())
+    }
+
+    /// Whether nothing under way has this number. None is 0.
+    pub fn is_free(&self, request: u32) -> bool {
+        let watched = self.watch.is_some_and(|watch| watch.request == request);
+        request != 0 && !watched && !self.requests.contains(&request)
     }
 
     /// Whether a read could be made for it.

@@ -189,7 +189,13 @@ impl Relay {
     }
 
     fn on_frame(&mut self, link: LinkId, request: u32, frame: Frame<'_>) {
+        let free = |state: &Link| state.is_free(request);
+        let free = self.links.get(&link).is_some_and(free);
         match frame {
+            // Those that are answered at once, and those that take their number.
+            Frame::Scan { .. } | Frame::Watch { .. } if !free => {
+                self.on_malformed(link, Some(request));
+            }
             Frame::Bye { .. } => self.leave(link),
             Frame::Ping { echo } => self.send(link, request, &Frame::Pong { echo }),
             Frame::Pong { .. } => {}

@@ -9,6 +9,7 @@
 //! config  what it is told, its state   start  from the store to the indexes   rows   keys and values
 //! links   Hello to Bye, idle links     put    checks, saving, receipts        index  kept in memory
 //! read    Scan, Get, Find              push   the ring behind Watch           link   one link's state
+//! sweep   expiry
 //! ```
 
 mod config;
@@ -21,6 +22,7 @@ mod put;
 mod read;
 mod rows;
 mod start;
+mod sweep;
 
 pub use config::{RelayConfig, StartError, State, Status};
 pub use counters::Counters;
@@ -28,7 +30,7 @@ pub use rows::{BODIES, HEADS, META, SCHEMA};
 
 use crate::crypto::Rng;
 use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};
-use crate::time::{Millis, Now, hour};
+use crate::time::{Millis, Now};
 use crate::wire::{Frame, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::convert::Infallible;
@@ -37,6 +39,7 @@ use link::{Link, Origins};
 use push::Ring;
 use put::Puts;
 use read::Read;
+use sweep::Sweeper;
 
 /// What a token stands for.
 #[derive(Debug)]
@@ -72,7 +75,7 @@ pub struct Relay {
     effects: BTreeMap<Token, Effect>,
     next_token: u64,
     last_arrival: u64,
-    swept_hour: u32,
+    sweeper: Sweeper,
     counters: Counters,
     out: VecDeque<Output<Infallible>>,
 }
@@ -99,7 +102,7 @@ impl Relay {
             effects: BTreeMap::new(),
             next_token: 0,
             last_arrival: 0,
-            swept_hour: 0,
+            sweeper: Sweeper::default(),
             counters: Counters::default(),
             out: VecDeque::new(),
         };
@@ -197,27 +200,16 @@ impl Relay {
     }
 
     fn next_time(&self) -> Millis {
-        let next_hour = (u64::from(hour(self.now.unix)) + 1) * 3_600_000;
-        let sweep = self.now.mono + next_hour.saturating_sub(self.now.unix);
+        let sweep = self.sweeper.next_time(self.now);
         let links = self.deadlines.first().map_or(sweep, |(at, _)| *at);
         links.min(sweep)
     }
 
     fn on_time(&mut self) {
         self.close_idle();
-        let hour = hour(self.now.unix);
-        if self.state == State::Running && hour > self.swept_hour {
-            self.sweep(hour);
+        if self.state == State::Running {
+            self.sweep();
         }
-    }
-
-    /// Drops what has expired, from memory at once, from the store in its turn.
-    fn sweep(&mut self, hour: u32) {
-        self.swept_hour = hour;
-        // Nobody pages through buckets of more than an hour ago while they shrink.
-        let old = self.current_bucket().saturating_sub(6);
-        self.counters.expired += self.index.expire(hour, old);
-        self.save(Effect::Sweep, rows::delete_expired(hour));
     }
 
     // Effects and frames.

@@ -84,6 +84,7 @@ impl Relay {
     fn run(&mut self) {
         self.index.finish_loading();
         self.last_arrival = self.index.last_arrival();
+        self.shrink();
         self.state = State::Running;
         self.welcome_waiting();
     }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::hour;
 use crate::wire::Id;
 
 /// What reached the disk for good, and what may be lost with the power.

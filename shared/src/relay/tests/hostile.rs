@@ -170,3 +170,45 @@ fn answers_that_nobody_asked_for_change_nothing() {
     world.client(1);
     assert!(is_stored(&world.put(1, 1, &envelope(1))));
 }
+
+/// PROTOCOL.md section 3: numbers begin at 1, and none is used while it is in use.
+#[test]
+fn numbers_in_use_are_malformed() {
+    let mut world = World::new(config(), Disk::default());
+    world.client(1);
+    let watch = |n| Frame::Watch { mode: 0 }.encode(n);
+    let scan = |n| {
+        Frame::Scan {
+            bucket: 1,
+            first: 0,
+        }
+        .encode(n)
+    };
+    let get = |n| {
+        let (bucket, bits, prefix) = (1, 0, 0);
+        Frame::Get {
+            bucket,
+            bits,
+            prefix,
+        }
+        .encode(n)
+    };
+    world.message(1, &watch(5));
+    assert!(matches!(parse(&world.frames(1)[0]).1, Frame::Lagged { .. }));
+    for frame in [scan(5), get(5), watch(5)] {
+        world.message(1, &frame);
+        assert_eq!(refusal(&world.frames(1)[0]).0, Refused::Malformed);
+    }
+    for frame in [scan(0), get(0), watch(0)] {
+        world.message(1, &frame);
+        assert!(
+            world.frames(1).is_empty(),
+            "there is no number to answer to"
+        );
+    }
+    assert!(world.closed.is_empty());
+    for frame in [scan(0), get(0)] {
+        world.message(1, &frame);
+    }
+    assert!(!world.closed.is_empty(), "the eighth");
+}

@@ -1,5 +1,6 @@
 use super::*;
 use crate::object::pow;
+use crate::time::hour;
 use crate::wire::Receipt;
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::time::hour;
 use crate::wire::Id;
 
 #[test]
@@ -131,10 +132,13 @@ fn damaged_heads_are_skipped() {
 #[test]
 fn objects_expire_from_memory_and_disk() {
     let mut world = World::new(config(), Disk::default());
+    // A clock is believed after an hour.
+    world.advance(3_600_000);
     world.client(1);
+    let begun = hour(world.now.unix);
     let short = |n: u64| {
         let (mut header, body) = envelope(n);
-        header.front.expiry = hour(START.unix) + 1 + n as u32;
+        header.front.expiry = begun + 1 + n as u32;
         (header, body)
     };
     for n in 0..3 {
@@ -143,7 +147,7 @@ fn objects_expire_from_memory_and_disk() {
     let disk = world.disk.clone();
     for left in [2, 1, 0] {
         // The relay itself asks to be woken at the next hour.
-        while hour(world.now.unix) == hour(START.unix) + 2 - left {
+        while hour(world.now.unix) == begun + 2 - left {
             world.advance(world.wake - world.now.mono);
         }
         assert_eq!(world.relay.status().objects, u64::from(left));
@@ -156,11 +160,11 @@ fn objects_expire_from_memory_and_disk() {
     assert_eq!(world.relay.counters().expired, 3);
     // Started after some have expired.
     let mut late = World::stopped(config(), disk);
-    late.now.unix += 2 * 3_600_000;
+    late.now.unix += 3 * 3_600_000;
     late.auto = true;
     late.do_effect();
     late.settle();
-    assert_eq!((late.relay.status().objects, late.disk.rows(HEADS)), (1, 1));
+    assert_eq!((late.relay.status().objects, late.disk.rows(HEADS)), (1, 3));
     let kept: Id = short(2).0.id();
     assert!(late.relay.index.contains(&kept));
 }
@@ -172,6 +176,7 @@ fn places_in_a_bucket_stay_while_it_is_young_and_go_when_it_is_old() {
         ..config()
     };
     let mut world = World::new(small, Disk::default());
+    world.advance(3_600_000);
     world.client(1);
     for effort in 0..4 {
         let object = envelope_of(effort.into(), effort, SizeClass::KIB_1);
@@ -184,7 +189,7 @@ fn places_in_a_bucket_stay_while_it_is_young_and_go_when_it_is_old() {
         Refused::StoreFull,
         "places are bounded too"
     );
-    let bucket = crate::time::bucket(START.unix);
+    let bucket = crate::time::bucket(world.now.unix);
     let bucket = world.relay.index.bucket(bucket).unwrap();
     assert_eq!((bucket.total(), bucket.body_bytes), (4, 2048));
     assert_eq!((world.relay.index.len(), world.relay.index.dead()), (2, 2));
@@ -195,4 +200,82 @@ fn places_in_a_bucket_stay_while_it_is_young_and_go_when_it_is_old() {
     assert_eq!((world.relay.index.len(), world.relay.index.dead()), (2, 0));
     let frame = world.put(2, 9, &envelope_of(9, 9, SizeClass::KIB_1));
     assert!(is_stored(&frame));
+}
+
+/// Whoever sets a clock wrong, or starts a machine with a wrong one, has an hour to notice.
+#[test]
+fn a_clock_that_jumps_deletes_nothing_for_an_hour() {
+    const HOUR: u64 = 3_600_000;
+    const YEAR: u64 = 365 * 24 * HOUR;
+    let mut world = World::new(config(), Disk::default());
+    world.client(1);
+    for n in 0..3 {
+        assert!(is_stored(&world.put(1, n as u32 + 1, &envelope(n))));
+    }
+    world.advance(2 * HOUR);
+    for _ in 0..3 {
+        world.now.unix += YEAR;
+        world.advance(HOUR / 2);
+        world.now.unix -= YEAR;
+        world.advance(HOUR / 2);
+    }
+    assert_eq!(
+        (world.relay.status().objects, world.disk.rows(HEADS)),
+        (3, 3)
+    );
+    // A start with a wrong clock: nothing is served, and nothing is lost.
+    let mut wrong = World::stopped(config(), world.disk.clone());
+    wrong.now.unix += YEAR;
+    wrong.auto = true;
+    while wrong.do_effect() {}
+    wrong.advance(HOUR / 2);
+    assert_eq!(
+        (wrong.relay.status().objects, wrong.disk.rows(HEADS)),
+        (0, 3)
+    );
+    // What is right after all is believed, and expiry goes on.
+    wrong.advance(HOUR);
+    assert_eq!(wrong.disk.rows(HEADS), 0);
+    world.now.unix += YEAR;
+    world.advance(0);
+    assert_eq!(world.relay.status().objects, 3);
+    world.advance(HOUR);
+    assert_eq!(
+        (world.relay.status().objects, world.disk.rows(HEADS)),
+        (0, 0)
+    );
+    world.now.unix -= YEAR;
+    world.advance(0);
+    let (mut header, body) = envelope(9);
+    header.front.expiry = hour(world.now.unix) + 1;
+    world.client(2);
+    assert!(is_stored(&world.put(2, 9, &(header, body))));
+    world.advance(HOUR);
+    world.advance(HOUR);
+    assert_eq!(world.relay.status().objects, 0);
+}
+
+/// Started with less room than is taken: what is worth least goes, and puts are taken again.
+#[test]
+fn a_store_that_was_made_smaller_shrinks() {
+    let mut world = World::new(config(), Disk::default());
+    world.client(1);
+    for n in 0..2_500 {
+        let object = envelope_of(n, (n % 3) as u8, SizeClass::KIB_1);
+        assert!(is_stored(&world.put(1, n as u32 + 1, &object)));
+    }
+    let mut smaller = config();
+    smaller.store_objects_max = 100;
+    let mut world = World::new(smaller, world.disk);
+    assert_eq!(
+        (world.relay.status().objects, world.disk.rows(HEADS)),
+        (100, 100)
+    );
+    assert_eq!(
+        world.relay.index.least().next().map(|(_, e)| e.effort),
+        Some(2)
+    );
+    world.client(1);
+    let object = envelope_of(9_999, 3, SizeClass::KIB_1);
+    assert!(is_stored(&world.put(1, 1, &object)));
 }
