@@ -93,6 +93,30 @@ fn a_message_waits_for_one_who_is_away() {
     assert_eq!(world.delivered(ann, bob), 1);
 }
 
+/// A message is kept its 48 hours, though the one that began its chain is gone hours before, and
+/// whoever wrote them is away.
+#[test]
+fn a_message_outlives_the_one_that_began_its_chain() {
+    let mut world = World::new(1);
+    world.add("relay", true);
+    let ann = world.person("Ann", "relay");
+    let bob = world.person("Bob", "relay");
+    world.meet(ann, bob);
+    world.run(MINUTE);
+    world.kill(bob);
+    world.say(ann, bob, "in the morning");
+    world.run(8 * HOUR);
+    world.say(ann, bob, "in the afternoon");
+    world.run(MINUTE);
+    world.kill(ann);
+    world.run(46 * HOUR);
+    world.start(bob);
+    world.run(1_000);
+    world.unlock(bob);
+    world.run(MINUTE);
+    assert_eq!(world.heard(bob, ann), ["in the afternoon"]);
+}
+
 /// Programs that stay open for days: new keys are drawn, what is sent is dated now.
 #[test]
 fn days_pass_while_nobody_starts_anew() {

@@ -1,8 +1,8 @@
 //! What leaves a relay by itself: objects that have expired, and what a smaller store has no room
 //! for.
 //!
-//! Invariant: a clock that jumped, or was never seen before, deletes nothing until it has run on for
-//! an hour.
+//! Invariant: a clock that jumped, or was never seen before, deletes nothing until it has run on
+//! for an hour.
 
 use super::{Effect, Relay, rows};
 use crate::io::Batch;

@@ -11,11 +11,15 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use shared::crypto::{Key, PublicKey, kdf};
+use shared::time::Millis;
 
 /// Messages of a chain that may be missing or out of order.
 pub const WINDOW: u32 = 32;
 /// Messages sent without an acknowledgement before a new opener.
 pub const UNACKNOWLEDGED_MAX: u32 = 24;
+/// After that long an opener nobody acknowledged is followed by another: relays drop it before what
+/// is sent now, which without it could not be opened.
+const OPENER_ALONE_MS: Millis = 6 * 3_600_000;
 
 pub(crate) type ChainId = [u8; 16];
 
@@ -44,11 +48,20 @@ pub(crate) struct SendChain {
     waiting: Vec<(MessageId, u32)>,
     sent: u32,
     confirmed: u32,
+    /// When the opener was sealed, assumed time.
+    begun: Millis,
 }
 
 impl SendChain {
     /// The chain an opener began, `opener` being its message id.
-    pub fn new(s0: Key, pair: PairId, epoch: u32, generation: u32, opener: MessageId) -> Self {
+    pub fn new(
+        s0: Key,
+        pair: PairId,
+        epoch: u32,
+        generation: u32,
+        opener: MessageId,
+        begun: Millis,
+    ) -> Self {
         SendChain {
             id: chain_id(&s0),
             pair,
@@ -59,11 +72,13 @@ impl SendChain {
             waiting: alloc::vec![(opener, 1)],
             sent: 1,
             confirmed: 0,
+            begun,
         }
     }
 
-    pub fn is_exhausted(&self) -> bool {
-        self.sent - self.confirmed >= UNACKNOWLEDGED_MAX
+    pub fn is_exhausted(&self, now: Millis) -> bool {
+        let alone = self.confirmed == 0 && now.abs_diff(self.begun) >= OPENER_ALONE_MS;
+        alone || self.sent - self.confirmed >= UNACKNOWLEDGED_MAX
     }
 
     /// Index and step of the next message.
@@ -246,7 +261,7 @@ mod tests {
     fn chains() -> (SendChain, ReceiveChain) {
         let device = SigningKey::from_bytes(&[1; 32]).public();
         let s0 = || Key::new([7; 32]);
-        let send = SendChain::new(s0(), [1; 8], 5, 0, [0; 16]);
+        let send = SendChain::new(s0(), [1; 8], 5, 0, [0; 16], 0);
         (send, ReceiveChain::new(s0(), [1; 8], 5, 0, device))
     }
 
@@ -308,18 +323,27 @@ mod tests {
     }
 
     #[test]
+    fn an_opener_nobody_acknowledged_is_followed_by_another() {
+        let mut send = SendChain::new(Key::new([1; 32]), [1; 8], 5, 0, [0; 16], 1_000);
+        assert!(!send.is_exhausted(1_000 + OPENER_ALONE_MS - 1));
+        assert!(send.is_exhausted(1_000 + OPENER_ALONE_MS));
+        send.acknowledged(&[0; 16]);
+        assert!(!send.is_exhausted(1_000 + OPENER_ALONE_MS));
+    }
+
+    #[test]
     fn acknowledgements_confirm_what_was_before() {
         let (mut send, _) = chains();
         for n in 1..23 {
             send.take([n; 16]);
-            assert!(!send.is_exhausted());
+            assert!(!send.is_exhausted(0));
         }
         send.take([23; 16]);
-        assert!(send.is_exhausted());
+        assert!(send.is_exhausted(0));
         send.acknowledged(&[99; 16]);
-        assert!(send.is_exhausted());
+        assert!(send.is_exhausted(0));
         send.acknowledged(&[1; 16]);
-        assert!(!send.is_exhausted());
+        assert!(!send.is_exhausted(0));
         send.acknowledged(&[23; 16]);
         assert_eq!((send.waiting.len(), send.sent - send.confirmed), (0, 0));
     }

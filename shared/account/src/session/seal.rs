@@ -118,7 +118,7 @@ impl Session {
             payload.fresh = Some(rng.array());
         }
         let fresh = payload.fresh;
-        let is_opener = !self.can_go_on(&route);
+        let is_opener = !self.can_go_on(&route, from.now);
         let sealed = if is_opener {
             payload.certificate = Some(*from.certificate);
             self.seal_opener(payload, &route, from, own, rng)
@@ -139,11 +139,11 @@ impl Session {
     }
 
     /// Whether there is a chain that a message of this route can go on.
-    fn can_go_on(&self, route: &Route) -> bool {
+    fn can_go_on(&self, route: &Route, now: Millis) -> bool {
         self.sending.as_ref().is_some_and(|chain| {
             chain.pair == self.kept.pairs[route.pair].id
                 && (chain.epoch, chain.generation) == (route.epoch, route.generation)
-                && !chain.is_exhausted()
+                && !chain.is_exhausted(now)
         })
     }
 
@@ -184,6 +184,7 @@ impl Session {
             route.epoch,
             route.generation,
             message.message_id,
+            from.now,
         );
         let context = Context {
             sender: &self.kept.me,
