@@ -2,16 +2,17 @@
 
 use super::*;
 use crate::scratch::Scratch;
+use shared::io::{Change, Table};
 
-const TABLE: Table = Table(3);
+pub const TABLE: Table = Table(3);
 
-struct Opened {
-    store: Store,
-    answers: mpsc::Receiver<StoreAnswer>,
+pub struct Opened {
+    pub store: Store,
+    pub answers: mpsc::Receiver<StoreAnswer>,
     next: std::cell::Cell<u64>,
 }
 
-fn open(path: &Path) -> Result<Opened, OpenError> {
+pub fn open(path: &Path) -> Result<Opened, OpenError> {
     let (sender, answers) = mpsc::channel();
     let store = Store::open(path, move |answer| {
         let _ = sender.send(answer);
@@ -24,7 +25,7 @@ fn open(path: &Path) -> Result<Opened, OpenError> {
 }
 
 impl Opened {
-    fn token(&self) -> Token {
+    pub fn token(&self) -> Token {
         self.next.set(self.next.get() + 1);
         Token(self.next.get())
     }
@@ -44,7 +45,7 @@ impl Opened {
         }
     }
 
-    fn load(&self, query: Query) -> Vec<Row> {
+    pub fn load(&self, query: Query) -> Vec<Row> {
         let asked = self.token();
         let token = asked;
         self.store.request(StoreRequest::Load { token, query });
