@@ -9,6 +9,7 @@
 //! ```text
 //! UDP socket(s)   socket.rs    batched reads and writes
 //!   -> paths.rs   who is behind which address; ICE-lite, limits; decides, no I/O   (stun.rs)
+//!   -> room.rs    which client may open a link, and which gives way
 //!   -> session.rs a virtual socket for each client
 //!   -> peer.rs    one `webrtc` peer connection a link, told a made-up offer        (sdp.rs)
 //!   -> link.rs    ordered messages with back-pressure, the same for both ends
@@ -24,6 +25,7 @@ mod link;
 mod paths;
 mod peer;
 mod port;
+mod room;
 mod sdp;
 mod session;
 mod socket;
@@ -71,6 +73,8 @@ pub struct RtcLimits {
     pub links_per_address_max: usize,
     /// Links whose data channel is not open yet.
     pub half_open_max: usize,
+    /// Of these, from one IPv4 address or IPv6 /64.
+    pub half_open_per_address_max: usize,
     /// Time for a link to open.
     pub half_open_timeout: Duration,
     /// A link whose client sends nothing, not even ICE checks (every 2.5 s), for this long is
@@ -86,6 +90,7 @@ impl Default for RtcLimits {
             links_max: 2_048,
             links_per_address_max: 128,
             half_open_max: 128,
+            half_open_per_address_max: 16,
             half_open_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(15),
             send_bytes_max: 4 * 1024 * 1024,

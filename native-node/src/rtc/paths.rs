@@ -344,7 +344,7 @@ impl Paths {
 }
 
 /// The unit that per-address limits count by: an IPv4 address, an IPv6 /64.
-fn block(ip: IpAddr) -> IpAddr {
+pub fn block(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
