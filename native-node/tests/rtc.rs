@@ -403,6 +403,41 @@ async fn a_full_queue_says_so_and_drains() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn congestion_is_told_of_even_if_it_came_while_nobody_took_events() {
+    let certificate = CertificateFile::generate().unwrap();
+    let (port, mut at_port) = RtcPort::listen(config("127.0.0.1:0", &certificate))
+        .await
+        .unwrap();
+    let (dialer, mut at_dialer) = dialer();
+    dialer.dial(hint(&port));
+    let (near, ..) = up(&mut at_dialer).await;
+    let (far, ..) = up(&mut at_port).await;
+    // The link stands still with a message that finds no room among the events.
+    let events = 1_025;
+    for _ in 0..events {
+        dialer.try_send(near, pattern(1, 1)).unwrap();
+    }
+    until(|| port.stats().messages_in == events).await;
+    while port.try_send(far, pattern(0, 16_384)).is_ok() {}
+    // It has seen that, if it wants to.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for _ in 0..events {
+        assert!(matches!(next(&mut at_port).await, RtcEvent::Message { .. }));
+    }
+    for expected in [true, false] {
+        match next(&mut at_port).await {
+            RtcEvent::Congested { congested, .. } => assert_eq!(congested, expected),
+            other => panic!("{other:?} instead of Congested"),
+        }
+        for _ in 0..port.stats().messages_out {
+            if expected {
+                message(&mut at_dialer).await;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_beyond_the_limit_of_an_address_are_refused() {
     let certificate = CertificateFile::generate().unwrap();
     let mut few = config("127.0.0.1:0", &certificate);

@@ -50,9 +50,11 @@ impl std::error::Error for SendError {}
 pub struct Outbox {
     queue: Mutex<Option<mpsc::UnboundedSender<Bytes>>>,
     waiting: AtomicUsize,
+    /// `waiting` crossed a mark.
+    crossed: Notify,
     ending: Mutex<Option<DownReason>>,
-    /// `ending` was set, or `waiting` crossed a mark.
-    changed: Notify,
+    /// `ending` was set. A notice of its own: who waits for the end must not take the other.
+    ended: Notify,
 }
 
 /// The links of one port or dialler.
@@ -84,7 +86,7 @@ impl Outbox {
     /// Ask the link's task to end it. The first reason stays.
     fn end(&self, reason: DownReason) {
         lock(&self.ending).get_or_insert(reason);
-        self.changed.notify_one();
+        self.ended.notify_one();
     }
 
     fn ending(&self) -> Option<DownReason> {
@@ -97,7 +99,7 @@ impl Outbox {
             if let Some(reason) = self.ending() {
                 return reason;
             }
-            self.changed.notified().await;
+            self.ended.notified().await;
         }
     }
 }
@@ -124,8 +126,9 @@ impl Links {
         let outbox = Arc::new(Outbox {
             queue: Mutex::new(None),
             waiting: AtomicUsize::new(0),
+            crossed: Notify::new(),
             ending: Mutex::new(None),
-            changed: Notify::new(),
+            ended: Notify::new(),
         });
         lock(&self.table).insert(link, outbox.clone());
         (link, outbox)
@@ -178,7 +181,7 @@ impl Links {
         self.totals.messages_out.fetch_add(1, Relaxed);
         self.totals.bytes_out.fetch_add(length as u64, Relaxed);
         if before <= self.high_mark() && before + cost > self.high_mark() {
-            outbox.changed.notify_one();
+            outbox.crossed.notify_one();
         }
         Ok(())
     }
@@ -226,8 +229,10 @@ impl Links {
         let reason = loop {
             let step = tokio::select! {
                 event = channel.poll() => self.on_event(link, outbox, event).await,
-                () = outbox.changed.notified() => {
-                    self.on_changed(link, outbox, &mut congested).await
+                reason = outbox.ended() => ControlFlow::Break(reason),
+                () = outbox.crossed.notified() => {
+                    self.on_crossed(link, outbox, &mut congested).await;
+                    ControlFlow::Continue(())
                 }
                 () = &mut writer => ControlFlow::Break(DownReason::Failed),
             };
@@ -270,7 +275,7 @@ impl Links {
             }
             let before = outbox.waiting.fetch_sub(cost, Relaxed);
             if before >= self.low_mark() && before - cost < self.low_mark() {
-                outbox.changed.notify_one();
+                outbox.crossed.notify_one();
             }
         }
     }
@@ -313,15 +318,7 @@ impl Links {
         }
     }
 
-    async fn on_changed(
-        &self,
-        link: LinkId,
-        outbox: &Outbox,
-        congested: &mut bool,
-    ) -> ControlFlow<DownReason> {
-        if let Some(reason) = outbox.ending() {
-            return ControlFlow::Break(reason);
-        }
+    async fn on_crossed(&self, link: LinkId, outbox: &Outbox, congested: &mut bool) {
         let waiting = outbox.waiting.load(Relaxed);
         let now = if *congested {
             waiting >= self.low_mark()
@@ -336,6 +333,5 @@ impl Links {
             })
             .await;
         }
-        ControlFlow::Continue(())
     }
 }
