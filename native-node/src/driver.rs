@@ -340,7 +340,7 @@ impl<N: Node> Driver<N> {
 
     fn carry_out(&mut self, output: Output<N::Event>) -> Option<Input<'static, N::Command>> {
         match output {
-            Output::Send { link, bytes } => self.links.send(link, bytes),
+            Output::Send { link, bytes } => return self.links.send(link, bytes),
             Output::Close { link } => self.links.close(link),
             Output::Dial { token, to } => return self.links.dial(token, &to),
             Output::Load { token, query } => self.ask_store(StoreRequest::Load { token, query }),
@@ -435,3 +435,6 @@ impl<N: Node> Driver<N> {
         // Dropping the store waits for what it was asked before.
     }
 }
+
+#[cfg(test)]
+mod tests;

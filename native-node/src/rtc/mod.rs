@@ -111,8 +111,8 @@ pub enum RtcEvent {
     },
     /// One message, at most [`MESSAGE_BYTES_MAX`] bytes.
     Message { link: LinkId, bytes: Bytes },
-    /// More than half of the send queue is in use (`true`), or less than a quarter again.
-    Congested { link: LinkId, congested: bool },
+    /// Less than a quarter of the send queue is in use again, after more than half was.
+    Drained { link: LinkId },
     /// A link that was up is gone, by whichever side.
     Down { link: LinkId, reason: DownReason },
     /// A dial came to nothing; the link was never up.

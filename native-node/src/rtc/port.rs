@@ -82,7 +82,7 @@ impl RtcPort {
     }
 
     /// Queue one message. Never waits.
-    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<(), SendError> {
+    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
         self.hub.links.try_send(link, bytes)
     }
 

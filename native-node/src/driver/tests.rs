@@ -1,0 +1,116 @@
+//! Small nodes, driven over a real store and real links.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+use crate::rtc::{CertificateFile, LinkId, RtcConfig, RtcHint, RtcLimits};
+use crate::scratch::Scratch;
+use shared::time::Now;
+use std::convert::Infallible;
+
+/// Only a bound on hanging.
+const PATIENCE: Duration = Duration::from_secs(60);
+const UFRAG: &str = "relayFrg";
+const PWD: &str = "abcdefghijklmnopqrstuvwx";
+/// Frames that a link gets when it comes up: more than any send queue holds.
+const BACKLOG: u32 = 1_024;
+const FRAME_BYTES: usize = 16_384;
+
+/// Has a lot to say to every link, and pauses where it is told to.
+#[derive(Default)]
+struct Talker {
+    to: Option<LinkId>,
+    said: u32,
+    congested: bool,
+    down: bool,
+}
+
+impl Node for Talker {
+    type Command = Infallible;
+    type Event = &'static str;
+
+    fn handle_input(&mut self, _: Now, input: Input<'_, Infallible>) {
+        match input {
+            Input::LinkUp { link, .. } => self.to = Some(link),
+            Input::LinkCongested { congested, .. } => self.congested = congested,
+            Input::LinkDown { .. } => (self.to, self.down) = (None, true),
+            _ => {}
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<&'static str> {
+        if std::mem::take(&mut self.down) {
+            return Output::Event("down");
+        }
+        match self.to {
+            Some(link) if self.said < BACKLOG && !self.congested => {
+                self.said += 1;
+                let mut bytes = self.said.to_le_bytes().to_vec();
+                bytes.resize(FRAME_BYTES, 0);
+                Output::Send { link, bytes }
+            }
+            _ => Output::WaitUntil(u64::MAX),
+        }
+    }
+}
+
+async fn port() -> (Arc<RtcPort>, mpsc::Receiver<RtcEvent>) {
+    let config = RtcConfig {
+        bind: vec!["127.0.0.1:0".parse().unwrap()],
+        certificate: CertificateFile::generate().unwrap(),
+        ufrag: UFRAG.to_owned(),
+        pwd: PWD.to_owned(),
+        limits: RtcLimits::default(),
+    };
+    let (port, events) = RtcPort::listen(config).await.unwrap();
+    (Arc::new(port), events)
+}
+
+fn dial(port: &RtcPort) -> (RtcDialer, mpsc::Receiver<RtcEvent>) {
+    let (dialer, events) = RtcDialer::new(PATIENCE, RtcLimits::default().send_bytes_max);
+    dialer.dial(RtcHint {
+        address: port.local_addr(),
+        fingerprint: port.fingerprint(),
+        ufrag: UFRAG.to_owned(),
+        pwd: PWD.to_owned(),
+    });
+    (dialer, events)
+}
+
+async fn next_event(events: &mut mpsc::Receiver<RtcEvent>) -> RtcEvent {
+    let event = tokio::time::timeout(PATIENCE, events.recv()).await;
+    event.expect("in time").expect("open")
+}
+
+/// Drives a node over a store of its own and this port.
+fn drive<N>(data: &Scratch, port: (Arc<RtcPort>, mpsc::Receiver<RtcEvent>), node: N) -> Driven<N>
+where
+    N: Node + Send + 'static,
+    N::Command: Send,
+    N::Event: Send,
+{
+    let parts = Parts {
+        data: data.path().to_owned(),
+        port: Some(port),
+        dialer: None,
+        derive: None,
+    };
+    let base = Base::open(data.path()).unwrap();
+    base.drive(parts, |_, _| node, None).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_much_to_say_is_paced_not_cut_off() {
+    let data = Scratch::new("driver").unwrap();
+    let (port, port_events) = port().await;
+    let mut driven = drive(&data, (port.clone(), port_events), Talker::default());
+    let (_dialer, mut events) = dial(&port);
+    assert!(matches!(next_event(&mut events).await, RtcEvent::Up { .. }));
+    for number in 1..=BACKLOG {
+        match next_event(&mut events).await {
+            RtcEvent::Message { bytes, .. } => assert_eq!(bytes[..4], number.to_le_bytes()),
+            other => panic!("{other:?} instead of message {number}"),
+        }
+    }
+    assert!(driven.events.try_recv().is_err());
+    driven.stop().await;
+}
