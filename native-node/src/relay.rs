@@ -229,6 +229,11 @@ impl RunningRelay {
         self.site.hint_at(address)
     }
 
+    /// Comes back when the relay ends by itself, which is a fault of its own.
+    pub async fn ended(&mut self) {
+        while self.driven.events.recv().await.is_some() {}
+    }
+
     /// Waits until the store is written and the links are closed.
     pub async fn stop(self) {
         drop(self.http);

@@ -53,6 +53,22 @@ impl Node for Talker {
     }
 }
 
+/// Ends by a panic when it is given a command.
+struct Broken;
+
+impl Node for Broken {
+    type Command = ();
+    type Event = Infallible;
+
+    fn handle_input(&mut self, _: Now, input: Input<'_, ()>) {
+        assert!(!matches!(input, Input::Command(())), "a broken invariant");
+    }
+
+    fn poll_output(&mut self) -> Output<Infallible> {
+        Output::WaitUntil(u64::MAX)
+    }
+}
+
 async fn port() -> (Arc<RtcPort>, mpsc::Receiver<RtcEvent>) {
     let config = RtcConfig {
         bind: vec!["127.0.0.1:0".parse().unwrap()],
@@ -112,5 +128,15 @@ async fn a_node_with_much_to_say_is_paced_not_cut_off() {
         }
     }
     assert!(driven.events.try_recv().is_err());
+    driven.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_ended_by_itself_is_noticed() {
+    let data = Scratch::new("driver").unwrap();
+    let mut driven = drive(&data, port().await, Broken);
+    driven.commands.send(()).await.unwrap();
+    let told = tokio::time::timeout(PATIENCE, driven.events.recv()).await;
+    assert!(told.expect("in time").is_none());
     driven.stop().await;
 }

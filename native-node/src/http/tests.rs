@@ -193,7 +193,7 @@ async fn offers_are_answered_from_the_hint() {
 
 #[tokio::test]
 async fn health_follows_the_relay() {
-    let relay = start(None).await;
+    let mut relay = start(None).await;
     let answer = relay.get("/health", "").await;
     let health: serde_json::Value = serde_json::from_str(body(&answer)).unwrap();
     assert_eq!(
@@ -202,6 +202,10 @@ async fn health_follows_the_relay() {
     );
     assert_eq!(health["objects"], 3);
     relay.status.send_replace(numbers(RelayState::Starting));
+    assert_eq!(code(&relay.get("/health", "").await), "503");
+    // What it said last, it said before it ended.
+    relay.status.send_replace(numbers(RelayState::Running));
+    relay.status = watch::channel(numbers(RelayState::Running)).0;
     assert_eq!(code(&relay.get("/health", "").await), "503");
 }
 

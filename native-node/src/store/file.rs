@@ -7,6 +7,7 @@
 use super::OpenError;
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 use shared::io::{Batch, Change, Query, Row, StoreError, Table};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -97,28 +98,31 @@ impl StoreFile {
         Ok(())
     }
 
-    /// Does something with the open database; a failure closes it.
-    fn with<T>(
+    /// Does something with the open database. A failure closes it, and so does a panic: that is
+    /// how redb may meet a file that something else has written to.
+    pub(super) fn with<T>(
         &mut self,
         work: impl FnOnce(&mut Database) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let opened = match self.database.take() {
-            Some(database) => Ok(database),
-            None => self.reopen(),
+        let tried = catch_unwind(AssertUnwindSafe(|| {
+            if self.database.is_none() {
+                self.database = Some(self.reopen()?);
+            }
+            // It was just put there.
+            let database = self.database.as_mut().ok_or(redb::Error::DatabaseClosed)?;
+            work(database)
+        }));
+        let cause = match tried {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => store_error(&error),
+            Err(_) => StoreError::Unavailable,
         };
-        let done = opened.and_then(|mut database| Ok((work(&mut database)?, database)));
-        match done {
-            Ok((value, database)) => {
-                self.database = Some(database);
-                Ok(value)
-            }
-            Err(error) => {
-                let cause = store_error(&error);
-                let until = self.rest.map_or_else(Instant::now, |(until, _)| until);
-                self.rest = Some((until, cause));
-                Err(cause)
-            }
-        }
+        let until = self.rest.map_or_else(Instant::now, |(until, _)| until);
+        self.rest = Some((until, cause));
+        let broken = self.database.take();
+        // Closing what is broken may fail in the same way, and changes nothing.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
+        Err(cause)
     }
 
     fn reopen(&mut self) -> Result<Database, redb::Error> {

@@ -227,3 +227,23 @@ fn erasing_leaves_no_rows() {
     drop(store);
     assert_eq!(open(&path).unwrap().all(), pairs(&[("b", "2")]));
 }
+
+#[test]
+fn a_panic_of_the_database_fails_one_request() {
+    let dir = Scratch::new("store").unwrap();
+    let mut file = StoreFile::open(&dir.path().join("s")).unwrap();
+    let batch = |durable, key| Batch {
+        durable,
+        changes: vec![put(key, "1")],
+    };
+    for (durable, key) in [(true, "a"), (false, "b")] {
+        file.commit(std::iter::once(&batch(durable, key))).unwrap();
+    }
+    let failed = file.with::<()>(|_| panic!("as redb where a page is not what it was"));
+    assert_eq!(failed, Err(StoreError::Unavailable));
+    // It goes on, with what was answered, durable or not.
+    let rows = file.load(&range(b"", None, 10)).unwrap();
+    assert_eq!(rows.len(), 2);
+    file.commit(std::iter::once(&batch(true, "c"))).unwrap();
+    assert_eq!(file.load(&range(b"", None, 10)).unwrap().len(), 3);
+}
