@@ -5,6 +5,7 @@
 //! the rest by being done again.
 
 use super::OpenError;
+use crate::files;
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 use shared::io::{Batch, Change, Query, Row, StoreError, Table};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,12 +37,11 @@ pub struct StoreFile {
 impl StoreFile {
     /// Opens or creates the file.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        // The file exists with owner-only rights before redb writes to it.
-        crate::files::touch(path).map_err(|cause| OpenError::Disk(cause.to_string()))?;
-        let database = builder().create(path).map_err(|error| open_error(&error))?;
+        let opened = catch_unwind(|| open_or_create(path));
+        let damaged = |_| Err(OpenError::Damaged("it contradicts itself".into()));
         Ok(Self {
             path: path.to_owned(),
-            database: Some(database),
+            database: Some(opened.unwrap_or_else(damaged)?),
             unsettled: Vec::new(),
             rest: None,
         })
@@ -143,10 +143,49 @@ fn builder() -> redb::Builder {
     builder
 }
 
+/// A new database gets its name when it is whole: redb cannot open what it was interrupted in
+/// making. The lock on the other name keeps a second process out meanwhile.
+fn open_or_create(path: &Path) -> Result<Database, OpenError> {
+    let disk = |cause: std::io::Error| OpenError::Disk(cause.to_string());
+    if !is_missing(path).map_err(disk)? {
+        return builder().open(path).map_err(|error| open_error(&error));
+    }
+    let new = files::beside(path);
+    // The file exists with owner-only rights before redb writes to it.
+    files::touch(&new).map_err(disk)?;
+    let made = builder().create(&new).map_err(|error| open_error(&error));
+    let database = match made {
+        // Left behind by an interrupted first start: nobody holds its lock.
+        Err(OpenError::Damaged(_)) => {
+            std::fs::remove_file(&new).map_err(disk)?;
+            files::touch(&new).map_err(disk)?;
+            builder().create(&new).map_err(|error| open_error(&error))?
+        }
+        made => made?,
+    };
+    if !is_missing(path).map_err(disk)? {
+        // Another process was quicker.
+        return Err(OpenError::InUse);
+    }
+    files::rename(&new, path).map_err(disk)?;
+    Ok(database)
+}
+
+/// Whether there is no file, or one without a byte in it.
+fn is_missing(path: &Path) -> std::io::Result<bool> {
+    match path.metadata() {
+        Ok(metadata) => Ok(metadata.len() == 0),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 fn open_error(error: &redb::DatabaseError) -> OpenError {
     match error {
         redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
-        redb::DatabaseError::Storage(redb::StorageError::Io(cause)) => {
+        redb::DatabaseError::Storage(redb::StorageError::Io(cause))
+            if cause.kind() != std::io::ErrorKind::InvalidData =>
+        {
             OpenError::Disk(cause.to_string())
         }
         error => OpenError::Damaged(error.to_string()),
