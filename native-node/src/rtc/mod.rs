@@ -34,6 +34,7 @@ mod stun;
 pub use certificate::{CertificateError, CertificateFile};
 pub use dial::{RtcDialer, RtcHint};
 pub use link::SendError;
+pub(crate) use paths::block;
 pub use port::RtcPort;
 pub use sdp::{AnswerError, answer_from_hint};
 pub use shared::io::{DialError, LinkId};
