@@ -121,8 +121,10 @@ impl Links {
         }
     }
 
-    pub fn close_all(&self) {
+    /// Closes all links that are up, and names them.
+    pub fn close_all(&self) -> Vec<LinkId> {
         self.up.iter().for_each(|link| self.close(*link));
+        self.up.iter().copied().collect()
     }
 
     /// What an event of one side means to the node.

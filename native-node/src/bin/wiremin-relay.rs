@@ -92,7 +92,7 @@ async fn main() -> ExitCode {
         }
     };
     tracing::info!("ending: writing what is not on disk yet");
-    relay.stop().await;
+    process::end(relay.stop()).await;
     code
 }
 

@@ -4,8 +4,10 @@
 use super::*;
 use crate::rtc::{CertificateFile, LinkId, RtcConfig, RtcHint, RtcLimits};
 use crate::scratch::Scratch;
+use shared::io::{Query, Table};
 use shared::time::Now;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// Only a bound on hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -66,6 +68,48 @@ impl Node for Broken {
 
     fn poll_output(&mut self) -> Output<Infallible> {
         Output::WaitUntil(u64::MAX)
+    }
+}
+
+/// Reads for whoever is linked, again and again.
+struct Reader {
+    links: usize,
+    to_load: bool,
+    to_tell: bool,
+    /// Told of every link that is gone.
+    left: Arc<AtomicBool>,
+}
+
+impl Node for Reader {
+    type Command = Infallible;
+    type Event = &'static str;
+
+    fn handle_input(&mut self, _: Now, input: Input<'_, Infallible>) {
+        match input {
+            Input::LinkUp { .. } => (self.links, self.to_tell) = (self.links + 1, true),
+            Input::LinkDown { .. } => self.links -= 1,
+            Input::Loaded { .. } => {}
+            _ => return,
+        }
+        self.to_load = self.links > 0;
+        self.left.store(self.links == 0, Relaxed);
+    }
+
+    fn poll_output(&mut self) -> Output<&'static str> {
+        if std::mem::take(&mut self.to_tell) {
+            return Output::Event("up");
+        }
+        if !std::mem::take(&mut self.to_load) {
+            return Output::WaitUntil(u64::MAX);
+        }
+        let query = Query::Keys {
+            table: Table(0),
+            keys: Vec::new(),
+        };
+        Output::Load {
+            token: Token(1),
+            query,
+        }
     }
 }
 
@@ -139,4 +183,23 @@ async fn a_node_that_ended_by_itself_is_noticed() {
     let told = tokio::time::timeout(PATIENCE, driven.events.recv()).await;
     assert!(told.expect("in time").is_none());
     driven.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn at_the_end_nobody_is_left_to_read_for() {
+    let data = Scratch::new("driver").unwrap();
+    let (port, port_events) = port().await;
+    let left = Arc::new(AtomicBool::new(false));
+    let node = Reader {
+        links: 0,
+        to_load: false,
+        to_tell: false,
+        left: left.clone(),
+    };
+    let mut driven = drive(&data, (port.clone(), port_events), node);
+    let (_dialer, _events) = dial(&port);
+    let told = tokio::time::timeout(PATIENCE, driven.events.recv()).await;
+    assert_eq!(told.expect("in time"), Some("up"));
+    driven.stop().await;
+    assert!(left.load(Relaxed));
 }

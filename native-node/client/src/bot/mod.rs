@@ -180,7 +180,7 @@ impl Bot {
                 break;
             }
         }
-        self.driven.stop().await;
+        process::end(self.driven.stop()).await;
         // A reader that is gone has had its reasons.
         let _ = tokio::time::timeout(FLUSH_TIMEOUT, self.out.flush()).await;
         code
