@@ -109,8 +109,13 @@ fn restrict(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Overwrites and removes the file, if there is one.
+/// Overwrites and removes the file, if there is one, and what a crash while writing it left.
 pub fn destroy(path: &Path) -> io::Result<()> {
+    let left = overwrite_and_remove(&beside(path));
+    overwrite_and_remove(path).and(left)
+}
+
+fn overwrite_and_remove(path: &Path) -> io::Result<()> {
     let mut file = match OpenOptions::new().write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
@@ -158,7 +163,9 @@ mod tests {
         write(&path, b"second").unwrap();
         assert_eq!(read(&path).unwrap().unwrap(), b"second");
         assert!(!beside(&path).exists());
+        fs::write(beside(&path), b"third").unwrap();
         destroy(&path).unwrap();
+        assert!(!beside(&path).exists());
         destroy(&path).unwrap();
         assert_eq!(read(&path).unwrap(), None);
     }
