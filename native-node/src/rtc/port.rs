@@ -134,17 +134,13 @@ impl Hub {
     async fn receive(self: Arc<Self>, index: usize, socket: Arc<UdpPort>) {
         let mut buffers = socket.buffers();
         loop {
-            let now = Instant::now();
             let take = |remote, local, bytes: &[u8]| {
-                self.on_datagram(
-                    now,
-                    Route {
-                        remote,
-                        local,
-                        socket: index,
-                    },
-                    bytes,
-                );
+                let route = Route {
+                    remote,
+                    local,
+                    socket: index,
+                };
+                self.on_datagram(Instant::now(), route, bytes);
             };
             if let Err(error) = socket.receive(&mut buffers, take).await {
                 tracing::warn!(%error, "cannot read from the WebRTC port; trying again");
