@@ -57,7 +57,7 @@ pub struct Driven<N: Node> {
 }
 
 impl<N: Node> Driven<N> {
-    /// Lets the store and key derivations finish, closes the links, and ends. What is still told
+    /// Closes the links, lets the store and key derivations finish, and ends. What is still told
     /// meanwhile is left out.
     pub async fn stop(self) {
         let Driven {
@@ -340,7 +340,7 @@ impl<N: Node> Driver<N> {
 
     fn carry_out(&mut self, output: Output<N::Event>) -> Option<Input<'static, N::Command>> {
         match output {
-            Output::Send { link, bytes } => self.links.send(link, bytes),
+            Output::Send { link, bytes } => return self.links.send(link, bytes),
             Output::Close { link } => self.links.close(link),
             Output::Dial { token, to } => return self.links.dial(token, &to),
             Output::Load { token, query } => self.ask_store(StoreRequest::Load { token, query }),
@@ -408,8 +408,11 @@ impl<N: Node> Driver<N> {
         }
     }
 
-    /// Lets the store finish, closes the links, and keeps the node informed meanwhile.
+    /// Closes the links, so that nobody is left who asks for something, and lets the store finish.
     async fn finish(mut self, mut queues: Queues<N::Command>) {
+        for link in self.links.close_all() {
+            self.input(Input::LinkDown { link }).await;
+        }
         let deadline = Instant::now() + FINISH_MAX;
         while self.unfinished > 0 {
             match timeout_at(deadline, queues.done.recv()).await {
@@ -417,7 +420,6 @@ impl<N: Node> Driver<N> {
                 _ => break,
             }
         }
-        self.links.close_all();
         let deadline = Instant::now() + PART_MAX;
         while !self.links.is_empty() {
             let event = async {
@@ -427,7 +429,7 @@ impl<N: Node> Driver<N> {
                 }
             };
             match timeout_at(deadline, event).await {
-                // Only counted: the node is not driven any more.
+                // Only counted: the node believes them gone.
                 Ok((side, event)) => drop(self.links.input::<N::Command>(side, &event)),
                 Err(_) => break,
             }
@@ -435,3 +437,6 @@ impl<N: Node> Driver<N> {
         // Dropping the store waits for what it was asked before.
     }
 }
+
+#[cfg(test)]
+mod tests;

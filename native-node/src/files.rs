@@ -41,7 +41,8 @@ pub fn touch(path: &Path) -> io::Result<()> {
     }
 }
 
-fn beside(path: &Path) -> PathBuf {
+/// Where a file is made before it gets this name.
+pub fn beside(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_os_string();
     name.push(".new");
     path.with_file_name(name)
@@ -59,14 +60,19 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = owner_only().write(true).create_new(true).open(&new)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        fs::rename(&new, path)?;
-        sync_dir(path)
+        rename(&new, path)
     })();
     if written.is_err() {
         // It may hold half a secret; that it could not be written is what is reported.
         let _ = fs::remove_file(&new);
     }
     written
+}
+
+/// Gives a file that is on the disk its name; durable when this returns.
+pub fn rename(new: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(new, path)?;
+    sync_dir(path)
 }
 
 /// The file's content; `None` when there is no such file. Takes rights of others away.
@@ -103,8 +109,13 @@ fn restrict(_: &File, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Overwrites and removes the file, if there is one.
+/// Overwrites and removes the file, if there is one, and what a crash while writing it left.
 pub fn destroy(path: &Path) -> io::Result<()> {
+    let left = overwrite_and_remove(&beside(path));
+    overwrite_and_remove(path).and(left)
+}
+
+fn overwrite_and_remove(path: &Path) -> io::Result<()> {
     let mut file = match OpenOptions::new().write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
@@ -152,7 +163,9 @@ mod tests {
         write(&path, b"second").unwrap();
         assert_eq!(read(&path).unwrap().unwrap(), b"second");
         assert!(!beside(&path).exists());
+        fs::write(beside(&path), b"third").unwrap();
         destroy(&path).unwrap();
+        assert!(!beside(&path).exists());
         destroy(&path).unwrap();
         assert_eq!(read(&path).unwrap(), None);
     }

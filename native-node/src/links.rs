@@ -25,6 +25,8 @@ pub struct Links {
     dialer: Option<RtcDialer>,
     dials: HashMap<LinkId, Token>,
     up: HashSet<LinkId>,
+    /// Of these, those of which the node knows that they are congested.
+    congested: HashSet<LinkId>,
     origin_key: [u8; 32],
 }
 
@@ -56,6 +58,7 @@ impl Links {
             dialer,
             dials: HashMap::new(),
             up: HashSet::new(),
+            congested: HashSet::new(),
             origin_key,
         }
     }
@@ -86,8 +89,9 @@ impl Links {
         }
     }
 
-    /// Sends one frame; a link that cannot take it is closed.
-    pub fn send(&self, link: LinkId, bytes: Vec<u8>) {
+    /// Sends one frame; a link that cannot take it is closed. What is handed back tells the node
+    /// to pause before it has handed out everything.
+    pub fn send<C>(&mut self, link: LinkId, bytes: Vec<u8>) -> Option<Input<'static, C>> {
         let bytes = Bytes::from(bytes);
         let sent = match (side_of(link), &self.port, &self.dialer) {
             ((Side::Port, link), Some(port), _) => port.try_send(link, bytes),
@@ -95,13 +99,18 @@ impl Links {
             _ => Err(SendError::NoLink),
         };
         match sent {
+            Ok(true) if self.congested.insert(link) => {
+                let congested = true;
+                return Some(Input::LinkCongested { link, congested });
+            }
             // `LinkDown` of a link that is gone is on its way.
-            Ok(()) | Err(SendError::NoLink) => {}
+            Ok(_) | Err(SendError::NoLink) => {}
             Err(error) => {
                 tracing::debug!(link = link.0, %error, "closing a link");
                 self.close(link);
             }
         }
+        None
     }
 
     pub fn close(&self, link: LinkId) {
@@ -112,8 +121,10 @@ impl Links {
         }
     }
 
-    pub fn close_all(&self) {
+    /// Closes all links that are up, and names them.
+    pub fn close_all(&self) -> Vec<LinkId> {
         self.up.iter().for_each(|link| self.close(*link));
+        self.up.iter().copied().collect()
     }
 
     /// What an event of one side means to the node.
@@ -129,13 +140,15 @@ impl Links {
                 link: number(side, *link),
                 bytes,
             }),
-            RtcEvent::Congested { link, congested } => Some(Input::LinkCongested {
-                link: number(side, *link),
-                congested: *congested,
-            }),
+            RtcEvent::Drained { link } => {
+                let (link, congested) = (number(side, *link), false);
+                self.congested.remove(&link);
+                Some(Input::LinkCongested { link, congested })
+            }
             RtcEvent::Down { link, reason } => {
                 let link = number(side, *link);
                 self.up.remove(&link);
+                self.congested.remove(&link);
                 tracing::debug!(link = link.0, ?reason, "link down");
                 Some(Input::LinkDown { link })
             }

@@ -48,6 +48,18 @@ pub async fn asked_to_end() {
     }
 }
 
+/// Ends in good order, unless the process is asked to end once more meanwhile: then at once. What
+/// was answered as stored is on the disk.
+pub async fn end(in_order: impl Future<Output = ()>) {
+    tokio::select! {
+        () = in_order => {}
+        () = asked_to_end() => {
+            tracing::warn!("ended at once");
+            std::process::exit(1);
+        }
+    }
+}
+
 /// Comes back at the end of standard input. It is read on a thread of its own, which does not keep
 /// the process from ending.
 pub async fn stdin_ended() {

@@ -229,6 +229,11 @@ impl RunningRelay {
         self.site.hint_at(address)
     }
 
+    /// Comes back when the relay ends by itself, which is a fault of its own.
+    pub async fn ended(&mut self) {
+        while self.driven.events.recv().await.is_some() {}
+    }
+
     /// Waits until the store is written and the links are closed.
     pub async fn stop(self) {
         drop(self.http);
@@ -352,9 +357,25 @@ fn bind_http(options: &RelayOptions) -> Result<(HttpListener, Vec<IpAddr>), Rela
             SocketAddr::V6(_) if cause.kind() != io::ErrorKind::AddrInUse => bind(vec![v4]),
             address => Err((address, cause)),
         }),
-        chosen => bind(chosen.to_vec()),
+        chosen => bind(distinct(chosen)),
     };
     bound.map_err(|(address, cause)| RelayError::Http { address, cause })
+}
+
+/// Without what is named twice, or by a wildcard too: it can be bound once only.
+fn distinct(chosen: &[IpAddr]) -> Vec<IpAddr> {
+    let mut kept: Vec<IpAddr> = Vec::new();
+    for ip in chosen {
+        let wildcard = match ip {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        let covered = *ip != wildcard && chosen.contains(&wildcard);
+        if !covered && !kept.contains(ip) {
+            kept.push(*ip);
+        }
+    }
+    kept
 }
 
 /// The address of this machine on its way out. Nothing is sent.
@@ -374,4 +395,35 @@ fn outward(bound: Option<IpAddr>) -> Option<IpAddr> {
     socket.connect(to).ok()?;
     let ip = socket.local_addr().ok()?.ip();
     (!ip.is_unspecified()).then_some(ip)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn addresses_that_overlap_are_bound_once() {
+        let ips = |texts: &[&str]| -> Vec<IpAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        let cases: [(&[&str], &[&str]); 3] = [
+            (&["127.0.0.1", "127.0.0.1"], &["127.0.0.1"]),
+            (&["127.0.0.1", "0.0.0.0", "0.0.0.0"], &["0.0.0.0"]),
+            (&["::1", "0.0.0.0"], &["::1", "0.0.0.0"]),
+        ];
+        for (chosen, expected) in cases {
+            assert_eq!(distinct(&ips(chosen)), ips(expected));
+        }
+        let options = RelayOptions {
+            data: PathBuf::new(),
+            bind: ips(&["127.0.0.1", "127.0.0.1"]),
+            port: 0,
+            advertise: None,
+            network: "main".into(),
+            store_bytes_max: 1 << 20,
+        };
+        assert!(bind_http(&options).is_ok());
+    }
 }

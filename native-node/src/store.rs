@@ -3,27 +3,27 @@
 //! Invariant: batches are applied in the order they came, each whole or not at all, and a durable
 //! one is answered only after its commit is on disk. Batches that wait together share one commit.
 
-use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
-use shared::io::{Batch, Change, Query, Row, StoreError, Table, Token};
+mod file;
+#[cfg(test)]
+mod full_disk_tests;
+#[cfg(test)]
+mod tests;
+
+use file::StoreFile;
+use shared::io::{Batch, Query, Row, StoreError, Token};
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Tables a node may use.
-const TABLES: usize = 16;
 /// Requests that wait for the store's thread.
 const QUEUE_MAX: usize = 4_096;
 /// Batches in one commit.
 const GROUP_MAX: usize = 1_024;
-/// Bytes of redb's cache.
-const CACHE_BYTES: usize = 32 << 20;
 /// What was saved without being durable becomes so after a pause of this length.
 const SETTLE: Duration = Duration::from_secs(1);
-
-const NAMES: [&str; TABLES] = [
-    "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
-];
+/// Or when this many batches wait for it.
+const UNSETTLED_MAX: usize = 64;
 
 /// What a node asks of its store.
 #[derive(Debug)]
@@ -87,16 +87,11 @@ impl Store {
         path: &Path,
         answer: impl Fn(StoreAnswer) + Send + 'static,
     ) -> Result<Self, OpenError> {
-        // The file exists with owner-only rights before redb writes to it.
-        crate::files::touch(path).map_err(|cause| OpenError::Disk(cause.to_string()))?;
-        let mut database = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(path)
-            .map_err(|error| open_error(&error))?;
+        let mut file = StoreFile::open(path)?;
         let (requests, queue) = mpsc::sync_channel(QUEUE_MAX);
         let thread = std::thread::Builder::new()
             .name("store".into())
-            .spawn(move || serve(&mut database, &queue, &answer))
+            .spawn(move || serve(&mut file, &queue, &answer))
             .map_err(|error| OpenError::Disk(error.to_string()))?;
         Ok(Self {
             requests: Some(requests),
@@ -122,59 +117,42 @@ impl Drop for Store {
     }
 }
 
-fn open_error(error: &redb::DatabaseError) -> OpenError {
-    match error {
-        redb::DatabaseError::DatabaseAlreadyOpen => OpenError::InUse,
-        redb::DatabaseError::Storage(redb::StorageError::Io(cause)) => {
-            OpenError::Disk(cause.to_string())
-        }
-        error => OpenError::Damaged(error.to_string()),
-    }
-}
-
 fn serve(
-    database: &mut Database,
+    file: &mut StoreFile,
     queue: &mpsc::Receiver<StoreRequest>,
     answer: &impl Fn(StoreAnswer),
 ) {
     let mut next = None;
-    // Something was committed that a power cut would take back.
-    let mut unsettled = false;
-    loop {
-        let request = match next.take() {
-            Some(request) => request,
-            None if unsettled => match queue.recv_timeout(SETTLE) {
-                Ok(request) => request,
-                Err(end) => {
-                    settle(database);
-                    unsettled = false;
-                    if end == mpsc::RecvTimeoutError::Disconnected {
-                        return;
-                    }
-                    continue;
-                }
-            },
-            None => match queue.recv() {
-                Ok(request) => request,
-                Err(mpsc::RecvError) => return,
-            },
-        };
+    while let Some(request) = next.take().or_else(|| wait(file, queue)) {
         match request {
-            StoreRequest::Load { token, query } => answer(match load(database, &query) {
+            StoreRequest::Load { token, query } => answer(match file.load(&query) {
                 Ok(rows) => StoreAnswer::Loaded { token, rows },
-                Err(error) => failed(token, &error),
+                Err(error) => StoreAnswer::Failed { token, error },
             }),
             StoreRequest::Save { token, batch } => {
                 let group = gather(token, batch, queue, &mut next);
-                unsettled = !group.iter().any(|(_, batch)| batch.durable);
-                save(database, group, answer);
+                save(file, group, answer);
+                if file.unsettled() >= UNSETTLED_MAX {
+                    file.settle();
+                }
             }
-            StoreRequest::Erase { token } => answer(match erase(database) {
+            StoreRequest::Erase { token } => answer(match file.erase() {
                 Ok(()) => StoreAnswer::Saved { token },
-                Err(error) => failed(token, &error),
+                Err(error) => StoreAnswer::Failed { token, error },
             }),
         }
     }
+}
+
+/// The next request; a pause is used to settle what is not durable yet. `None` at the end.
+fn wait(file: &mut StoreFile, queue: &mpsc::Receiver<StoreRequest>) -> Option<StoreRequest> {
+    if file.unsettled() > 0 {
+        match queue.recv_timeout(SETTLE) {
+            Ok(request) => return Some(request),
+            Err(_) => file.settle(),
+        }
+    }
+    queue.recv().ok()
 }
 
 /// This batch and those that wait right behind it; `next` gets the first request of another kind.
@@ -198,35 +176,23 @@ fn gather(
     group
 }
 
-/// Makes durable what was committed before.
-fn settle(database: &Database) {
-    let done = database.begin_write().map_err(redb::Error::from);
-    if let Err(error) = done.and_then(|transaction| Ok(transaction.commit()?)) {
-        tracing::warn!(%error, "the store could not be written to disk");
-    }
-}
-
-fn failed(token: Token, error: &redb::Error) -> StoreAnswer {
-    StoreAnswer::Failed {
-        token,
-        error: store_error(error),
-    }
-}
-
 /// One commit for all; if that fails, each alone, so that one that does not fit takes no other
 /// with it.
-fn save(database: &Database, group: Vec<(Token, Batch)>, answer: &impl Fn(StoreAnswer)) {
-    if group.len() > 1 && commit(database, group.iter().map(|(_, batch)| batch)).is_ok() {
+fn save(file: &mut StoreFile, group: Vec<(Token, Batch)>, answer: &impl Fn(StoreAnswer)) {
+    let mut failed = file.resting();
+    if failed.is_none()
+        && group.len() > 1
+        && file.commit(group.iter().map(|(_, batch)| batch)).is_ok()
+    {
         group
             .into_iter()
             .for_each(|(token, _)| answer(StoreAnswer::Saved { token }));
         return;
     }
-    let mut failed = None;
     for (token, batch) in group {
         // After a failure later batches are not applied either: their order would be lost.
         let done = match failed {
-            None => commit(database, std::iter::once(&batch)).map_err(|e| store_error(&e)),
+            None => file.commit(std::iter::once(&batch)),
             Some(error) => Err(error),
         };
         match done {
@@ -238,121 +204,3 @@ fn save(database: &Database, group: Vec<(Token, Batch)>, answer: &impl Fn(StoreA
         }
     }
 }
-
-fn commit<'a>(
-    database: &Database,
-    batches: impl Iterator<Item = &'a Batch>,
-) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
-    let mut durable = false;
-    for batch in batches {
-        durable |= batch.durable;
-        apply(&transaction, batch)?;
-    }
-    if !durable {
-        transaction.set_durability(Durability::None)?;
-    }
-    transaction.commit()?;
-    Ok(())
-}
-
-fn apply(transaction: &WriteTransaction, batch: &Batch) -> Result<(), redb::Error> {
-    for change in &batch.changes {
-        match change {
-            Change::Put { table, key, value } => {
-                transaction
-                    .open_table(definition(*table))?
-                    .insert(&key[..], &value[..])?;
-            }
-            Change::Delete { table, key } => {
-                transaction
-                    .open_table(definition(*table))?
-                    .remove(&key[..])?;
-            }
-            Change::DeleteBelow { table, to } => {
-                let mut table = transaction.open_table(definition(*table))?;
-                table.retain_in(..&to[..], |_, _| false)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static [u8]> {
-    TableDefinition::new(NAMES[usize::from(table.0) % TABLES])
-}
-
-fn load(database: &Database, query: &Query) -> Result<Vec<Row>, redb::Error> {
-    let transaction = database.begin_read()?;
-    let (Query::Keys { table, .. } | Query::Range { table, .. }) = query;
-    let table = match transaction.open_table(definition(*table)) {
-        Ok(table) => table,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
-    };
-    let mut rows = Vec::new();
-    match query {
-        Query::Keys { keys, .. } => {
-            let mut sorted: Vec<&Vec<u8>> = keys.iter().collect();
-            sorted.sort_unstable();
-            for key in sorted {
-                if let Some(value) = table.get(&key[..])? {
-                    rows.push(Row {
-                        key: key.clone(),
-                        value: value.value().to_vec(),
-                    });
-                }
-            }
-        }
-        Query::Range {
-            from, to, limit, ..
-        } => {
-            let range = match to {
-                Some(to) if to <= from => return Ok(rows),
-                Some(to) => table.range(&from[..]..&to[..])?,
-                None => table.range(&from[..]..)?,
-            };
-            for row in range.take(*limit as usize) {
-                let (key, value) = row?;
-                rows.push(Row {
-                    key: key.value().to_vec(),
-                    value: value.value().to_vec(),
-                });
-            }
-        }
-    }
-    Ok(rows)
-}
-
-fn erase(database: &mut Database) -> Result<(), redb::Error> {
-    let transaction = database.begin_write()?;
-    for name in NAMES {
-        transaction.delete_table(TableDefinition::<&[u8], &[u8]>::new(name))?;
-    }
-    transaction.commit()?;
-    // Gives freed pages back to the file system; what was erased is erased without it, too.
-    if let Err(error) = database.compact() {
-        tracing::debug!(%error, "the erased store was not shortened");
-    }
-    Ok(())
-}
-
-fn store_error(error: &redb::Error) -> StoreError {
-    match error {
-        redb::Error::Io(cause)
-            if matches!(
-                cause.kind(),
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-            ) =>
-        {
-            StoreError::Full
-        }
-        error => {
-            tracing::error!(%error, "the store failed");
-            StoreError::Unavailable
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -73,7 +73,7 @@ async fn message(events: &mut Receiver<RtcEvent>) -> (LinkId, Bytes) {
     loop {
         match next(events).await {
             RtcEvent::Message { link, bytes } => return (link, bytes),
-            RtcEvent::Congested { .. } => {}
+            RtcEvent::Drained { .. } => {}
             other => panic!("{other:?} instead of Message"),
         }
     }
@@ -145,7 +145,7 @@ async fn down(events: &mut Receiver<RtcEvent>) -> (LinkId, DownReason) {
     loop {
         match next(events).await {
             RtcEvent::Down { link, reason } => return (link, reason),
-            RtcEvent::Congested { .. } => {}
+            RtcEvent::Drained { .. } => {}
             other => panic!("{other:?} instead of Down"),
         }
     }
@@ -367,10 +367,14 @@ async fn a_full_queue_says_so_and_drains() {
     let (near, ..) = up(&mut at_dialer).await;
     let (far, ..) = up(&mut at_port).await;
     // Nobody takes events at the dialler, so the port's queue must fill, and not grow.
-    let mut sent = 0;
+    let (mut sent, mut congested) = (0, false);
     loop {
         match port.try_send(far, pattern(sent, 16_384)) {
-            Ok(()) => sent += 1,
+            Ok(now) => {
+                sent += 1;
+                assert!(now || !congested, "nobody has read anything");
+                congested = now;
+            }
             Err(error) => {
                 assert_eq!(error, SendError::Full);
                 break;
@@ -381,25 +385,39 @@ async fn a_full_queue_says_so_and_drains() {
         }
         assert!(sent < 10_000, "the queue is unbounded");
     }
-    assert!(matches!(
-        next(&mut at_port).await,
-        RtcEvent::Congested {
-            congested: true,
-            ..
-        }
-    ));
+    assert!(congested, "told before it was full");
     for seed in 0..sent {
         assert_eq!(message(&mut at_dialer).await, (near, pattern(seed, 16_384)));
     }
-    assert!(matches!(
-        next(&mut at_port).await,
-        RtcEvent::Congested {
-            congested: false,
-            ..
-        }
-    ));
-    port.try_send(far, pattern(1, 1)).unwrap();
+    assert!(matches!(next(&mut at_port).await, RtcEvent::Drained { .. }));
+    assert_eq!(port.try_send(far, pattern(1, 1)), Ok(false));
     assert_eq!(message(&mut at_dialer).await, (near, pattern(1, 1)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_drained_queue_is_told_of_even_if_nobody_took_events_for_long() {
+    let certificate = CertificateFile::generate().unwrap();
+    let (port, mut at_port) = RtcPort::listen(config("127.0.0.1:0", &certificate))
+        .await
+        .unwrap();
+    let (dialer, mut at_dialer) = dialer();
+    dialer.dial(hint(&port));
+    let (near, ..) = up(&mut at_dialer).await;
+    let (far, ..) = up(&mut at_port).await;
+    // The link stands still with a message that finds no room among the events.
+    let events = 1_025;
+    for _ in 0..events {
+        dialer.try_send(near, pattern(1, 1)).unwrap();
+    }
+    until(|| port.stats().messages_in == events).await;
+    while port.try_send(far, pattern(0, 16_384)).is_ok() {}
+    for _ in 0..events {
+        assert!(matches!(next(&mut at_port).await, RtcEvent::Message { .. }));
+    }
+    for _ in 0..port.stats().messages_out {
+        message(&mut at_dialer).await;
+    }
+    assert!(matches!(next(&mut at_port).await, RtcEvent::Drained { .. }));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,7 +86,7 @@ test('a link whose queue is full is closed, not fed', async () => {
   await withAccount(page, { config: { hints: [relay.hint] } })
   const seen = await reaches(page, 'open')
   await page.evaluate(() => {
-    Object.defineProperty(channels[0], 'bufferedAmount', { value: 8 * 1024 * 1024 })
+    Object.defineProperty(channels[0], 'bufferedAmount', { value: 4 * 1024 * 1024 })
     void ask({ cmd: 'invite', hours: 1, single_use: true })
   })
   await reaches(page, 'down', seen)

@@ -22,6 +22,20 @@ const lacking = {
       throw new DOMException('storage is off', 'SecurityError')
     }
   },
+  disk_full: () => {
+    IDBObjectStore.prototype.put = () => {
+      throw new DOMException('full', 'QuotaExceededError')
+    }
+  },
+  store_newer: () => indexedDB.open('wiremin', 1_000),
+  store_unavailable: () => {
+    const { open } = IDBFactory.prototype
+    IDBFactory.prototype.open = function (...of) {
+      const request = open.apply(this, of)
+      request.addEventListener('upgradeneeded', () => request.transaction.abort())
+      return request
+    }
+  },
 }
 for (const [code, setup] of Object.entries(lacking)) {
   test(`a browser that lacks something is told: ${code}`, async () => {

@@ -76,6 +76,25 @@ test('without Web Locks the newest tab writes, and the older one stops at its ne
   await context.close()
 })
 
+test('where locks are refused a tab goes on, and the store says what is wrong', async () => {
+  const refuseLocks = () => {
+    LockManager.prototype.request = () => Promise.reject(new DOMException('no', 'SecurityError'))
+  }
+  const page = await browser.fresh(refuseLocks)
+  await withAccount(page)
+  await page.context().close()
+
+  const without = await browser.fresh(refuseLocks)
+  const problem = await without.evaluate(() => {
+    IDBFactory.prototype.open = () => {
+      throw new DOMException('storage is off', 'SecurityError')
+    }
+    return start()
+  })
+  assert.equal(problem.code, 'private_mode')
+  await without.context().close()
+})
+
 test('what is no command is refused, and nothing stops', async () => {
   const page = await browser.fresh()
   await withAccount(page)

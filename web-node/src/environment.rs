@@ -5,6 +5,8 @@
 use account::api::Problem;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::store::DbError;
+
 fn problem(code: &str, happened: &str, safe: &str, todo: &str) -> Problem {
     Problem {
         code: code.to_string(),
@@ -37,13 +39,37 @@ pub fn unsupported_browser(missing: &str) -> Problem {
 }
 
 /// The database cannot be opened.
-pub fn private_mode() -> Problem {
-    problem(
-        "private_mode",
-        "This browser keeps no data for this page: a private window, or storage is switched off.",
-        "Nothing was opened or sent. An account made here earlier is untouched.",
-        "Open the page in an ordinary window, or allow it to keep data, then reload.",
-    )
+pub fn cannot_open(error: &DbError) -> Problem {
+    let untouched = "Nothing was opened or sent. What is stored here is untouched.";
+    match error {
+        DbError::Full => problem(
+            "disk_full",
+            "The disk, or what this browser gives this page of it, is full.",
+            untouched,
+            "Free some space, then reload.",
+        ),
+        DbError::TakenOver => taken_over(),
+        DbError::Newer => problem(
+            "store_newer",
+            "What is stored here was written by a newer version of WireMin.",
+            untouched,
+            "Reload the page, so that it is as new.",
+        ),
+        DbError::Forbidden => problem(
+            "private_mode",
+            "This browser keeps no data for this page: a private window, or storage is switched \
+             off.",
+            untouched,
+            "Open the page in an ordinary window, or allow it to keep data, then reload.",
+        ),
+        DbError::Unavailable => problem(
+            "store_unavailable",
+            "The browser cannot open what it keeps for this page.",
+            untouched,
+            "Close all windows of the browser and open the page again. If it stays so, the \
+             browser's profile may be damaged.",
+        ),
+    }
 }
 
 /// The lock is held by another tab.

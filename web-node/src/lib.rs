@@ -106,7 +106,7 @@ async fn start(config: &str, on_events: Function, new_worker: Function) -> Resul
     let owner = owner.iter().map(|byte| format!("{byte:02x}")).collect();
     let store = Store::open(owner)
         .await
-        .map_err(|_| environment::private_mode())?;
+        .map_err(|error| environment::cannot_open(&error))?;
 
     let config = Config {
         network: shared::object::network_id("main"),

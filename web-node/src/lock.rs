@@ -1,7 +1,8 @@
 //! One tab at a time: a Web Lock that lasts as long as the page, and can be taken over.
 //!
 //! Invariant: a tab that lost the lock is told so once. That a tab which lost it writes nothing
-//! more is the store's matter (its owner row), since this news may come late.
+//! more is the store's matter (its owner row), since this news may come late. The store also tells
+//! why nothing works where the browser refuses locks, so a tab goes on without one.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -35,7 +36,7 @@ pub struct HeldElsewhere;
 
 /// The lock, until it is dropped or taken over.
 pub struct TabLock {
-    /// `None` in a browser without Web Locks.
+    /// `None` in a browser without Web Locks, or that refuses them.
     release: Option<Function>,
 }
 
@@ -50,25 +51,34 @@ impl Drop for TabLock {
 
 /// Takes the lock, from another tab when `steal`. `on_lost` is called when another tab takes it.
 pub async fn take(steal: bool, on_lost: impl FnOnce() + 'static) -> Result<TabLock, HeldElsewhere> {
+    let without = TabLock { release: None };
     let Some(locks) = locks() else {
-        return Ok(TabLock { release: None });
+        return Ok(without);
     };
-    let mut on_lost = Some(on_lost);
     for attempt in 1..=TRIES {
         match request(&locks, steal).await {
-            Some((release, outcome)) => {
-                if let Some(on_lost) = on_lost.take() {
-                    watch(outcome, on_lost);
-                }
+            Answer::Granted { release, outcome } => {
+                watch(outcome, on_lost);
                 return Ok(TabLock {
                     release: Some(release),
                 });
             }
-            None if attempt < TRIES => sleep(TRY_EVERY_MS).await,
-            None => {}
+            Answer::Refused => return Ok(without),
+            Answer::Held if attempt < TRIES => sleep(TRY_EVERY_MS).await,
+            Answer::Held => {}
         }
     }
     Err(HeldElsewhere)
+}
+
+/// What the browser says to a request for the lock.
+enum Answer {
+    /// The function that gives it back, and the promise of how it ended.
+    Granted { release: Function, outcome: Promise },
+    /// Another tab has it.
+    Held,
+    /// There are no locks for this page: storage is switched off.
+    Refused,
 }
 
 /// The outcome is rejected when the lock is taken over, and resolved when it is given back.
@@ -80,11 +90,12 @@ fn watch(outcome: Promise, on_lost: impl FnOnce() + 'static) {
     });
 }
 
-/// One try: the function that gives the lock back, and the promise of how it ended.
-async fn request(locks: &Locks, steal: bool) -> Option<(Function, Promise)> {
+/// One try.
+async fn request(locks: &Locks, steal: bool) -> Answer {
     let options = js_sys::Object::new();
     let option = if steal { "steal" } else { "ifAvailable" };
-    Reflect::set(&options, &JsValue::from_str(option), &JsValue::TRUE).ok()?;
+    // An object of our own takes what it is given.
+    let _ = Reflect::set(&options, &JsValue::from_str(option), &JsValue::TRUE);
 
     let release = Rc::new(RefCell::new(None));
     let keep = release.clone();
@@ -103,14 +114,18 @@ async fn request(locks: &Locks, steal: bool) -> Option<(Function, Promise)> {
             JsValue::UNDEFINED
         }
     });
-    let outcome = locks
-        .request(NAME, &options, granted.unchecked_ref())
-        .ok()?;
+    let Ok(outcome) = locks.request(NAME, &options, granted.unchecked_ref()) else {
+        return Answer::Refused;
+    };
     // A request that is refused never calls back.
-    watch(outcome.clone(), move || send(&tell, false));
-    let got = told.await.unwrap_or(false);
+    watch(outcome.clone(), move || drop(tell.take()));
+    let got = told.await;
     let release = release.borrow_mut().take();
-    release.filter(|_| got).map(|release| (release, outcome))
+    match (got, release) {
+        (Ok(true), Some(release)) => Answer::Granted { release, outcome },
+        (Ok(false), _) => Answer::Held,
+        _ => Answer::Refused,
+    }
 }
 
 fn send(tell: &RefCell<Option<oneshot::Sender<bool>>>, got: bool) {

@@ -31,7 +31,7 @@ const QUEUE_HIGH_BYTES: u32 = 1024 * 1024;
 /// Bytes queued below which it is not any more.
 const QUEUE_LOW_BYTES: u32 = 256 * 1024;
 /// Bytes queued above which a link cannot take more and is closed.
-const QUEUE_BYTES_MAX: u32 = 8 * 1024 * 1024;
+const QUEUE_BYTES_MAX: u32 = 4 * 1024 * 1024;
 
 /// What the browser says of a link.
 pub enum LinkEvent {

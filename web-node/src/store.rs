@@ -7,7 +7,7 @@
 
 use indexed_db_futures::KeyRange;
 use indexed_db_futures::database::Database;
-use indexed_db_futures::error::{DomException, Error, OpenDbError};
+use indexed_db_futures::error::{Error, OpenDbError};
 use indexed_db_futures::internals::SystemRepr;
 use indexed_db_futures::object_store::ObjectStore;
 use indexed_db_futures::prelude::*;
@@ -29,6 +29,8 @@ const OWNER: &str = "owner";
 /// Key of the only row of [`OWNER`].
 const OWNER_ROW: &str = "owner";
 
+const QUOTA: &str = "QuotaExceededError";
+
 /// Why the database did nothing.
 #[derive(Debug)]
 pub enum DbError {
@@ -36,7 +38,11 @@ pub enum DbError {
     Full,
     /// Another tab has opened the store since.
     TakenOver,
-    /// Anything else: storage switched off, cleared by hand, damaged.
+    /// It was made by a newer version.
+    Newer,
+    /// The browser keeps no data for this page.
+    Forbidden,
+    /// Anything else: cleared by hand, damaged.
     Unavailable,
 }
 
@@ -44,22 +50,23 @@ impl From<&DbError> for StoreError {
     fn from(error: &DbError) -> Self {
         match error {
             DbError::Full => StoreError::Full,
-            DbError::TakenOver | DbError::Unavailable => StoreError::Unavailable,
+            _ => StoreError::Unavailable,
         }
     }
 }
 
 impl From<Error> for DbError {
     fn from(error: Error) -> Self {
-        match error {
-            Error::DomException(DomException::Other(cause)) if is_quota(&cause) => DbError::Full,
+        let Error::DomException(error) = error else {
+            return DbError::Unavailable;
+        };
+        match error.as_sys().name().as_str() {
+            QUOTA => DbError::Full,
+            "VersionError" => DbError::Newer,
+            "SecurityError" | "InvalidStateError" => DbError::Forbidden,
             _ => DbError::Unavailable,
         }
     }
-}
-
-fn is_quota(cause: &web_sys::DomException) -> bool {
-    cause.name() == "QuotaExceededError"
 }
 
 /// The open database. Dropping it closes it after what is under way.
@@ -93,7 +100,7 @@ impl Store {
             });
         let db = open.await.map_err(|error: OpenDbError| match error {
             OpenDbError::Base(error) => DbError::from(error),
-            _ => DbError::Unavailable,
+            _ => DbError::Forbidden,
         })?;
         let store = Store { db, owner };
         let writing = store.begin(&[OWNER], true)?;
@@ -279,7 +286,9 @@ impl Writing<'_> {
         match self.tx.commit().await {
             Ok(()) => Ok(()),
             // A quota that is exceeded only when committing shows in the transaction alone.
-            Err(_) if self.raw.error().is_some_and(|cause| is_quota(&cause)) => Err(DbError::Full),
+            Err(_) if self.raw.error().is_some_and(|cause| cause.name() == QUOTA) => {
+                Err(DbError::Full)
+            }
             Err(error) => Err(error.into()),
         }
     }

@@ -28,6 +28,8 @@ use crate::{clock, pow};
 const SLICE_MS: u64 = 250;
 /// Hashes of the first slice, when the speed is not known.
 const FIRST_SLICE_HASHES: u64 = 1 << 18;
+/// Hashes of the shortest slice.
+const SLICE_HASHES_MIN: u64 = 1 << 12;
 /// Hashes of the longest slice.
 const SLICE_HASHES_MAX: u64 = 1 << 32;
 
@@ -240,14 +242,21 @@ fn slice() {
                 search.next = search.next.wrapping_add(hashes);
                 search.hashes += hashes;
                 say("solving", token, JsValue::from_f64(search.hashes as f64));
-                let took = (clock::mono() - started).max(1);
-                bench.slice_hashes = (hashes * SLICE_MS / took).clamp(1 << 12, SLICE_HASHES_MAX);
+                bench.slice_hashes = next_slice(hashes, clock::mono() - started);
             }
         }
         if !bench.searches.is_empty() {
             bench.go_on();
         }
     });
+}
+
+/// Hashes of the slice after one of `hashes` that took `took_ms` by the browser's clock. That may
+/// be rounded to 100 ms, and tell 0 for far more: so it grows by steps.
+fn next_slice(hashes: u64, took_ms: u64) -> u64 {
+    let wanted = hashes.saturating_mul(SLICE_MS) / took_ms.max(1);
+    let most = hashes.saturating_mul(4).min(SLICE_HASHES_MAX);
+    wanted.clamp(SLICE_HASHES_MIN, most.max(SLICE_HASHES_MIN))
 }
 
 impl Bench {
@@ -263,4 +272,20 @@ fn say(kind: &str, token: Token, value: JsValue) {
     let scope: DedicatedWorkerGlobalScope = js_sys::global().unchecked_into();
     // Fails only for values that cannot be copied; these are numbers and bytes.
     let _ = scope.post_message(&message(kind, &[number(token), value]));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slices_last_as_wanted_whatever_the_clock() {
+        assert_eq!(next_slice(1 << 18, 250), 1 << 18);
+        assert_eq!(next_slice(1 << 18, 500), 1 << 17);
+        // A clock that stands still.
+        assert_eq!(next_slice(1 << 18, 0), 1 << 20);
+        assert_eq!(next_slice(SLICE_HASHES_MAX, 0), SLICE_HASHES_MAX);
+        assert_eq!(next_slice(1 << 18, 1 << 30), SLICE_HASHES_MIN);
+        assert_eq!(next_slice(u64::MAX, u64::MAX), SLICE_HASHES_MIN);
+    }
 }

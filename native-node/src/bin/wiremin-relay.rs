@@ -40,6 +40,10 @@ struct Args {
     until_stdin_ends: bool,
 }
 
+/// Said when the relay ended by itself.
+const FAULT: &str = "The relay ended because of a fault of its own. What it stored is safe. Start \
+    it again; if that does not help, set WIREMIN_LOG=debug to see why.";
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
@@ -72,7 +76,7 @@ async fn main() -> ExitCode {
         started = RunningRelay::start(options) => started,
         () = &mut ended => return ExitCode::SUCCESS,
     };
-    let relay = match started {
+    let mut relay = match started {
         Ok(relay) => relay,
         Err(error) => {
             eprintln!("{error}");
@@ -80,10 +84,16 @@ async fn main() -> ExitCode {
         }
     };
     announce(&relay, &data, args.json);
-    ended.await;
+    let code = tokio::select! {
+        () = ended => ExitCode::SUCCESS,
+        () = relay.ended() => {
+            eprintln!("{FAULT}");
+            ExitCode::FAILURE
+        }
+    };
     tracing::info!("ending: writing what is not on disk yet");
-    relay.stop().await;
-    ExitCode::SUCCESS
+    process::end(relay.stop()).await;
+    code
 }
 
 fn announce(relay: &RunningRelay, data: &std::path::Path, json: bool) {

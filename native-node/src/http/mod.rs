@@ -144,6 +144,8 @@ async fn offer(
 async fn health(State(site): State<Site>) -> Response {
     let status = *site.status.borrow();
     let (code, state) = match status.state {
+        // Nobody tells any more how the relay is.
+        _ if site.status.has_changed().is_err() => (StatusCode::SERVICE_UNAVAILABLE, "ended"),
         RelayState::Running => (StatusCode::OK, "running"),
         RelayState::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         RelayState::Failed(_) => (StatusCode::SERVICE_UNAVAILABLE, "failed"),

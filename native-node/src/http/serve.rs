@@ -4,6 +4,7 @@
 //! than [`HEADER_TIMEOUT`] a request and [`CONNECTION_TIMEOUT`] in all.
 
 use super::{Arrived, Site, router};
+use crate::rtc::block;
 use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,7 +20,8 @@ use tokio::task::AbortHandle;
 
 /// Connections at once.
 const CONNECTIONS_MAX: usize = 512;
-/// Connections at once from one address.
+/// Connections at once from one IPv4 address or IPv6 /64. What comes over loopback comes from a
+/// reverse proxy, so from everybody.
 pub(super) const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
 /// Time for a request's line and headers, and for the next request on an idle connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -83,10 +85,7 @@ impl HttpListener {
 
     /// Serves until the answer is dropped.
     pub fn serve(self, site: Site) -> HttpStop {
-        let limits = Arc::new(Limits {
-            all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            by_address: Arc::default(),
-        });
+        let limits = Arc::new(Limits::new());
         let app = router(site);
         let (stop, stopped) = watch::channel(());
         let stop = Arc::new(stop);
@@ -181,17 +180,30 @@ async fn answer(stream: TcpStream, app: axum::Router) {
 }
 
 impl Limits {
+    fn new() -> Self {
+        Self {
+            all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+            by_address: Arc::default(),
+        }
+    }
+
     fn place(&self, address: IpAddr) -> Option<Place> {
         let mut table = self
             .by_address
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let taken = table.entry(address).or_default();
-        if *taken >= CONNECTIONS_PER_ADDRESS_MAX {
+        let address = address.to_canonical();
+        let most = match address.is_loopback() {
+            true => CONNECTIONS_MAX,
+            false => CONNECTIONS_PER_ADDRESS_MAX,
+        };
+        let block = block(address);
+        let taken = table.entry(block).or_default();
+        if *taken >= most {
             return None;
         }
         *taken += 1;
-        Some(Place(self.by_address.clone(), address))
+        Some(Place(self.by_address.clone(), block))
     }
 }
 
@@ -204,5 +216,35 @@ impl Drop for Place {
                 table.remove(&self.1);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn places_are_counted_by_address_or_64() {
+        let limits = Limits::new();
+        let mut held = Vec::new();
+        let mut taken = |addresses: &dyn Fn(usize) -> String| {
+            let places = (0..2_000).map_while(|n| limits.place(addresses(n).parse().unwrap()));
+            let before = held.len();
+            held.extend(places);
+            held.len() - before
+        };
+        let of_one = CONNECTIONS_PER_ADDRESS_MAX;
+        assert_eq!(taken(&|_| "192.0.2.1".into()), of_one);
+        assert_eq!(taken(&|_| "::ffff:192.0.2.1".into()), 0);
+        assert_eq!(taken(&|_| "192.0.2.2".into()), of_one);
+        assert_eq!(taken(&|n| format!("2001:db8:1:2::{n:x}")), of_one);
+        assert_eq!(taken(&|n| format!("2001:db8:1:{n:x}::1")), 2);
+        // A reverse proxy on this machine.
+        assert_eq!(taken(&|_| "127.0.0.1".into()), CONNECTIONS_MAX);
+        assert_eq!(taken(&|_| "::1".into()), CONNECTIONS_MAX);
+        held.clear();
+        assert!(limits.by_address.lock().unwrap().is_empty());
     }
 }

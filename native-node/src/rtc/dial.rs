@@ -53,7 +53,7 @@ impl RtcDialer {
     }
 
     /// Queue one message. Never waits.
-    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<(), SendError> {
+    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
         self.links.try_send(link, bytes)
     }
 

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use shared::io::LinkId;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
@@ -50,9 +50,13 @@ impl std::error::Error for SendError {}
 pub struct Outbox {
     queue: Mutex<Option<mpsc::UnboundedSender<Bytes>>>,
     waiting: AtomicUsize,
+    /// `waiting` was above the high mark, and not below the low one since.
+    congested: AtomicBool,
+    /// `waiting` fell below the low mark.
+    drained: Notify,
     ending: Mutex<Option<DownReason>>,
-    /// `ending` was set, or `waiting` crossed a mark.
-    changed: Notify,
+    /// `ending` was set. A notice of its own: who waits for the end must not take the other.
+    ended: Notify,
 }
 
 /// The links of one port or dialler.
@@ -84,7 +88,7 @@ impl Outbox {
     /// Ask the link's task to end it. The first reason stays.
     fn end(&self, reason: DownReason) {
         lock(&self.ending).get_or_insert(reason);
-        self.changed.notify_one();
+        self.ended.notify_one();
     }
 
     fn ending(&self) -> Option<DownReason> {
@@ -97,7 +101,7 @@ impl Outbox {
             if let Some(reason) = self.ending() {
                 return reason;
             }
-            self.changed.notified().await;
+            self.ended.notified().await;
         }
     }
 }
@@ -124,8 +128,10 @@ impl Links {
         let outbox = Arc::new(Outbox {
             queue: Mutex::new(None),
             waiting: AtomicUsize::new(0),
+            congested: AtomicBool::new(false),
+            drained: Notify::new(),
             ending: Mutex::new(None),
-            changed: Notify::new(),
+            ended: Notify::new(),
         });
         lock(&self.table).insert(link, outbox.clone());
         (link, outbox)
@@ -156,7 +162,8 @@ impl Links {
         }
     }
 
-    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<(), SendError> {
+    /// Queues one message. `true`: the link is congested, and a `Drained` will follow.
+    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
         if bytes.len() > MESSAGE_BYTES_MAX {
             return Err(SendError::TooLong);
         }
@@ -167,20 +174,19 @@ impl Links {
         let queue = lock(&outbox.queue);
         let queue = queue.as_ref().ok_or(SendError::NoLink)?;
         // Only this function adds, and it holds the queue's lock.
-        let before = outbox.waiting.load(Relaxed);
-        let cost = cost(&bytes);
-        if before + cost > self.send_bytes_max {
+        let (cost, length) = (cost(&bytes), bytes.len());
+        let waiting = outbox.waiting.load(Relaxed) + cost;
+        if waiting > self.send_bytes_max {
             return Err(SendError::Full);
         }
+        let congested = waiting > self.high_mark();
+        // Said before the writer can get hold of the message and find that all has drained.
+        outbox.congested.fetch_or(congested, Relaxed);
         outbox.waiting.fetch_add(cost, Relaxed);
-        let length = bytes.len();
         queue.send(bytes).map_err(|_| SendError::NoLink)?;
         self.totals.messages_out.fetch_add(1, Relaxed);
         self.totals.bytes_out.fetch_add(length as u64, Relaxed);
-        if before <= self.high_mark() && before + cost > self.high_mark() {
-            outbox.changed.notify_one();
-        }
-        Ok(())
+        Ok(congested)
     }
 
     fn high_mark(&self) -> usize {
@@ -222,13 +228,11 @@ impl Links {
         self.totals.opened.fetch_add(1, Relaxed);
         self.emit(up).await;
         let mut writer = std::pin::pin!(self.write(outbox, channel, queued));
-        let mut congested = false;
         let reason = loop {
             let step = tokio::select! {
                 event = channel.poll() => self.on_event(link, outbox, event).await,
-                () = outbox.changed.notified() => {
-                    self.on_changed(link, outbox, &mut congested).await
-                }
+                reason = outbox.ended() => ControlFlow::Break(reason),
+                () = outbox.drained.notified() => self.on_drained(link, outbox).await,
                 () = &mut writer => ControlFlow::Break(DownReason::Failed),
             };
             if let ControlFlow::Break(reason) = step {
@@ -270,7 +274,7 @@ impl Links {
             }
             let before = outbox.waiting.fetch_sub(cost, Relaxed);
             if before >= self.low_mark() && before - cost < self.low_mark() {
-                outbox.changed.notify_one();
+                outbox.drained.notify_one();
             }
         }
     }
@@ -306,36 +310,23 @@ impl Links {
             .bytes_in
             .fetch_add(message.data.len() as u64, Relaxed);
         let bytes = message.data.freeze();
-        // The owner may be slow, and may be what waits for this link to close.
-        tokio::select! {
-            () = self.emit(RtcEvent::Message { link, bytes }) => ControlFlow::Continue(()),
-            reason = outbox.ended() => ControlFlow::Break(reason),
-        }
+        self.emit_or_end(outbox, RtcEvent::Message { link, bytes })
+            .await
     }
 
-    async fn on_changed(
-        &self,
-        link: LinkId,
-        outbox: &Outbox,
-        congested: &mut bool,
-    ) -> ControlFlow<DownReason> {
-        if let Some(reason) = outbox.ending() {
-            return ControlFlow::Break(reason);
+    async fn on_drained(&self, link: LinkId, outbox: &Outbox) -> ControlFlow<DownReason> {
+        if outbox.waiting.load(Relaxed) >= self.low_mark() || !outbox.congested.swap(false, Relaxed)
+        {
+            return ControlFlow::Continue(());
         }
-        let waiting = outbox.waiting.load(Relaxed);
-        let now = if *congested {
-            waiting >= self.low_mark()
-        } else {
-            waiting > self.high_mark()
-        };
-        if now != *congested {
-            *congested = now;
-            self.emit(RtcEvent::Congested {
-                link,
-                congested: now,
-            })
-            .await;
+        self.emit_or_end(outbox, RtcEvent::Drained { link }).await
+    }
+
+    /// The owner may be slow, and may be what waits for this link to close.
+    async fn emit_or_end(&self, outbox: &Outbox, event: RtcEvent) -> ControlFlow<DownReason> {
+        tokio::select! {
+            () = self.emit(event) => ControlFlow::Continue(()),
+            reason = outbox.ended() => ControlFlow::Break(reason),
         }
-        ControlFlow::Continue(())
     }
 }

@@ -9,6 +9,7 @@
 //! ```text
 //! UDP socket(s)   socket.rs    batched reads and writes
 //!   -> paths.rs   who is behind which address; ICE-lite, limits; decides, no I/O   (stun.rs)
+//!   -> room.rs    which client may open a link, and which gives way
 //!   -> session.rs a virtual socket for each client
 //!   -> peer.rs    one `webrtc` peer connection a link, told a made-up offer        (sdp.rs)
 //!   -> link.rs    ordered messages with back-pressure, the same for both ends
@@ -24,6 +25,7 @@ mod link;
 mod paths;
 mod peer;
 mod port;
+mod room;
 mod sdp;
 mod session;
 mod socket;
@@ -32,6 +34,7 @@ mod stun;
 pub use certificate::{CertificateError, CertificateFile};
 pub use dial::{RtcDialer, RtcHint};
 pub use link::SendError;
+pub(crate) use paths::block;
 pub use port::RtcPort;
 pub use sdp::{AnswerError, answer_from_hint};
 pub use shared::io::{DialError, LinkId};
@@ -71,6 +74,8 @@ pub struct RtcLimits {
     pub links_per_address_max: usize,
     /// Links whose data channel is not open yet.
     pub half_open_max: usize,
+    /// Of these, from one IPv4 address or IPv6 /64.
+    pub half_open_per_address_max: usize,
     /// Time for a link to open.
     pub half_open_timeout: Duration,
     /// A link whose client sends nothing, not even ICE checks (every 2.5 s), for this long is
@@ -86,6 +91,7 @@ impl Default for RtcLimits {
             links_max: 2_048,
             links_per_address_max: 128,
             half_open_max: 128,
+            half_open_per_address_max: 16,
             half_open_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(15),
             send_bytes_max: 4 * 1024 * 1024,
@@ -106,8 +112,8 @@ pub enum RtcEvent {
     },
     /// One message, at most [`MESSAGE_BYTES_MAX`] bytes.
     Message { link: LinkId, bytes: Bytes },
-    /// More than half of the send queue is in use (`true`), or less than a quarter again.
-    Congested { link: LinkId, congested: bool },
+    /// Less than a quarter of the send queue is in use again, after more than half was.
+    Drained { link: LinkId },
     /// A link that was up is gone, by whichever side.
     Down { link: LinkId, reason: DownReason },
     /// A dial came to nothing; the link was never up.

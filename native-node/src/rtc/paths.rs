@@ -8,6 +8,7 @@
 //!
 //! Invariant: memory is spent on a sender only after its check was verified, and a link only goes
 //! where its client has shown that it receives (DTLS cookie at first, a challenge after a move).
+//! A full table forgets who was not heard for longest, so it shuts nobody out.
 
 use super::session::Session;
 use super::stun::{self, Answer, IceKey, Refused, Transaction, UFRAG_BYTES_MAX};
@@ -21,6 +22,8 @@ use std::time::{Duration, Instant};
 const PATHS_PER_CLIENT_MAX: u16 = 8;
 /// Addresses known beyond those of the links, all clients together.
 const SPARE_PATHS_MAX: usize = 4_096;
+/// Addresses forgotten at a time to make room: finding them takes a look at all.
+const FORGET_AT_ONCE: usize = 256;
 /// An address that is not a link's current one is forgotten after this silence.
 const PATH_IDLE: Duration = Duration::from_secs(30);
 
@@ -84,6 +87,8 @@ pub struct Paths {
     paths: HashMap<SocketAddr, Path>,
     /// Live links and known paths of each address (IPv6: of each /64).
     load: HashMap<IpAddr, Load>,
+    /// Known paths of each /24 or /48.
+    networks: HashMap<IpAddr, usize>,
     pub counters: Counters,
 }
 
@@ -101,6 +106,7 @@ impl Paths {
             clients: HashMap::new(),
             paths: HashMap::new(),
             load: HashMap::new(),
+            networks: HashMap::new(),
             counters: Counters::default(),
         }
     }
@@ -237,18 +243,18 @@ impl Paths {
             }
             self.forget_path(remote);
         }
-        let load = self
-            .load
-            .get(&block(remote.ip()))
-            .copied()
-            .unwrap_or_default();
-        let spare = self.paths.len() < self.limits.links_max + SPARE_PATHS_MAX;
+        let paths_of_block = self.load.get(&block(remote.ip())).map_or(0, |l| l.paths);
+        let paths_of_network = self.networks.get(&network(remote.ip())).copied();
         let clients_paths = self.clients.get(&client).map_or(0, |known| known.paths);
-        if !spare
-            || load.paths >= 4 * self.limits.links_per_address_max
+        let most = 4 * self.limits.links_per_address_max;
+        if paths_of_block >= most
+            || paths_of_network.unwrap_or_default() >= 2 * most
             || clients_paths >= PATHS_PER_CLIENT_MAX
         {
             return false;
+        }
+        if self.paths.len() >= self.limits.links_max + SPARE_PATHS_MAX {
+            self.forget_oldest();
         }
         let known = self.clients.entry(client).or_insert(Known {
             state: Client::Pending,
@@ -256,6 +262,7 @@ impl Paths {
         });
         known.paths += 1;
         self.load.entry(block(remote.ip())).or_default().paths += 1;
+        *self.networks.entry(network(remote.ip())).or_default() += 1;
         let path = Path {
             client,
             heard: now,
@@ -271,6 +278,26 @@ impl Paths {
             if session.route().remote == remote)
     }
 
+    /// Makes room: forgets those heard longest ago that no live link goes to. There are always
+    /// some, as there are fewer links than places.
+    fn forget_oldest(&mut self) {
+        let spare =
+            |(remote, path): &(&SocketAddr, &Path)| !self.is_route_of(path.client, **remote);
+        let mut spare: Vec<(Instant, SocketAddr)> = self
+            .paths
+            .iter()
+            .filter(spare)
+            .map(|(remote, path)| (path.heard, *remote))
+            .collect();
+        if spare.len() > FORGET_AT_ONCE {
+            spare.select_nth_unstable(FORGET_AT_ONCE);
+            spare.truncate(FORGET_AT_ONCE);
+        }
+        for (_, remote) in spare {
+            self.forget_path(remote);
+        }
+    }
+
     fn forget_path(&mut self, remote: SocketAddr) {
         let Some(path) = self.paths.remove(&remote) else {
             return;
@@ -278,6 +305,12 @@ impl Paths {
         self.unload(remote.ip(), |load| {
             load.paths = load.paths.saturating_sub(1)
         });
+        if let Some(paths) = self.networks.get_mut(&network(remote.ip())) {
+            *paths -= 1;
+            if *paths == 0 {
+                self.networks.remove(&network(remote.ip()));
+            }
+        }
         if let Some(known) = self.clients.get_mut(&path.client) {
             known.paths = known.paths.saturating_sub(1);
             if known.paths == 0 && !matches!(known.state, Client::Live(_)) {
@@ -344,10 +377,18 @@ impl Paths {
 }
 
 /// The unit that per-address limits count by: an IPv4 address, an IPv6 /64.
-fn block(ip: IpAddr) -> IpAddr {
+pub fn block(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+    }
+}
+
+/// What one holder of addresses often has whole: an IPv4 /24, an IPv6 /48.
+fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) >> 8 << 8).into()),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::stun::tests::check;
 use super::*;
+use std::net::Ipv4Addr;
 
 const HELLO: [u8; 14] = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1];
 const DATA: [u8; 14] = [23, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 1, 1];
@@ -225,6 +226,55 @@ fn limits_hold_and_silence_frees() {
     world.paths.on_timer(now);
     // Three live links are left, and the two blocks they came from.
     assert_eq!(world.paths.sizes(), (3, 0, 2));
+}
+
+#[test]
+fn a_full_table_shuts_nobody_out() {
+    let mut world = world(RtcLimits::default());
+    let (_, session) = world.open("1.1.1.1:1", "abcd", 1);
+    // Checks from everywhere, in anybody's name.
+    for number in 0..20_000_u32 {
+        let ip = Ipv4Addr::from(0x0a00_0000 + number * 199);
+        world.now += Duration::from_micros(10);
+        assert!(is_success(&world.check(
+            &format!("{ip}:5"),
+            "wxyz",
+            u64::from(number) + 2,
+            true
+        )));
+    }
+    let (_, paths, _) = world.paths.sizes();
+    assert!(paths <= RtcLimits::default().links_max + SPARE_PATHS_MAX);
+    // The live link is where it was, and the last that came can open one.
+    let Verdict::Deliver(to) = world.take("1.1.1.1:1", &DATA) else {
+        panic!()
+    };
+    assert!(Arc::ptr_eq(&to, &session));
+    let last = Ipv4Addr::from(0x0a00_0000 + 19_999 * 199);
+    let verdict = world.take(&format!("{last}:5"), &HELLO);
+    assert!(matches!(verdict, Verdict::Open(_)));
+}
+
+#[test]
+fn one_network_fills_only_its_part_of_the_table() {
+    let mut world = world(RtcLimits::default());
+    let answered = (0..3_000_u64)
+        .filter(|n| {
+            let remote = format!("[2001:db8:0:{n:x}::1]:1");
+            is_success(&world.check(&remote, "wxyz", *n, true))
+        })
+        .count();
+    assert_eq!(answered, 1_024);
+    assert!(is_success(&world.check(
+        "[2001:db8:1::1]:1",
+        "abcd",
+        1,
+        true
+    )));
+    world.now += PATH_IDLE + Duration::from_secs(1);
+    world.paths.on_timer(world.now);
+    assert_eq!(world.paths.sizes(), (0, 0, 0));
+    assert!(world.paths.networks.is_empty());
 }
 
 #[test]

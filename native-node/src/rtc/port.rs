@@ -1,11 +1,12 @@
 //! The listening side: one UDP port number for all links.
 //!
-//! Invariant: what a stranger can make this hold is bounded by [`RtcLimits`]; when half-open links
-//! are at their bound, the oldest one that has not yet shown that it receives makes room.
+//! Invariant: what a stranger can make this hold is bounded by [`RtcLimits`] (`paths.rs`,
+//! `room.rs`).
 
 use super::link::{Links, Outbox, SendError};
 use super::paths::{ClientKey, Paths, Route, Verdict};
 use super::peer::{self, Handler, VirtualRuntime};
+use super::room::Sessions;
 use super::sdp::{self, AnswerError};
 use super::session::Session;
 use super::socket::UdpPort;
@@ -13,7 +14,6 @@ use super::stun::IceKey;
 use super::{DownReason, RtcConfig, RtcError, RtcEvent, RtcStats, lock};
 use bytes::Bytes;
 use shared::io::LinkId;
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
@@ -21,9 +21,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use webrtc::peer_connection::{PeerConnection, RTCSessionDescription};
-
-/// A half-open link younger than this is not pushed out by a newer one.
-const HALF_OPEN_GRACE: Duration = Duration::from_millis(500);
 
 /// A UDP port that browsers and native dialers reach from a relay hint.
 pub struct RtcPort {
@@ -37,8 +34,7 @@ struct Hub {
     sockets: Arc<[Arc<UdpPort>]>,
     paths: Mutex<Paths>,
     links: Arc<Links>,
-    /// Links by age. `true`: the data channel is open.
-    sessions: Mutex<BTreeMap<LinkId, (Arc<Session>, bool)>>,
+    sessions: Mutex<Sessions>,
 }
 
 impl RtcPort {
@@ -51,10 +47,10 @@ impl RtcPort {
         let (links, events) = Links::new(config.limits.send_bytes_max);
         let hub = Arc::new(Hub {
             paths: Mutex::new(Paths::new(key, config.limits)),
+            sessions: Mutex::new(Sessions::new(config.limits)),
             config,
             sockets: sockets.into(),
             links,
-            sessions: Mutex::default(),
         });
         let mut tasks = vec![tokio::spawn(hub.clone().keep_time()).abort_handle()];
         for (index, socket) in hub.sockets.iter().enumerate() {
@@ -86,7 +82,7 @@ impl RtcPort {
     }
 
     /// Queue one message. Never waits.
-    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<(), SendError> {
+    pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
         self.hub.links.try_send(link, bytes)
     }
 
@@ -138,17 +134,13 @@ impl Hub {
     async fn receive(self: Arc<Self>, index: usize, socket: Arc<UdpPort>) {
         let mut buffers = socket.buffers();
         loop {
-            let now = Instant::now();
             let take = |remote, local, bytes: &[u8]| {
-                self.on_datagram(
-                    now,
-                    Route {
-                        remote,
-                        local,
-                        socket: index,
-                    },
-                    bytes,
-                );
+                let route = Route {
+                    remote,
+                    local,
+                    socket: index,
+                };
+                self.on_datagram(Instant::now(), route, bytes);
             };
             if let Err(error) = socket.receive(&mut buffers, take).await {
                 tracing::warn!(%error, "cannot read from the WebRTC port; trying again");
@@ -176,7 +168,7 @@ impl Hub {
     fn open(self: &Arc<Self>, now: Instant, client: ClientKey, route: Route, bytes: &[u8]) {
         let ip = route.remote.ip();
         let mut paths = lock(&self.paths);
-        if !paths.has_room(ip, self.links.len()) || !self.make_room(now) {
+        if !paths.has_room(ip, self.links.len()) || !self.make_room(now, ip) {
             paths.counters.refused_full += 1;
             return;
         }
@@ -184,33 +176,24 @@ impl Hub {
         let (link, outbox) = self.links.register();
         paths.on_opened(client, ip, session.clone());
         drop(paths);
-        lock(&self.sessions).insert(link, (session.clone(), false));
+        lock(&self.sessions).add(link, ip, session.clone());
         session.deliver(now, bytes);
         let hub = self.clone();
         tokio::spawn(async move {
             hub.serve(link, &outbox, &session).await;
             hub.links.remove(link);
-            lock(&hub.sessions).remove(&link);
+            lock(&hub.sessions).remove(link);
             lock(&hub.paths).on_closed(client, ip);
         });
     }
 
-    /// Whether one more link may be half-open, at the cost of one that has not shown that it
-    /// receives at its address.
-    fn make_room(&self, now: Instant) -> bool {
-        let sessions = lock(&self.sessions);
-        let half_open = || sessions.iter().filter(|(_, (_, open))| !open);
-        if half_open().count() < self.config.limits.half_open_max {
-            return true;
+    /// Whether one more link may be half-open, perhaps at the cost of another.
+    fn make_room(&self, now: Instant, ip: IpAddr) -> bool {
+        let made = lock(&self.sessions).make_room(now, ip, self.links.len());
+        if let Ok(Some(victim)) = made {
+            self.links.end(victim, DownReason::Failed);
         }
-        let unproven = half_open().find(|(_, (session, _))| {
-            !session.is_proven()
-                && now.saturating_duration_since(session.started()) >= HALF_OPEN_GRACE
-        });
-        if let Some((link, _)) = unproven {
-            self.links.end(*link, DownReason::Failed);
-        }
-        unproven.is_some()
+        made.is_ok()
     }
 
     /// The life of one link.
@@ -245,9 +228,7 @@ impl Hub {
             _ = outbox.ended() => None,
         };
         if let Some((channel, remote_fingerprint)) = opened {
-            if let Some((_, open)) = lock(&self.sessions).get_mut(&link) {
-                *open = true;
-            }
+            lock(&self.sessions).on_open(link);
             let up = RtcEvent::Up {
                 link,
                 remote: session.route().remote,
@@ -269,9 +250,9 @@ impl Hub {
             ticks.tick().await;
             let now = Instant::now();
             lock(&self.paths).on_timer(now);
-            for (link, (session, _)) in lock(&self.sessions).iter() {
+            for (link, session) in lock(&self.sessions).iter() {
                 if u128::from(session.silence_ms(now)) > allowed {
-                    self.links.end(*link, DownReason::Silent);
+                    self.links.end(link, DownReason::Silent);
                 }
             }
         }

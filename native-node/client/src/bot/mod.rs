@@ -33,9 +33,11 @@ const RELAYS_MAX: usize = 8;
 const UNANSWERED_MAX: usize = 64;
 /// How long commands may take to be answered after the end of the input.
 const ANSWERS_AFTER_END: Duration = Duration::from_secs(60);
-
 /// How long the last line may take to be read.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Said when the account ended by itself.
+const FAULT: &str = "The account ended because of a fault of its own. What was saved is safe. \
+    Start it again; if that does not help, set WIREMIN_LOG=debug to see why.";
 
 /// Argon2id for the driver, which knows no accounts.
 fn derive(secret: &[u8], salt: &[u8; 16], cost: &KdfCost) -> Option<[u8; 32]> {
@@ -141,6 +143,7 @@ struct NoOutput;
 impl Bot {
     async fn serve(mut self) -> ExitCode {
         let mut ending = self.ending.clone();
+        let mut code = ExitCode::SUCCESS;
         let patience = tokio::time::sleep(ANSWERS_AFTER_END);
         tokio::pin!(patience);
         loop {
@@ -151,7 +154,11 @@ impl Bot {
             let told = tokio::select! {
                 event = self.driven.events.recv() => match event {
                     Some(event) => self.on_event(event).await,
-                    None => break,
+                    None => {
+                        eprintln!("{FAULT}");
+                        code = ExitCode::FAILURE;
+                        break;
+                    }
                 },
                 line = read(&mut self.lines), if takes_lines => {
                     if line.is_none() {
@@ -173,10 +180,10 @@ impl Bot {
                 break;
             }
         }
-        self.driven.stop().await;
+        process::end(self.driven.stop()).await;
         // A reader that is gone has had its reasons.
         let _ = tokio::time::timeout(FLUSH_TIMEOUT, self.out.flush()).await;
-        ExitCode::SUCCESS
+        code
     }
 
     fn takes_lines(&self) -> bool {

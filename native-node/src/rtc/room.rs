@@ -1,0 +1,123 @@
+//! The sessions of a port by age: whether one more may begin, and which gives way to it.
+//!
+//! Invariant: half-open links are bounded in all and from one block of addresses, those that are
+//! being ended too; an address can be shut out by its neighbours in the block, never by others
+//! alone.
+
+use super::RtcLimits;
+use super::paths::block;
+use super::session::Session;
+use shared::io::LinkId;
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A half-open link younger than this does not give way.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// All sessions but those that had to give way.
+pub struct Sessions {
+    limits: RtcLimits,
+    table: BTreeMap<LinkId, Entry>,
+}
+
+struct Entry {
+    session: Arc<Session>,
+    block: IpAddr,
+    /// The data channel is open.
+    open: bool,
+}
+
+/// There is no room for another half-open link.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Sessions {
+    pub fn new(limits: RtcLimits) -> Self {
+        Self {
+            limits,
+            table: BTreeMap::new(),
+        }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Session)> {
+        self.table
+            .iter()
+            .map(|(link, entry)| (*link, &*entry.session))
+    }
+
+    pub fn add(&mut self, link: LinkId, ip: IpAddr, session: Arc<Session>) {
+        let entry = Entry {
+            session,
+            block: block(ip),
+            open: false,
+        };
+        self.table.insert(link, entry);
+    }
+
+    pub fn on_open(&mut self, link: LinkId) {
+        if let Some(entry) = self.table.get_mut(&link) {
+            entry.open = true;
+        }
+    }
+
+    pub fn remove(&mut self, link: LinkId) {
+        self.table.remove(&link);
+    }
+
+    /// Room for one more from `ip`; the link in the answer, no longer among these, has to be ended
+    /// for it. `links` counts all that still take memory, those being ended too.
+    pub fn make_room(
+        &mut self,
+        now: Instant,
+        ip: IpAddr,
+        links: usize,
+    ) -> Result<Option<LinkId>, Full> {
+        let mut held: HashMap<IpAddr, usize> = HashMap::new();
+        for entry in self.half_open() {
+            *held.entry(entry.block).or_default() += 1;
+        }
+        let half_open: usize = held.values().sum();
+        let of_block = held.get(&block(ip)).copied().unwrap_or_default();
+        let ending = links.saturating_sub(self.table.len());
+        if ending >= self.limits.half_open_max {
+            return Err(Full);
+        }
+        let most = held.values().max().copied().unwrap_or_default();
+        let victim = if of_block >= self.limits.half_open_per_address_max {
+            // Somebody else may have begun them in this address's name.
+            self.oldest(now, |entry| entry.block == block(ip) && !is_proven(entry))
+        } else if half_open >= self.limits.half_open_max {
+            self.oldest(now, |entry| !is_proven(entry))
+                .or_else(|| self.oldest(now, |entry| held.get(&entry.block) == Some(&most)))
+        } else {
+            return Ok(None);
+        };
+        let victim = victim.ok_or(Full)?;
+        self.table.remove(&victim);
+        Ok(Some(victim))
+    }
+
+    fn half_open(&self) -> impl Iterator<Item = &Entry> {
+        self.table.values().filter(|entry| !entry.open)
+    }
+
+    /// The oldest half-open link of this kind that may give way.
+    fn oldest(&self, now: Instant, kind: impl Fn(&Entry) -> bool) -> Option<LinkId> {
+        let gives_way = |entry: &Entry| {
+            let age = now.saturating_duration_since(entry.session.started());
+            !entry.open && age >= GRACE && kind(entry)
+        };
+        let found = self.table.iter().find(|(_, entry)| gives_way(entry));
+        found.map(|(link, _)| *link)
+    }
+}
+
+fn is_proven(entry: &Entry) -> bool {
+    entry.session.is_proven()
+}
+
+#[cfg(test)]
+#[path = "room_tests.rs"]
+mod tests;

@@ -1,0 +1,150 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::super::paths::Route;
+use super::*;
+use std::net::Ipv4Addr;
+
+struct World {
+    sessions: Sessions,
+    now: Instant,
+    next: u64,
+    /// Ended, and still closing.
+    ending: Vec<LinkId>,
+}
+
+fn world() -> World {
+    World {
+        sessions: Sessions::new(RtcLimits::default()),
+        now: Instant::now(),
+        next: 1,
+        ending: Vec::new(),
+    }
+}
+
+fn v4(number: u32) -> IpAddr {
+    Ipv4Addr::from(0x0a00_0000 + number).into()
+}
+
+impl World {
+    /// What a ClientHello from `ip` leads to.
+    fn open(&mut self, ip: IpAddr) -> Result<Arc<Session>, Full> {
+        let links = self.sessions.table.len() + self.ending.len();
+        let victim = self.sessions.make_room(self.now, ip, links)?;
+        self.ending.extend(victim);
+        let route = Route {
+            remote: (ip, 1).into(),
+            local: None,
+            socket: 0,
+        };
+        let session = Arc::new(Session::new(self.now, route));
+        self.sessions.add(LinkId(self.next), ip, session.clone());
+        self.next += 1;
+        Ok(session)
+    }
+
+    fn later(&mut self) {
+        self.now += GRACE;
+    }
+}
+
+#[test]
+fn one_address_cannot_shut_the_others_out() {
+    let mut world = world();
+    let max = RtcLimits::default().half_open_per_address_max;
+    // Handshakes that stop after the cookie, as many as one address gets.
+    let opened = (0..500).filter(|_| {
+        let opened = world.open(v4(1));
+        opened.is_ok_and(|session| {
+            session.prove();
+            true
+        })
+    });
+    assert_eq!(opened.count(), max);
+    assert!(world.open(v4(2)).is_ok());
+    world.later();
+    assert!(world.open(v4(1)).is_err());
+    // One IPv6 host has a whole /64.
+    for host in 0..500_u128 {
+        if let Ok(session) = world.open(IpAddr::V6((0x2001_0db8 << 96 | host).into())) {
+            session.prove();
+        }
+    }
+    assert!(world.sessions.half_open().count() <= 2 * max + 1);
+}
+
+#[test]
+fn where_all_places_are_taken_the_largest_holder_gives_way() {
+    let mut world = world();
+    let limits = RtcLimits::default();
+    for number in 0.. {
+        let Ok(session) = world.open(v4(number / 10)) else {
+            break;
+        };
+        session.prove();
+    }
+    assert_eq!(world.sessions.half_open().count(), limits.half_open_max);
+    // Nobody has had time yet.
+    assert!(world.open(v4(1_000)).is_err());
+    world.later();
+    for number in 0..50 {
+        assert!(world.open(v4(1_000 + number)).is_ok(), "{number}");
+    }
+    assert_eq!(world.sessions.half_open().count(), limits.half_open_max);
+}
+
+#[test]
+fn who_has_not_shown_that_it_receives_gives_way_first() {
+    let mut world = world();
+    for number in 0..RtcLimits::default().half_open_max as u32 {
+        let session = world.open(v4(number)).unwrap();
+        if number != 77 {
+            session.prove();
+        }
+    }
+    world.later();
+    assert!(world.open(v4(1_000)).is_ok());
+    assert_eq!(world.ending, [LinkId(78)]);
+    // In its own address's name, too.
+    let max = RtcLimits::default().half_open_per_address_max;
+    let mut world = self::world();
+    for _ in 0..max {
+        world.open(v4(1)).unwrap();
+    }
+    world.later();
+    assert!(world.open(v4(1)).is_ok());
+    assert_eq!(world.ending, [LinkId(1)]);
+}
+
+#[test]
+fn a_burst_is_bounded_even_while_what_gave_way_is_closing() {
+    let mut world = world();
+    let max = RtcLimits::default().half_open_max;
+    for round in 0..3 {
+        for number in 0..1_000 {
+            let _ = world.open(v4(round * 1_000 + number));
+        }
+        world.later();
+    }
+    assert_eq!(world.sessions.half_open().count(), max);
+    assert_eq!(world.ending.len(), max);
+    // Each gave way once.
+    world.ending.dedup();
+    assert_eq!(world.ending.len(), max);
+    // When they are gone there is room again.
+    world.ending.clear();
+    assert!(world.open(v4(9_000)).is_ok());
+}
+
+#[test]
+fn open_links_never_give_way() {
+    let mut world = world();
+    for number in 0..500 {
+        world.open(v4(number)).unwrap();
+        world.sessions.on_open(LinkId(u64::from(number) + 1));
+    }
+    world.later();
+    assert!(world.open(v4(1)).is_ok());
+    assert!(world.ending.is_empty());
+    world.sessions.remove(LinkId(1));
+    assert_eq!(world.sessions.iter().count(), 500);
+}
