@@ -31,12 +31,18 @@ pub struct Disk {
 
 impl Disk {
     /// Starts carrying out requests; results go to `inbox`.
-    pub fn start(store: Store, inbox: Inbox) -> Self {
+    pub fn start(mut store: Store, inbox: Inbox) -> Self {
         // Bounded by what the core has under way.
         let (queue, mut requests) = mpsc::unbounded_channel();
         spawn_local(async move {
             while let Some(request) = requests.recv().await {
-                if let Some(happened) = carry_out(&store, request).await {
+                let happened = carry_out(&store, request).await;
+                if matches!(happened, Some(Happened::Input(Input::StoreFailed { .. }))) {
+                    // What failed is tried again by the core, or told. If it cannot be opened
+                    // now, the next failure tries again.
+                    let _ = store.reopen().await;
+                }
+                if let Some(happened) = happened {
                     inbox.put(happened);
                 }
             }

@@ -30,6 +30,8 @@ const OWNER: &str = "owner";
 const OWNER_ROW: &str = "owner";
 
 const QUOTA: &str = "QuotaExceededError";
+/// What Chromium's messages hold when the disk, not the quota, is full.
+const NO_SPACE: &str = "NO_SPACE";
 
 /// Why the database did nothing.
 #[derive(Debug)]
@@ -60,8 +62,10 @@ impl From<Error> for DbError {
         let Error::DomException(error) = error else {
             return DbError::Unavailable;
         };
-        match error.as_sys().name().as_str() {
+        let error = error.as_sys();
+        match error.name().as_str() {
             QUOTA => DbError::Full,
+            _ if error.message().contains(NO_SPACE) => DbError::Full,
             "VersionError" => DbError::Newer,
             "SecurityError" | "InvalidStateError" => DbError::Forbidden,
             _ => DbError::Unavailable,
@@ -90,6 +94,26 @@ struct Writing<'a> {
 impl Store {
     /// Opens the database and becomes its owner. `owner` is drawn anew for each opening.
     pub async fn open(owner: String) -> Result<Self, DbError> {
+        let store = Self::connect(owner).await?;
+        let writing = store.begin(&[OWNER], true)?;
+        put(
+            &writing.tx,
+            OWNER,
+            &OWNER_ROW.into(),
+            &(&store.owner).into(),
+        )?;
+        writing.commit().await?;
+        Ok(store)
+    }
+
+    /// Opens the database anew, for the same owner: a browser closes it when it cannot write, and
+    /// it stays closed.
+    pub async fn reopen(&mut self) -> Result<(), DbError> {
+        *self = Self::connect(self.owner.clone()).await?;
+        Ok(())
+    }
+
+    async fn connect(owner: String) -> Result<Self, DbError> {
         let open = Database::open(NAME)
             .with_version(VERSION)
             .with_on_upgrade_needed(|_, db: Database| {
@@ -102,16 +126,7 @@ impl Store {
             OpenDbError::Base(error) => DbError::from(error),
             _ => DbError::Forbidden,
         })?;
-        let store = Store { db, owner };
-        let writing = store.begin(&[OWNER], true)?;
-        put(
-            &writing.tx,
-            OWNER,
-            &OWNER_ROW.into(),
-            &(&store.owner).into(),
-        )?;
-        writing.commit().await?;
-        Ok(store)
+        Ok(Store { db, owner })
     }
 
     /// Applies a batch, all or nothing.
