@@ -49,8 +49,9 @@ test('exported, erased and imported, the conversation is intact and goes on', as
   await ada.click('nav-settings')
   await ada.click('settings-export')
   const passphrase = 'the file alone opens nothing 7'
+  await ada.fill('passcode-old', PASSCODE)
   await ada.fill('export-passphrase', passphrase)
-  await ada.the('export-passphrase').nth(1).or(ada.the('passcode-repeat')).first().fill(passphrase)
+  await ada.fill('passcode-repeat', passphrase)
   const download = ada.page.waitForEvent('download')
   await ada.confirm()
   const file = await (await download).path()

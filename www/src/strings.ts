@@ -255,21 +255,30 @@ export const s = {
   day: { today: 'Today', yesterday: 'Yesterday' },
 
   delivery: {
+    waiting: 'Waiting',
     work: (percent: number) => `Working… ${percent} %`,
-    workLong: 'Working… almost there',
+    workLong: 'Working… longer than usual',
     workTip: 'Your device does the work that keeps spam out, then the message leaves.',
     keys: 'Waiting for keys',
     keysTip: (name: string) =>
       `${name} has not published fresh keys lately. The message is sent once they come online.`,
     relay: 'Waiting for a relay',
     relayTip: 'No relay is connected. The message is sent as soon as one is.',
+    relayLinkedTip: 'The relay has not taken it yet. It is tried again by itself.',
+    relayRoom: 'Waiting for room at the relay',
+    relayRoomTip:
+      'The relay is full, or takes no more from this address for now. The message is kept here ' +
+      'and tried again by itself.',
     acceptance: 'Waiting for acceptance',
     acceptanceTip: (name: string) => `The message is sent once ${name} accepts your greeting.`,
     stored: (relays: number, until: string) =>
       `Stored by ${n(relays, 'relay', 'relays')} until ${until}`,
     storedTip: 'Signed for by each relay. It is sent again after that, unless you stop it.',
+    storedLast: (relays: number) =>
+      `Stored by ${n(relays, 'relay', 'relays')}; no confirmation will come`,
+    storedLastTip: 'Delivery confirmations are off between you, so it is not sent again.',
     delivered: 'Delivered',
-    deliveredTip: (when: string) => `Their device confirmed it, ${when}.`,
+    deliveredTip: (when: string) => `Confirmation received ${when}.`,
     cancelled: 'Not sent',
     cancelledTip: 'You stopped it before it left this device.',
     cancelledStored: 'Stopped, may still arrive',
@@ -285,7 +294,9 @@ export const s = {
       `Compare these digits with ${name}, in person or on a call. If they match, nobody sits ` +
       'between you.',
     acknowledge: 'Confirm delivery',
-    acknowledgeHint: (name: string) => `${name} sees that messages arrived on your device.`,
+    acknowledgeHint: (name: string) =>
+      `${name} sees that messages arrived on your device. Turned off, you get no confirmations ` +
+      'for your own messages either.',
     clear: 'Delete conversation',
     clearAsk: (name: string) => `Delete all messages with ${name} on this device?`,
     clearText: 'Their copies stay with them. The contact is kept.',
@@ -387,10 +398,14 @@ export const s = {
       'Your 18 words alone do not bring contacts back yet.',
     export: 'Export the account',
     exportTitle: 'Export the account',
-    exportLead: 'Choose a passphrase for the file. You need it when you import.',
+    exportLead:
+      'The file holds your 18 words, contacts and messages, so your passcode is asked for. Choose ' +
+      'a passphrase for the file: you need it when you import.',
     passphrase: 'Passphrase of the file',
     passphraseRepeat: 'Repeat the passphrase',
-    exportDone: 'File saved. Keep it apart from its passphrase.',
+    exportDone:
+      'Your browser saves the file now. Check that it is there before you erase anything, and ' +
+      'keep it apart from its passphrase.',
     exporting: 'Encrypting…',
     import: 'To import a file, start from an empty device: erase this one first.',
     relays: 'Relays',
@@ -416,7 +431,9 @@ export const s = {
     clock: (minutes: number) =>
       `Your clock differs from the relays’ by ${n(minutes, 'minute', 'minutes')}. Set it right.`,
     acknowledgements: 'Delivery confirmations',
-    acknowledgementsText: 'Who is told that their messages arrived here.',
+    acknowledgementsText:
+      'Who is told that their messages arrived here. Turned off for somebody, their device does ' +
+      'not confirm yours either.',
     acknowledgementsNone: 'You have no contacts yet.',
     blocked: 'Blocked',
     unblock: 'Unblock',

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { loadCheck } from '../src/parts/strength'
 import { T } from '../src/testids'
 import { WORDS } from './fakeAccount'
@@ -154,6 +154,28 @@ describe('a page that cannot go on', () => {
 })
 
 describe('settings', () => {
+  it('export only with the passcode, and promise no file that is not seen', async () => {
+    await open('people')
+    await click(T.navSettings)
+    await click(T.settingsExport)
+    await type(T.passcodeOld, 'wrong')
+    await type(T.exportPassphrase, 'walnut ferry quiet 9')
+    await type(T.passcodeRepeat, 'walnut ferry quiet 9')
+    await until(() => !disabled(T.sheetConfirm))
+    await click(T.sheetConfirm)
+    expect(at(T.formError).dataset.code).toBe('wrong_passcode')
+    await type(T.passcodeOld, 'correct horse')
+    const download = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
+    await click(T.sheetConfirm)
+    expect(download).toHaveBeenCalledOnce()
+    download.mockRestore()
+    expect(sent('export').at(-1)).toMatchObject({
+      passcode: 'correct horse',
+      passphrase: 'walnut ferry quiet 9',
+    })
+    expect(at(T.toast, -1).textContent).toContain('Check that it is there')
+  })
+
   it('rename, show words, and lock', async () => {
     await open('people')
     await click(T.navSettings)

@@ -110,7 +110,9 @@ export class FakeAccount {
       unread: 0,
       messages: 0,
       acknowledge: true,
+      confirms: true,
       added: this.now(),
+      changed: extra.added ?? this.now(),
       ...extra,
     }
     this.contacts.set(contact.contact, contact)
@@ -165,7 +167,8 @@ export class FakeAccount {
     const list = this.messages.get(contact) ?? []
     const { last: _, ...rest } = known
     const last = list.at(-1)
-    const view = { ...rest, messages: list.length, ...(last ? { last } : {}) }
+    const changed = last ? last.at : known.changed
+    const view = { ...rest, changed, messages: list.length, ...(last ? { last } : {}) }
     this.contacts.set(contact, view)
     return view
   }
@@ -256,6 +259,7 @@ export class FakeAccount {
         this.emit(this.snapshot())
         return undefined
       case 'export':
+        this.needPasscode(request.passcode)
         return { kind: 'file', file: btoa('fake') }
       case 'import':
         this.name = 'Imported'
@@ -311,7 +315,7 @@ export class FakeAccount {
         this.emitContact(request.contact, { state: 'active' })
         return undefined
       case 'acknowledge':
-        this.emitContact(request.contact, { acknowledge: request.on })
+        this.emitContact(request.contact, { acknowledge: request.on, confirms: request.on })
         return undefined
       case 'safety_number':
         return { kind: 'safety_number', digits: '0482917365'.repeat(6) }
@@ -348,7 +352,8 @@ export class FakeAccount {
         const all = this.messages.get(request.contact) ?? []
         const before = all.filter((m) => request.before === null || m.index < request.before)
         const messages = before.slice(-request.limit)
-        return { kind: 'history', messages, more: messages.length < before.length }
+        const first = messages[0]?.index ?? 0
+        return { kind: 'history', messages, more: messages.length < before.length, first }
       }
       case 'mark_read':
         this.emitContact(request.contact, { unread: 0 })

@@ -20,7 +20,9 @@ const contact = (extra: Partial<ContactView> = {}): ContactView => ({
   unread: 0,
   messages: 0,
   acknowledge: true,
+  confirms: true,
   added: 0,
+  changed: 0,
   ...extra,
 })
 const play = (events: Event[], from: State = initial) => events.reduce(reduce, from)
@@ -151,6 +153,11 @@ describe('troubles', () => {
       ['disk', 'again'],
     ])
     expect(dismissTrouble(state, 'disk').troubles.map((p) => p.code)).toEqual(['clock'])
+  })
+
+  it('go when they are over', () => {
+    const state = play([trouble('disk'), trouble('clock'), { event: 'trouble_over', code: 'disk' }])
+    expect(state.troubles.map((p) => p.code)).toEqual(['clock'])
   })
 
   it('never grow without end', () => {

@@ -166,5 +166,7 @@ export function reduce(state: State, event: Event): State {
       const rest = state.troubles.filter((p) => p.code !== event.problem.code)
       return { ...state, troubles: [...rest, event.problem].slice(-TROUBLES_MAX) }
     }
+    case 'trouble_over':
+      return dismissTrouble(state, event.code)
   }
 }

@@ -15,6 +15,10 @@ export const stopped = signal<Problem | null>(null)
 export const phase = computed(() => state.value.phase)
 export const profile = computed(() => state.value.profile)
 export const relays = computed(() => state.value.relays)
+/** Whether some relay takes messages now. */
+export const linked = computed(() =>
+  relays.value.some(({ state }) => state === 'open' || state === 'catching_up'),
+)
 export const work = computed(() => state.value.work)
 export const troubles = computed(() => state.value.troubles)
 export const greetings = computed(() =>

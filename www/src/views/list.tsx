@@ -57,7 +57,15 @@ function Row({ contact, current }: { contact: ContactView; current: boolean }) {
             <time>{brief(last?.at ?? contact.added)}</time>
           </span>
           <span class="conversation-bottom">
-            {last?.mine && <DeliveryState message={last} name={contact.name} brief />}
+            {last?.mine && (
+              <DeliveryState
+                message={last}
+                name={contact.name}
+                confirms={contact.confirms}
+                greeted={contact.state === 'greeted'}
+                brief
+              />
+            )}
             <span class="conversation-preview" dir="auto">
               {preview(contact)}
             </span>

@@ -146,6 +146,8 @@ export function Log(props: {
                 <Message
                   message={message}
                   name={contact.name}
+                  confirms={contact.confirms}
+                  greeted={contact.state === 'greeted'}
                   last={last}
                   telling={message.message === lastMine}
                 />

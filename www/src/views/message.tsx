@@ -61,12 +61,15 @@ function Retry({ message }: { message: MessageView }) {
 export function Message(props: {
   message: MessageView
   name: string
+  confirms: boolean
+  /** Its contact has not accepted yet. */
+  greeted: boolean
   /** Last of a run: carries the time. */
   last: boolean
   /** Its delivery is told in words, not by the icon alone. */
   telling: boolean
 }) {
-  const { message, name, last } = props
+  const { message, name, confirms, greeted, last } = props
   const { mine, delivery } = message
   const settled = delivery.state === 'delivered' || delivery.state === 'stored'
   const stuck = delivery.state === 'failed' || delivery.state === 'cancelled'
@@ -89,7 +92,15 @@ export function Message(props: {
       {(last || telling) && (
         <p class="message-foot">
           <time title={moment(message.at)}>{clock(message.at)}</time>
-          {mine && <DeliveryState message={message} name={name} brief={!telling} />}
+          {mine && (
+            <DeliveryState
+              message={message}
+              name={name}
+              confirms={confirms}
+              greeted={greeted}
+              brief={!telling}
+            />
+          )}
           {stuck && <Retry message={message} />}
         </p>
       )}
