@@ -472,6 +472,11 @@ export const s = {
       safe: 'Nothing was opened or sent.',
       todo: 'Use a current Firefox, Chrome, Edge or Safari, outside of any lockdown mode.',
     }),
+    stopped: {
+      happened: 'The page stopped before this was done.',
+      safe: 'What was saved on this device is untouched.',
+      todo: 'Open WireMin again, and look whether it was done.',
+    },
     unexpected: (detail: string) => ({
       happened: `Something went wrong that should not: ${detail}`,
       safe: 'What was saved on this device is untouched.',

@@ -77,7 +77,7 @@ export class FakeAccount {
   }
 
   start(): void {
-    this.emit([this.phaseEvent()])
+    this.emit([this.phaseEvent(), ...(this.phase === 'open' ? this.snapshot() : [])])
   }
 
   command(request: Request): void {

@@ -5,14 +5,16 @@
 import { batch, computed, signal } from '@preact/signals'
 import { startCore, type Core } from '../core'
 import type { Answer, AnswerKind, AnswerOf, Command, Event, Problem, Request } from './api'
-import { problemOf, ProblemError } from './problem'
+import { problemOf, ProblemError, STOPPED } from './problem'
 import { addHistory, dismissTrouble, initial, reduce } from './reduce'
+import { s } from '../strings'
 
 export const state = signal(initial)
 /** Set when nothing can go on: unsupported browser, second tab, store out of reach. */
 export const stopped = signal<Problem | null>(null)
 
 export const phase = computed(() => state.value.phase)
+export const isOpen = computed(() => phase.value.phase === 'open')
 export const profile = computed(() => state.value.profile)
 export const relays = computed(() => state.value.relays)
 /** Whether some relay takes messages now. */
@@ -48,6 +50,8 @@ const FATAL = new Set([
   'private_mode',
   'crashed',
 ])
+/** The same while the store is still being read: there is nothing else to show. */
+const FATAL_AT_START = new Set(['store_unavailable', 'store_newer', 'store_damaged'])
 
 interface Waiting {
   resolve: (answer: Answer | undefined) => void
@@ -55,6 +59,8 @@ interface Waiting {
 }
 
 let core: Core | null = null
+/** How often a peer was started. */
+let turns = 0
 let nextId = 1
 const waiting = new Map<number, Waiting>()
 /** Asked for while the peer starts: its first events come before it can be handed commands. */
@@ -75,36 +81,57 @@ function settle(event: Event): void {
   else waiter?.reject(new ProblemError(event.error))
 }
 
-function snapshot(): void {
-  run({ cmd: 'snapshot' }).catch((error: unknown) => {
-    state.value = reduce(state.value, { event: 'trouble', problem: problemOf(error) })
+/** Forgets the account and whatever was asked of it: nobody who comes to this page may see it. */
+function forget(): void {
+  core = null
+  early.length = 0
+  state.value = initial
+  const error = new ProblemError({ code: STOPPED, ...s.problem.stopped })
+  for (const waiter of waiting.values()) waiter.reject(error)
+  waiting.clear()
+}
+
+function stop(problem: Problem): void {
+  batch(() => {
+    stopped.value = problem
+    forget()
   })
 }
 
 export function receive(events: Event[]): void {
-  batch(() => {
-    state.value = events.reduce(reduce, state.value)
-    for (const event of events) {
-      if (event.event === 'trouble' && FATAL.has(event.problem.code)) stopped.value = event.problem
-    }
-  })
+  if (stopped.value) return
+  const starting = state.value.phase.phase === 'starting'
+  const fatal = events.find(
+    (event) =>
+      event.event === 'trouble' &&
+      (FATAL.has(event.problem.code) || (starting && FATAL_AT_START.has(event.problem.code))),
+  )
+  if (fatal?.event === 'trouble') {
+    stop(fatal.problem)
+    return
+  }
+  state.value = events.reduce(reduce, state.value)
   for (const event of events) {
     settle(event)
     for (const listener of listeners) listener(event)
-    // What came before the page was ready, or while it was locked, is told again.
-    if (event.event === 'phase' && event.phase === 'open') snapshot()
   }
 }
 
 /** Starts the peer. `takeOver`: from another tab that holds the store. */
 export async function start(takeOver = false): Promise<void> {
-  stopped.value = null
-  core = null
+  batch(() => {
+    forget()
+    stopped.value = null
+  })
+  const turn = ++turns
   try {
-    core = await startCore(receive, { takeOver })
+    // What an earlier peer still says is not heard.
+    const started = await startCore((events) => turn === turns && receive(events), { takeOver })
+    if (stopped.value) return
+    core = started
     for (const request of early.splice(0)) hand(core, request)
   } catch (error) {
-    stopped.value = problemOf(error)
+    stop(problemOf(error))
   }
 }
 
@@ -149,9 +176,6 @@ export function dismiss(code: string): void {
 
 /** For tests: as if the page were opened anew. */
 export function reset(): void {
-  state.value = initial
+  forget()
   stopped.value = null
-  waiting.clear()
-  early.length = 0
-  core = null
 }

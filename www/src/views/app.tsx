@@ -7,7 +7,6 @@ import { dismiss, onEvent, phase, state, stopped, troubles, unreadTotal } from '
 import { s } from '../strings'
 import { T } from '../testids'
 import { Chat } from './chat'
-import { forgetDrafts } from './composer'
 import { Greetings } from './greetings'
 import { Home } from './home'
 import { Invites } from './invites'
@@ -59,7 +58,6 @@ function useAnnouncements(): void {
   useEffect(
     () =>
       onEvent((event) => {
-        if (event.event === 'phase' && event.phase !== 'open') forgetDrafts()
         if (event.event !== 'message' || event.message.mine) return
         const { contact, text } = event.message
         const at = route.value

@@ -1,10 +1,11 @@
 /** Where a message is written. Drafts last as long as the page, each with its contact. */
+import { effect } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { byteLength, TEXT_BYTES_MAX } from '../limits'
 import { IconButton } from '../parts/button'
 import { toastProblem } from '../parts/toast'
 import type { ContactView } from '../state/api'
-import { run } from '../state/store'
+import { isOpen, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
@@ -12,9 +13,10 @@ const drafts = new Map<string, string>()
 /** The count appears when this much is left. */
 const TELL_BYTES = 300
 
-export function forgetDrafts(): void {
-  drafts.clear()
-}
+// A locked page keeps nothing that was written.
+effect(() => {
+  if (!isOpen.value) drafts.clear()
+})
 
 export function Composer({ contact }: { contact: ContactView }) {
   const [text, setText] = useState(drafts.get(contact.contact) ?? '')
@@ -45,6 +47,7 @@ export function Composer({ contact }: { contact: ContactView }) {
     try {
       await run({ cmd: 'send', contact: contact.contact, text: sent.trim() })
     } catch (error) {
+      if (!isOpen.value) return
       // Back into the field, in front of what was typed since.
       change(sent + (drafts.get(contact.contact) ?? ''))
       toastProblem(error)
