@@ -237,9 +237,19 @@ export const s = {
     delete: 'Delete for me',
     cancelSend: 'Stop sending',
     retry: 'Send again',
+    deleteStop: 'Delete and stop sending',
     deleted: 'Deleted on this device.',
+    deletedStopped: (stored: boolean) =>
+      stored
+        ? 'Deleted, and not sent again. A relay has stored it already, so it may still arrive.'
+        : 'Deleted, and not sent.',
+    noText: 'Greeting without text',
+    failedNew: (name: string) => `A message to ${name} was not sent.`,
     new: (name: string, text: string) => `${name}: ${text}`,
     toBottom: 'Newest messages',
+    newLine: 'New messages',
+    unsaved: 'Saving…',
+    unsavedTip: 'Keep this page open: the message is sent once this device has saved it.',
     mine: 'You',
     notices: {
       device_changed: {
@@ -299,7 +309,9 @@ export const s = {
       'for your own messages either.',
     clear: 'Delete conversation',
     clearAsk: (name: string) => `Delete all messages with ${name} on this device?`,
-    clearText: 'Their copies stay with them. The contact is kept.',
+    clearText:
+      'Their copies stay with them. What is still on its way is not sent any more; what a relay ' +
+      'has stored may still arrive. The contact is kept.',
     remove: 'Remove contact',
     removeAsk: (name: string) => `Remove ${name}?`,
     removeText:

@@ -78,6 +78,9 @@ export const T = {
   messageCancel: 'message-cancel',
   messageRetry: 'message-retry',
   messageNotice: 'message-notice',
+  /** A text that is not saved yet; it becomes a `message` then. */
+  messageUnsaved: 'message-unsaved',
+  newLine: 'new-line',
   delivery: 'delivery',
   earlier: 'earlier',
   toBottom: 'to-bottom',

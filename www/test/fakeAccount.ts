@@ -62,6 +62,9 @@ export class FakeAccount {
   messages = new Map<string, MessageView[]>()
   /** Commands in the order they came, for tests to look at. */
   seen: Command[] = []
+  /** While it is, nothing that must be saved is answered. */
+  diskFull = false
+  private held: Request[] = []
   private next = 1
 
   constructor(
@@ -82,6 +85,18 @@ export class FakeAccount {
 
   command(request: Request): void {
     this.seen.push(request)
+    if (this.diskFull && request.cmd === 'send') this.held.push(request)
+    else this.handle(request)
+  }
+
+  /** With room on the disk again, what waited for it is done. */
+  freeDisk(): void {
+    this.diskFull = false
+    for (const request of this.held.splice(0)) this.handle(request)
+    this.emit([{ event: 'trouble_over', code: 'disk_full' }])
+  }
+
+  private handle(request: Request): void {
     queueMicrotask(() => {
       try {
         const answer = this.carryOut(request)
@@ -324,6 +339,15 @@ export class FakeAccount {
     }
   }
 
+  /** A page of a conversation; tests may put another in its place. */
+  history = (before: number | null, limit: number, contact: string): Answer => {
+    const all = this.messages.get(contact) ?? []
+    const older = all.filter((m) => before === null || m.index < before)
+    const messages = older.slice(-limit)
+    const first = messages[0]?.index ?? 0
+    return { kind: 'history', messages, more: messages.length < older.length, first }
+  }
+
   private dropGreeting(greeting: string): undefined {
     this.greetings.delete(greeting)
     this.emit([{ event: 'greeting_removed', greeting }])
@@ -348,13 +372,8 @@ export class FakeAccount {
           delivery: { state: 'queued', waits_for: 'relay' },
         })
         return undefined
-      case 'history': {
-        const all = this.messages.get(request.contact) ?? []
-        const before = all.filter((m) => request.before === null || m.index < request.before)
-        const messages = before.slice(-request.limit)
-        const first = messages[0]?.index ?? 0
-        return { kind: 'history', messages, more: messages.length < before.length, first }
-      }
+      case 'history':
+        return this.history(request.before, request.limit, request.contact)
       case 'mark_read':
         this.emitContact(request.contact, { unread: 0 })
         return undefined

@@ -50,7 +50,7 @@ describe('messages', () => {
   it('of a page of history join the known ones', () => {
     const known = play([{ event: 'message', message: message('new', { order: 9, index: 9 }) }])
     const page = [message('old', { order: 1 }), message('new', { order: 9, index: 9 })]
-    const state = addHistory(known, 'c', page, true)
+    const state = addHistory(known, 'c', { messages: page, more: true, first: 1 })
     expect(ids(state)).toEqual(['old', 'new'])
     expect(state.conversations['c']?.more).toBe(true)
   })

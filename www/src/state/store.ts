@@ -2,11 +2,11 @@
  * The state as signals, and the way to ask the core for something.
  * Invariant: state changes only here, by `reduce` or by the answer to a command.
  */
-import { batch, computed, signal } from '@preact/signals'
+import { batch, computed, effect, signal } from '@preact/signals'
 import { startCore, type Core } from '../core'
 import type { Answer, AnswerKind, AnswerOf, Command, Event, Problem, Request } from './api'
 import { problemOf, ProblemError, STOPPED } from './problem'
-import { addHistory, dismissTrouble, initial, reduce } from './reduce'
+import { addHistory, dismissTrouble, initial, reduceAll } from './reduce'
 import { s } from '../strings'
 
 export const state = signal(initial)
@@ -23,20 +23,26 @@ export const linked = computed(() =>
 )
 export const work = computed(() => state.value.work)
 export const troubles = computed(() => state.value.troubles)
+// Each of these changes with its own part of the state only, and with it the views that use it.
+const greetingsById = computed(() => state.value.greetings)
+const invitesById = computed(() => state.value.invites)
+export const contactsById = computed(() => state.value.contacts)
+export const conversations = computed(() => state.value.conversations)
+export const clockOffS = computed(() => state.value.clockOffS)
 export const greetings = computed(() =>
-  Object.values(state.value.greetings).sort((a, b) => b.at - a.at),
+  Object.values(greetingsById.value).sort((a, b) => b.at - a.at),
 )
 export const invites = computed(() =>
-  Object.values(state.value.invites).sort((a, b) => b.until - a.until),
+  Object.values(invitesById.value).sort((a, b) => b.until - a.until),
 )
-const lastAt = (c: { last?: { at: number }; added: number }) => c.last?.at ?? c.added
+/** By this device's clock: what others write into their messages moves nobody to the top. */
 export const contacts = computed(() =>
-  Object.values(state.value.contacts)
+  Object.values(contactsById.value)
     .filter((c) => c.state !== 'blocked')
-    .sort((a, b) => lastAt(b) - lastAt(a)),
+    .sort((a, b) => b.changed - a.changed),
 )
 export const blocked = computed(() =>
-  Object.values(state.value.contacts).filter((c) => c.state === 'blocked'),
+  Object.values(contactsById.value).filter((c) => c.state === 'blocked'),
 )
 export const unreadTotal = computed(
   () => contacts.value.reduce((sum, c) => sum + c.unread, 0) + greetings.value.length,
@@ -110,7 +116,7 @@ export function receive(events: Event[]): void {
     stop(fatal.problem)
     return
   }
-  state.value = events.reduce(reduce, state.value)
+  state.value = reduceAll(state.value, events)
   for (const event of events) {
     settle(event)
     for (const listener of listeners) listener(event)
@@ -160,14 +166,39 @@ export async function ask<K extends AnswerKind>(kind: K, command: Command): Prom
   return answer as AnswerOf<K>
 }
 
-const PAGE = 50
+export const PAGE = 50
 
-/** Fetches the newest messages of a conversation, or those before the oldest known one. */
+/** Fetches the newest messages of a conversation, or those before the ones asked for so far. */
 export async function loadHistory(contact: string, older = false): Promise<void> {
-  const known = state.value.conversations[contact]?.messages ?? []
-  const before = older && known.length > 0 ? Math.min(...known.map((m) => m.index)) : null
+  const before = older ? (state.value.conversations[contact]?.first ?? null) : null
   const page = await ask('history', { cmd: 'history', contact, before, limit: PAGE })
-  state.value = addHistory(state.value, contact, page.messages, page.more)
+  // Meanwhile the account may have been locked, or the contact removed.
+  if (!state.value.contacts[contact]) return
+  state.value = addHistory(state.value, contact, page)
+  // Of a page all of which was deleted nothing would be seen.
+  if (page.messages.length === 0 && page.more) await loadHistory(contact, true)
+}
+
+/** A text on its way to the disk, which takes as long as the disk is full. */
+export interface Unsaved {
+  id: number
+  contact: string
+  text: string
+}
+
+export const sending = signal<Unsaved[]>([])
+effect(() => {
+  if (!isOpen.value) sending.value = []
+})
+
+export async function send(contact: string, text: string): Promise<void> {
+  const id = nextId
+  sending.value = [...sending.value, { id, contact, text }]
+  try {
+    await run({ cmd: 'send', contact, text })
+  } finally {
+    sending.value = sending.value.filter((one) => one.id !== id)
+  }
 }
 
 export function dismiss(code: string): void {

@@ -6,7 +6,8 @@ import { Notice } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView } from '../state/api'
 import { home } from '../state/route'
-import { loadHistory, run, state } from '../state/store'
+import { NOTHING } from '../state/reduce'
+import { conversations, loadHistory, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Composer } from './composer'
@@ -72,7 +73,7 @@ function useMarkRead(contact: ContactView): void {
 
 export function Chat({ contact }: { contact: ContactView }) {
   const [info, setInfo] = useState(false)
-  const conversation = state.value.conversations[contact.contact]
+  const conversation = conversations.value[contact.contact] ?? NOTHING
   useMarkRead(contact)
   useEffect(() => {
     void loadHistory(contact.contact).catch(toastProblem)
@@ -88,11 +89,7 @@ export function Chat({ contact }: { contact: ContactView }) {
       }}
     >
       <Head contact={contact} onInfo={() => setInfo(true)} />
-      <Log
-        contact={contact}
-        messages={conversation?.messages ?? []}
-        more={conversation?.more ?? null}
-      />
+      <Log contact={contact} conversation={conversation} />
       <footer class="chat-foot">
         <Standing contact={contact} />
         {contact.state !== 'blocked' && <Composer contact={contact} />}

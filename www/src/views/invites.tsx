@@ -11,7 +11,7 @@ import { ConfirmSheet, Sheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
 import type { InviteView } from '../state/api'
-import { ask, invites, run, state, work } from '../state/store'
+import { ask, invites, run, work } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Pane } from './pane'
@@ -146,7 +146,7 @@ export function Invites() {
   const [shown, setShown] = useState<string | null>(null)
   const [revoking, setRevoking] = useState<string | null>(null)
   const all = invites.value
-  const open = shown === null ? undefined : state.value.invites[shown]
+  const open = all.find((invite) => invite.invite === shown)
   return (
     <Pane title={s.invite.title} lead={s.invite.lead} testid={T.invites}>
       <MakeForm onMade={setShown} />
