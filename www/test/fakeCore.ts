@@ -16,6 +16,7 @@ export async function startCore(
   options: { takeOver: boolean },
 ): Promise<Core> {
   fake = new FakeAccount(onEvents)
+  Object.assign(globalThis, { fake })
   const name = new URLSearchParams(location.search).get('scene') ?? 'empty'
   const scene = scenes[name]
   if (name === 'second-tab' && !options.takeOver) {

@@ -1,5 +1,5 @@
 /** Situations to look at: each fills the fake account before or after it opens. */
-import type { Event, GreetingView } from '../src/state/api'
+import type { Event, GreetingView, MessageView } from '../src/state/api'
 import { idOf, type FakeAccount } from './fakeAccount'
 
 interface Scene {
@@ -218,6 +218,34 @@ export const scenes: Record<string, Scene> = {
       const { contact } = account.addContact('Grace Hopper')
       for (let i = 0; i < 130; i++)
         account.addMessage(contact, `Line ${i + 1}`, { mine: i % 3 === 0 })
+    },
+  },
+  crowd: {
+    before: (account) => {
+      open(account)
+      const now = account.now()
+      for (let i = 0; i < 2_000; i++) {
+        const { contact } = account.addContact(`Person ${i}`, {
+          contact: idOf(i.toString(2).replaceAll('0', 'a').replaceAll('1', 'b')),
+          added: now - i * MINUTE,
+        })
+        account.addMessage(contact, `Message of ${i}`, { at: now - i * MINUTE })
+      }
+      const { contact } = account.addContact('Grace Hopper', { changed: now + DAY })
+      const message = (i: number): MessageView => ({
+        message: `g${i}`,
+        contact,
+        mine: i % 3 === 0,
+        text: `Line ${i + 1}. ${'Some words. '.repeat(i % 7)}`,
+        at: now - (20_000 - i) * MINUTE,
+        order: i,
+        index: i,
+        delivery: i % 3 === 0 ? { state: 'delivered', at: now } : { state: 'received' },
+      })
+      account.messages.set(
+        contact,
+        Array.from({ length: 20_000 }, (_, i) => message(i)),
+      )
     },
   },
   'second-tab': {},
