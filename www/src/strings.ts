@@ -126,8 +126,9 @@ export const s = {
       'messages. Strongest is a page you serve yourself, from your own computer.',
     contactsTitle: 'The people you write with',
     contacts:
-      'see your name and id, and that a message arrived. They do not see your IP address. What ' +
-      'they received stays theirs, even when you delete it here.',
+      'see your name and id, and that a message arrived. Messages do not show them your IP ' +
+      'address. A relay that their invitation names does see it: you are asked before one is ' +
+      'contacted that you do not use. What they received stays theirs, even when you delete it here.',
     deviceTitle: 'This device',
     device:
       'keeps everything encrypted under your passcode. If you clear this browser’s data, it is ' +
@@ -372,7 +373,17 @@ export const s = {
     until: (when: string) => `Valid until ${when}`,
     own: 'This is your own invitation',
     ownText: 'Send the link to somebody else: they open it, greet you, and you accept.',
-    known: (name: string) => `You know ${name} already`,
+    relaysTitle: (count: number) =>
+      `This contacts ${count === 1 ? 'a relay' : 'relays'} you do not use`,
+    relaysText:
+      'Whoever made the link chose it. Looking the invitation up shows your IP address to:',
+    relaysKept: (count: number) =>
+      `If you send a greeting, ${count === 1 ? 'it is' : 'they are'} added to your relays. You can ` +
+      'remove them in Settings.',
+    agree: 'Look it up there',
+    known: (name: string) => `You know ${name} already.`,
+    greeted: (name: string) =>
+      `You greeted ${name} before. If that invitation has ended, greet again with this one.`,
     toChat: 'Go to the conversation',
     text: 'A few words with your greeting',
     textHint: 'So that they know who you are. They see your name and your account id, too.',
@@ -382,9 +393,11 @@ export const s = {
     later: 'Not now',
     other: 'Use another link',
     pendingTitle: 'You opened an invitation',
-    pendingFrom: (name: string) => `${name} invites you to WireMin`,
-    pendingNew: 'Create an account or restore yours here, and you can answer it.',
-    pendingLocked: 'Unlock, and you can answer it.',
+    pendingNew:
+      'Create an account or restore yours here, and you can answer it. This page does not keep ' +
+      'the link: if you reload it first, open the link again.',
+    pendingLocked:
+      'Unlock, and you can answer it. If you reload this page first, open the link again.',
     hostNote: (host: string) =>
       `This page was served by ${host}, which may belong to whoever sent the link. ` +
       'If you have an account elsewhere, open the link from your own page instead of entering ' +
@@ -469,6 +482,9 @@ export const s = {
 
   stop: {
     useHere: 'Use WireMin here',
+    pending:
+      'Use WireMin here to answer it, or copy the link and paste it under “Open a link” in the ' +
+      'other tab.',
     reload: 'Try again',
   },
 

@@ -112,6 +112,9 @@ export const T = {
   open: 'open',
   openLink: 'open-link',
   openLook: 'open-look',
+  /** Relays that a link names and this account does not use, told before it is looked up. */
+  openRelays: 'open-relays',
+  openAgree: 'open-agree',
   openName: 'open-name',
   openHost: 'open-host',
   openText: 'open-text',

@@ -37,13 +37,19 @@ export const WRONG_PASSCODE = problem(
   'Try again. After several wrong attempts you have to wait.',
 )
 const EXPIRED_LINK = problem(
-  'invite_expired',
+  'invitation_expired',
   'This invitation has expired.',
   'Nothing was sent.',
   'Ask for a new link.',
 )
+const REVOKED_LINK = problem(
+  'invitation_revoked',
+  'The invitation was withdrawn.',
+  'Nothing was sent.',
+  'Ask for a new one.',
+)
 const BAD_LINK = problem(
-  'bad_link',
+  'not_a_link',
   'This is not a complete invitation link.',
   'Nothing was sent.',
   'Copy the whole link again, up to its last letter.',
@@ -205,9 +211,19 @@ export class FakeAccount {
     if (given !== this.passcode) throw WRONG_PASSCODE
   }
 
-  private opened(link: string): Extract<Answer, { kind: 'opened' }> {
+  /** What a link says by itself, with or without an account. */
+  private readLink(link: string): Extract<Answer, { kind: 'link' }> {
     if (link.includes('expired')) throw EXPIRED_LINK
     if (!link.includes('invite')) throw BAD_LINK
+    const until = this.now() + 6 * 86_400_000
+    const new_relays = link.includes('far') ? ['203.0.113.9:8420'] : []
+    return { kind: 'link', inviter: idOf('Grace'), until, own: link.includes('own'), new_relays }
+  }
+
+  private opened(link: string): Extract<Answer, { kind: 'opened' }> {
+    this.readLink(link)
+    if (this.phase !== 'open') throw problem('no_account', 'No account.', 'Safe.', 'Make one.')
+    if (link.includes('revoked')) throw REVOKED_LINK
     const inviter = idOf('Grace')
     const contact = this.contacts.get(inviter)
     const until = this.now() + 6 * 86_400_000
@@ -233,6 +249,8 @@ export class FakeAccount {
         return { kind: 'words', words: WORDS }
       case 'check_words':
         return this.checkWords(request.words)
+      case 'check_link':
+        return this.readLink(request.link)
       case 'complete':
         return {
           kind: 'completions',

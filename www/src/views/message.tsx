@@ -107,7 +107,10 @@ export const Message = memo(function Message(props: {
   const { message, name, confirms, greeted, last } = props
   const { mine, delivery } = message
   const settled = delivery.state === 'delivered' || delivery.state === 'stored'
-  const stuck = delivery.state === 'failed' || delivery.state === 'cancelled'
+  const stuck =
+    delivery.state === 'cancelled' ||
+    // To an invitation that has ended nothing can be sent again.
+    (delivery.state === 'failed' && delivery.problem.code !== 'greeting_unanswered')
   const telling = mine && (props.telling || !settled)
   return (
     <article

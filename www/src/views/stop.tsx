@@ -1,7 +1,10 @@
 /** Pages that stand alone: while the store is read, and when nothing can go on. */
 import { Button } from '../parts/button'
+import { CopyButton } from '../parts/copy'
 import { I, Mark } from '../parts/icons'
+import { Notice } from '../parts/notice'
 import type { Problem } from '../state/api'
+import { pendingLink } from '../state/route'
 import { start } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
@@ -17,6 +20,7 @@ export function Starting() {
 
 export function Stop({ problem }: { problem: Problem }) {
   const second = problem.code === 'second_tab'
+  const link = pendingLink.value
   return (
     <main class="splash stop" id="main" data-testid={T.stop} data-code={problem.code}>
       <span class="empty-icon">
@@ -27,6 +31,16 @@ export function Stop({ problem }: { problem: Problem }) {
         <p class="lead">{problem.safe}</p>
         <p class="lead">{problem.todo}</p>
       </div>
+      {second && link && (
+        <Notice icon="link" title={s.open.pendingTitle} testid={T.pending}>
+          <p>{s.stop.pending}</p>
+          <CopyButton
+            text={link.includes('#') ? link : `${location.origin}${location.pathname}#${link}`}
+            label={s.invite.copy}
+            small
+          />
+        </Notice>
+      )}
       {second ? (
         <Button kind="primary" testid={T.stopAction} onClick={() => void start(true)}>
           {s.stop.useHere}
