@@ -1,11 +1,12 @@
 /** One conversation: its head, the messages, and the place to write. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { Avatar } from '../parts/avatar'
 import { Button, IconButton } from '../parts/button'
+import { isTouch } from '../parts/focus'
 import { Notice } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView } from '../state/api'
-import { home } from '../state/route'
+import { home, onEscape } from '../state/route'
 import { NOTHING } from '../state/reduce'
 import { conversations, loadHistory, run } from '../state/store'
 import { s } from '../strings'
@@ -15,20 +16,28 @@ import { ContactSheet } from './contact'
 import { Log } from './log'
 
 function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void }) {
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // Elsewhere the place to write takes the focus.
+    if (isTouch() || contact.state === 'blocked') title.current?.focus({ preventScroll: true })
+  }, [])
   return (
     <header class="chat-head">
       <span class="pane-back">
         <IconButton icon="back" label={s.common.back} testid={T.back} onClick={home} />
       </span>
-      <button type="button" class="chat-who" data-testid={T.chatInfo} onClick={onInfo}>
-        <Avatar id={contact.contact} name={contact.name} size={38} />
-        <span>
-          <h1>
-            <bdi>{contact.name}</bdi>
-          </h1>
-          <span class="unseen">{s.chat.info(contact.name)}</span>
-        </span>
-      </button>
+      <h1 class="chat-title" ref={title} tabIndex={-1}>
+        <button
+          type="button"
+          class="chat-who"
+          title={s.chat.info(contact.name)}
+          data-testid={T.chatInfo}
+          onClick={onInfo}
+        >
+          <Avatar id={contact.contact} name={contact.name} size={38} />
+          <bdi>{contact.name}</bdi>
+        </button>
+      </h1>
       <IconButton icon="info" label={s.chat.info(contact.name)} onClick={onInfo} />
     </header>
   )
@@ -84,9 +93,7 @@ export function Chat({ contact }: { contact: ContactView }) {
       data-testid={T.chat}
       data-contact={contact.contact}
       data-state={contact.state}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape' && !event.defaultPrevented && !info) home()
-      }}
+      onKeyDown={onEscape}
     >
       <Head contact={contact} onInfo={() => setInfo(true)} />
       <Log contact={contact} conversation={conversation} />
