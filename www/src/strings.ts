@@ -34,7 +34,7 @@ export const s = {
     create: 'Create an account',
     createHint: 'Takes about two minutes',
     restore: 'Restore with 18 words',
-    restoreHint: 'You have an account already',
+    restoreHint: 'Your account, without contacts and history',
     import: 'Import an exported file',
     importHint: 'With contacts and history',
     host: (host: string) => `This page was served by ${host}`,
@@ -54,8 +54,9 @@ export const s = {
   words: {
     title: 'Write down these 18 words',
     lead:
-      'They are your account. With them you can restore it on any device. Keep them on paper, ' +
-      'in this order, where nobody else looks.',
+      'They are your account. With them you can restore it on any device, though not your ' +
+      'contacts and messages: those need an exported file. Keep the words on paper, in this ' +
+      'order, where nobody else looks.',
     warn: 'Nobody can give them back to you if they are lost, and whoever has them is you.',
     copy: 'Copy all words',
     copyWarn:
@@ -75,7 +76,9 @@ export const s = {
 
   restore: {
     title: 'Enter your 18 words',
-    lead: 'Type them in order, or paste all of them into any field. Capital letters do not matter.',
+    lead:
+      'Type them in order, or paste all of them into any field. They bring back your account, not ' +
+      'your contacts and messages: those come back with an exported file only.',
     unknown: (word: string) => `“${word}” is not in the list.`,
     near: 'Did you mean',
     progress: (count: number) => `${count} of 18 words`,
@@ -132,7 +135,8 @@ export const s = {
     deviceTitle: 'This device',
     device:
       'keeps everything encrypted under your passcode. If you clear this browser’s data, it is ' +
-      'gone: export your account now and then.',
+      'gone: export your account now and then. In a private window everything is gone when you ' +
+      'close it.',
     agreeCreate: 'I understand, create my account',
     agreeRestore: 'I understand, restore my account',
     agreeImport: 'I understand, import my account',
@@ -141,7 +145,9 @@ export const s = {
 
   importing: {
     title: 'Import an exported account',
-    lead: 'Choose the file you exported, and enter the passphrase you gave it then.',
+    lead:
+      'Choose the file you exported, and enter the passphrase you gave it then. This is a move: ' +
+      'do not go on with the account on the old device, or conversations split between the two.',
     file: 'Exported file',
     choose: 'Choose a file',
     passphrase: 'Passphrase of the file',
@@ -155,11 +161,13 @@ export const s = {
     button: 'Unlock',
     unlocking: 'Unlocking…',
     attempts: (count: number) => `${n(count, 'wrong attempt', 'wrong attempts')} so far.`,
+    waiting: 'Too many wrong attempts. Wait before you try again.',
     wait: (time: string) => `Too many wrong attempts. You can try again in ${time}.`,
     forgot: 'Forgot the passcode?',
     forgotText:
-      'It cannot be reset. You can erase this device and restore the account with your 18 words ' +
-      'or an exported file. Messages that are only on this device are lost then.',
+      'It cannot be reset. You can erase this device and start again: your 18 words bring back the ' +
+      'account, but no contacts and no messages; an exported file brings back what it held when ' +
+      'it was saved. All else on this device is lost then.',
   },
 
   list: {
@@ -192,6 +200,10 @@ export const s = {
     lead: 'Or start a new one. Nobody can write to you unless you invited them, or greeted them.',
     firstTitle: (name: string) => `Hello ${name}`,
     firstLead: 'Nobody can find you or write to you until you invite them. Two ways to begin:',
+    restoredTitle: (name: string) => `Welcome back, ${name}`,
+    restoredLead:
+      'Your account is here again. 18 words do not bring back contacts and messages: if you have ' +
+      'an exported file, erase this device in Settings and import it. Otherwise begin anew:',
     inviteTitle: 'Invite somebody',
     inviteText: 'Make a link or a QR code and send it in any way you like.',
     openTitle: 'Open an invitation',
@@ -340,6 +352,9 @@ export const s = {
     link: 'Invitation link',
     copy: 'Copy link',
     copied: 'Link copied',
+    loopback:
+      'This page runs on your own computer, so the link opens on this computer only. Elsewhere it ' +
+      'can be pasted under “Open a link”.',
     publishing: 'On its way to a relay. Until then, whoever opens it finds nothing.',
     qr: 'QR code of the invitation link',
     qrFailed: 'The code could not be drawn. Use the link.',
@@ -413,14 +428,15 @@ export const s = {
     showWords: 'Show my 18 words',
     showWordsHint: 'Asks for the passcode. Make sure nobody is watching.',
     changePasscode: 'Change passcode',
-    changeHint: 'For this device only.',
-    passcodeChanged: 'Passcode changed.',
+    changeHint: 'For this device only. It is not remembered then until you unlock again.',
+    passcodeChanged: 'Passcode changed. It is asked for when this page opens next.',
     lock: 'Lock now',
     lockHint: 'Asks for the passcode again, and forgets that it was remembered.',
     backup: 'Export',
     backupText:
-      'An encrypted file with your account, contacts and messages. Import it on an empty device. ' +
-      'Your 18 words alone do not bring contacts back yet.',
+      'An encrypted file with your account, contacts and messages; your 18 words alone do not ' +
+      'bring contacts back yet. Importing it on an empty device is a move: who goes on here as ' +
+      'well splits the conversations between the two.',
     export: 'Export the account',
     exportTitle: 'Export the account',
     exportLead:

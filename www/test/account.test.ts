@@ -129,7 +129,7 @@ describe('unlocking', () => {
   it('takes nothing while it must wait', async () => {
     await open('waiting')
     expect(has(T.unlockWait)).toBe(true)
-    expect(at(T.passcode)).toHaveProperty('disabled', true)
+    expect(at(T.passcode)).toHaveProperty('readOnly', true)
     await click(T.unlockButton)
     expect(sent('unlock')).toEqual([])
   })

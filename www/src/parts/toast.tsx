@@ -45,11 +45,15 @@ export function toastProblem(error: unknown): void {
   if (problem.code !== STOPPED) add({ problem }, SHOWN_PROBLEM_MS)
 }
 
-export function Toasts() {
+/** Where an open sheet is, everything outside of it is inert and below: it says what is said. */
+export const sheets = signal(0)
+
+export function Toasts({ inSheet = false }: { inSheet?: boolean }) {
+  const here = inSheet === sheets.value > 0
   return (
     <>
       <div class="toasts" role="status" aria-live="polite">
-        {toasts.value.map((t) =>
+        {(here ? toasts.value : []).map((t) =>
           t.problem ? (
             <ProblemNotice
               key={t.id}
@@ -65,7 +69,7 @@ export function Toasts() {
         )}
       </div>
       <div class="unseen" aria-live="polite">
-        {announcement.value}
+        {here && announcement.value}
       </div>
     </>
   )

@@ -23,6 +23,10 @@ export function linkOf(invite: InviteView): string {
   return `${location.origin}${location.pathname}#${invite.fragment}`
 }
 
+/** Names that lead every computer to itself. */
+export const onLoopback = (host: string) =>
+  /^(localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(host)
+
 function Share({ link }: { link: string }) {
   if (!('share' in navigator)) return null
   // A share that is called off is no failure.
@@ -36,6 +40,7 @@ function InviteSheet({ invite, onClose }: { invite: InviteView; onClose: () => v
   return (
     <Sheet title={s.invite.ready} onClose={onClose}>
       <p class="lead">{s.invite.readyLead}</p>
+      {onLoopback(location.hostname) && <Notice tone="warn">{s.invite.loopback}</Notice>}
       <Qr text={link} label={s.invite.qr} testid={T.inviteQr} />
       <p class="invite-terms">
         {s.invite.until(ahead(invite.until))}, {invite.single_use ? s.invite.once : s.invite.many}

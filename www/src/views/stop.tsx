@@ -1,4 +1,5 @@
 /** Pages that stand alone: while the store is read, and when nothing can go on. */
+import { useEffect, useRef } from 'preact/hooks'
 import { Button } from '../parts/button'
 import { CopyButton } from '../parts/copy'
 import { I, Mark } from '../parts/icons'
@@ -21,13 +22,17 @@ export function Starting() {
 export function Stop({ problem }: { problem: Problem }) {
   const second = problem.code === 'second_tab'
   const link = pendingLink.value
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => title.current?.focus(), [problem])
   return (
     <main class="splash stop" id="main" data-testid={T.stop} data-code={problem.code}>
       <span class="empty-icon">
         <I name={second ? 'copy' : 'warn'} size={26} />
       </span>
-      <div class="stack tight" role="alert">
-        <h1>{problem.happened}</h1>
+      <div class="stack tight">
+        <h1 ref={title} tabIndex={-1}>
+          {problem.happened}
+        </h1>
         <p class="lead">{problem.safe}</p>
         <p class="lead">{problem.todo}</p>
       </div>
