@@ -100,6 +100,25 @@ test('a second tab is told so, takes over when asked, and the first one stops', 
   await ada.close()
 })
 
+test('a relay is removed in Settings; the one that serves the page comes back with it', async () => {
+  const ada = await stage.person()
+  await ada.create('Ada')
+  await ada.connected()
+  await ada.click('nav-settings')
+  await ada.sees('relay', { state: 'open' })
+  await ada.click('relay-remove')
+  await ada.click('sheet-close')
+  assert.equal(await ada.the('relay').count(), 1)
+  await ada.click('relay-remove')
+  await ada.confirm()
+  await ada.gone('relay')
+  await ada.sees('link-state', { state: 'none' })
+  await ada.reload()
+  await ada.connected()
+  stage.check()
+  await ada.close()
+})
+
 test('the words and the passcode: shown and changed only with the present passcode', async () => {
   const ada = await stage.person()
   const words = await ada.create('Ada')

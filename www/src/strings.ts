@@ -203,7 +203,8 @@ export const s = {
     restoredTitle: (name: string) => `Welcome back, ${name}`,
     restoredLead:
       'Your account is here again. 18 words do not bring back contacts and messages: if you have ' +
-      'an exported file, erase this device in Settings and import it. Otherwise begin anew:',
+      'an exported file, erase this device in Settings and import it. Otherwise invite people ' +
+      'again.',
     inviteTitle: 'Invite somebody',
     inviteText: 'Make a link or a QR code and send it in any way you like.',
     openTitle: 'Open an invitation',

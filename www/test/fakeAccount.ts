@@ -58,6 +58,7 @@ const BAD_LINK = problem(
 export class FakeAccount {
   phase: 'empty' | 'locked' | 'open' = 'empty'
   name = ''
+  restored = false
   account = idOf('me')
   passcode = ''
   attempts = 0
@@ -115,7 +116,7 @@ export class FakeAccount {
 
   snapshot(): Event[] {
     return [
-      { event: 'profile', account: this.account, name: this.name, restored: false },
+      { event: 'profile', account: this.account, name: this.name, restored: this.restored },
       { event: 'relays', relays: this.relays },
       ...[...this.invites.values()].map((invite) => ({ event: 'invite', invite }) as const),
       ...[...this.greetings.values()].map((greeting) => ({ event: 'greeting', greeting }) as const),
@@ -258,6 +259,7 @@ export class FakeAccount {
         }
       case 'create':
         this.name = request.name
+        this.restored = request.restore
         this.passcode = request.passcode
         this.enter('open')
         return undefined
@@ -286,7 +288,9 @@ export class FakeAccount {
         return { kind: 'words', words: WORDS }
       case 'rename':
         this.name = request.name
-        this.emit([{ event: 'profile', account: this.account, name: this.name, restored: false }])
+        this.emit([
+          { event: 'profile', account: this.account, name: this.name, restored: this.restored },
+        ])
         return undefined
       case 'snapshot':
         this.emit(this.snapshot())

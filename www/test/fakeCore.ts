@@ -27,7 +27,10 @@ export async function startCore(
       todo: 'Go to that tab, or use WireMin here: the other one then stops.',
     })
   }
-  if (name === 'starting') return { command: () => undefined }
+  if (name === 'starting' || name === 'unreadable') {
+    scene?.after?.(fake, onEvents)
+    return { command: () => undefined }
+  }
   scene?.before?.(fake)
   fake.start()
   scene?.after?.(fake, onEvents)

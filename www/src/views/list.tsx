@@ -180,7 +180,12 @@ export function List() {
       <div class="list-scroll">
         {(greetings.value.length > 0 || all.length > 0) && <GreetingsRow />}
         {all.length === 0 && (
-          <Empty icon="people" title={s.list.empty} text={s.list.emptyHint} testid={T.listEmpty} />
+          <Empty
+            icon="people"
+            title={s.list.empty}
+            text={me?.restored ? s.home.restoredLead : s.list.emptyHint}
+            testid={T.listEmpty}
+          />
         )}
         <ul class="conversations" onKeyDown={onArrows}>
           {all.map((contact) => (

@@ -130,15 +130,15 @@ export function Log(props: { contact: ContactView; conversation: Conversation })
           )}
           {lines.map(({ message, day, first, last }) => (
             <div key={message.message} class={first ? 'line first' : 'line'}>
-              {message.message === news && (
-                <p class="new-line" ref={divider} data-testid={T.newLine}>
-                  <span>{s.chat.newLine}</span>
-                </p>
-              )}
               {day && (
                 <h2 class="day">
                   <span>{day}</span>
                 </h2>
+              )}
+              {message.message === news && (
+                <p class="new-line" ref={divider} data-testid={T.newLine}>
+                  <span>{s.chat.newLine}</span>
+                </p>
               )}
               {message.notice ? (
                 <Told notice={message.notice} name={contact.name} />
