@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { firstLetter } from '../src/parts/avatar'
-import type { ContactView, Event, MessageView } from '../src/state/api'
+import type { ContactView, Event, MessageView, Request } from '../src/state/api'
 import { initial, merge, reduce, reduceAll } from '../src/state/reduce'
 import { loadHistory, receive } from '../src/state/store'
 import { T } from '../src/testids'
@@ -142,6 +142,27 @@ describe('a full disk', () => {
     expect(has(T.messageUnsaved)).toBe(false)
     expect(at(T.messageText, -1).textContent).toBe('Does this stay?')
     expect(has(T.trouble)).toBe(false)
+  })
+})
+
+describe('a locked page', () => {
+  it('does not take back the text of a message that failed meanwhile', async () => {
+    await open('people')
+    await openChat('Grace')
+    fake.diskFull = true
+    await type(T.composer, 'Secret')
+    await press(T.composer, 'Enter')
+    await click(T.navLock)
+    expect(document.body.textContent).not.toContain('Secret')
+    const { id } = fake.seen.find((command) => command.cmd === 'send') as Request
+    const error = { code: 'locked', happened: 'Locked.', safe: 'Safe.', todo: 'Unlock.' }
+    receive([{ event: 'failed', id, error }])
+    await settle()
+    await type(T.passcode, 'correct horse')
+    await click(T.unlockButton)
+    await openChat('Grace')
+    expect((at(T.composer) as HTMLTextAreaElement).value).toBe('')
+    expect(document.body.textContent).not.toContain('Secret')
   })
 })
 

@@ -5,6 +5,7 @@ import { byteLength, GREETING_BYTES_MAX } from '../limits'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { TextArea } from '../parts/field'
+import { focusStart } from '../parts/focus'
 import { Notice, ProblemNotice } from '../parts/notice'
 import { useTask } from '../parts/task'
 import type { AnswerOf, Problem } from '../state/api'
@@ -112,7 +113,7 @@ function Paste(props: {
       {asks && <NewRelays relays={relays} />}
       {problem && <ProblemNotice problem={problem} />}
       <p class="unseen" role="status">
-        {busy ? s.open.looking : ''}
+        {busy ? s.open.looking : asks ? s.open.relaysTitle(relays.length) : ''}
       </p>
       <div class="actions">
         <Button
@@ -142,10 +143,12 @@ function Paste(props: {
 }
 
 function Inviter({ opened }: { opened: Opened }) {
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => focusStart(title.current), [])
   return (
     <div class="inviter">
       <Avatar id={opened.inviter} name={opened.name} size={72} />
-      <h2>
+      <h2 ref={title} tabIndex={-1}>
         <bdi data-testid={T.openName}>{opened.name}</bdi> {s.open.from}
       </h2>
       <AccountId id={opened.inviter} />
