@@ -297,7 +297,7 @@ export const s = {
     acceptanceTip: (name: string) => `The message is sent once ${name} accepts your greeting.`,
     stored: (relays: number, until: string) =>
       `Stored by ${n(relays, 'relay', 'relays')} until ${until}`,
-    storedTip: 'Signed for by each relay. It is sent again after that, unless you stop it.',
+    storedTip: 'Signed for by each relay. Without a confirmation it is sent again after that.',
     storedLast: (relays: number) =>
       `Stored by ${n(relays, 'relay', 'relays')}; no confirmation will come`,
     storedLastTip: 'Delivery confirmations are off between you, so it is not sent again.',

@@ -10,8 +10,7 @@ import { addHistory, dismissTrouble, initial, reduceAll } from './reduce'
 import { s } from '../strings'
 
 export const state = signal(initial)
-/** Set when nothing can go on: unsupported browser, second tab, store out of reach. */
-export const stopped = signal<Problem | null>(null)
+const ended = signal<Problem | null>(null)
 
 export const phase = computed(() => state.value.phase)
 export const isOpen = computed(() => phase.value.phase === 'open')
@@ -56,8 +55,14 @@ const FATAL = new Set([
   'private_mode',
   'crashed',
 ])
-/** The same while the store is still being read: there is nothing else to show. */
-const FATAL_AT_START = new Set(['store_unavailable', 'store_newer', 'store_damaged'])
+/** While the store is still being read there is nothing to show but these. */
+const UNREADABLE = new Set(['store_unavailable', 'store_newer', 'store_damaged'])
+
+/** Why nothing can go on: unsupported browser, second tab, store out of reach. */
+export const stopped = computed<Problem | null>(() => {
+  if (ended.value || phase.value.phase !== 'starting') return ended.value
+  return troubles.value.find((problem) => UNREADABLE.has(problem.code)) ?? null
+})
 
 interface Waiting {
   resolve: (answer: Answer | undefined) => void
@@ -99,22 +104,15 @@ function forget(): void {
 
 function stop(problem: Problem): void {
   batch(() => {
-    stopped.value = problem
+    ended.value = problem
     forget()
   })
 }
 
 export function receive(events: Event[]): void {
-  if (stopped.value) return
-  const starting = state.value.phase.phase === 'starting'
-  const fatal = events.find(
-    (event) =>
-      event.event === 'trouble' &&
-      (FATAL.has(event.problem.code) || (starting && FATAL_AT_START.has(event.problem.code))),
-  )
-  if (fatal?.event === 'trouble') {
-    stop(fatal.problem)
-    return
+  if (ended.value) return
+  for (const event of events) {
+    if (event.event === 'trouble' && FATAL.has(event.problem.code)) return stop(event.problem)
   }
   state.value = reduceAll(state.value, events)
   for (const event of events) {
@@ -127,13 +125,13 @@ export function receive(events: Event[]): void {
 export async function start(takeOver = false): Promise<void> {
   batch(() => {
     forget()
-    stopped.value = null
+    ended.value = null
   })
   const turn = ++turns
   try {
     // What an earlier peer still says is not heard.
     const started = await startCore((events) => turn === turns && receive(events), { takeOver })
-    if (stopped.value) return
+    if (turn !== turns || ended.value) return
     core = started
     for (const request of early.splice(0)) hand(core, request)
   } catch (error) {
@@ -208,5 +206,5 @@ export function dismiss(code: string): void {
 /** For tests: as if the page were opened anew. */
 export function reset(): void {
   forget()
-  stopped.value = null
+  ended.value = null
 }

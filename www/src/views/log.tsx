@@ -49,8 +49,8 @@ export function linesOf(messages: MessageView[], now = Date.now()): Line[] {
 
 /** The oldest of so many that came in last. */
 export function firstUnread(messages: MessageView[], unread: number): string | null {
-  const came = messages.filter((m) => !m.mine).slice(-unread)
-  return unread > 0 ? (came[0]?.message ?? null) : null
+  if (unread === 0) return null
+  return messages.filter((m) => !m.mine).slice(-unread)[0]?.message ?? null
 }
 
 /** Where what is new began when the conversation was opened, until one answers. */
