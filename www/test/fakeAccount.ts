@@ -72,7 +72,8 @@ export class FakeAccount {
   /** While it is, nothing that must be saved is answered. */
   diskFull = false
   private held: Request[] = []
-  private next = 1
+  /** Order and index of the next message. */
+  next = 1
 
   constructor(
     private emit: (events: Event[]) => void,

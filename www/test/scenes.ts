@@ -278,6 +278,7 @@ export const scenes: Record<string, Scene> = {
         contact,
         Array.from({ length: 20_000 }, (_, i) => message(i)),
       )
+      account.next = 20_001
     },
   },
   'second-tab': {},

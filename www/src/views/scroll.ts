@@ -46,6 +46,8 @@ export function useReading({ messages, sending, more, load }: Reading) {
   const [shown, setShown] = useState(NEWEST)
   const [atEnd, setAtEnd] = useState(true)
   const [busy, setBusy] = useState(false)
+  const stays = useRef(atEnd)
+  stays.current = atEnd
   const range = rangeOf(messages, shown, atEnd)
   const [from, to] = range
   const whole = to === messages.length
@@ -96,11 +98,11 @@ export function useReading({ messages, sending, more, load }: Reading) {
     const { current } = box
     if (!current || typeof ResizeObserver === 'undefined') return
     const observer = new ResizeObserver(() => {
-      if (atEnd) current.scrollTop = current.scrollHeight
+      if (stays.current) current.scrollTop = current.scrollHeight
     })
     observer.observe(current)
     return () => observer.disconnect()
-  }, [atEnd])
+  }, [])
 
   const onScroll = () => {
     const { current } = box
@@ -115,6 +117,7 @@ export function useReading({ messages, sending, more, load }: Reading) {
     const { current } = box
     if (!current || below(to, current) >= 0) return
     current.scrollTop += below(to, current) - NEAR_END_PX
+    stays.current = false
     setAtEnd(false)
   }
   return { box, range, whole, atEnd, busy, onScroll, toEarlier, toEnd, rise }
