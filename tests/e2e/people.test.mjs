@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { pair, PASSCODE } from './person.mjs'
-import { Stage, startProgram } from './stage.mjs'
+import { Relay, Stage, startProgram } from './stage.mjs'
 
 let stage
 before(async () => {
@@ -65,6 +65,38 @@ test('links that lead nowhere each say what happened and what to do', async () =
   assert.equal(await bob.the('open-send').count(), 0)
   stage.check()
   await Promise.all([ada.close(), bob.close()])
+})
+
+test('a link that names another relay asks before it shows one’s address there', async () => {
+  const far = await Relay.start()
+  const [ada, eve] = await Promise.all([stage.person(), stage.person({ url: far.url })])
+  await Promise.all([ada.create('Ada'), eve.create('Eve')])
+  const link = await ada.invite()
+  await eve.click('nav-open')
+  await eve.fill('open-link', link)
+  await eve.click('open-look')
+  await eve.sees('open-relays')
+  const told = await eve.the('open-relays').textContent()
+  assert.ok(told.includes(`:${new URL(stage.relay.url).port}`), told)
+  await eve.click('open-agree')
+  await eve.sees('open-name')
+  // For the look-up alone it is not kept.
+  await eve.click('nav-settings')
+  assert.equal(await eve.the('relay').count(), 1)
+  await eve.click('nav-open')
+  await eve.fill('open-link', link)
+  await eve.click('open-look')
+  await eve.click('open-agree')
+  await eve.sendGreeting('From far away')
+  await ada.accept('Eve')
+  await eve.sees('chat', { state: 'active' })
+  await eve.say('Here I am')
+  await ada.hears('Here I am')
+  await eve.click('nav-settings')
+  assert.equal(await eve.the('relay').count(), 2)
+  stage.check()
+  await Promise.all([ada.close(), eve.close()])
+  await far.close()
 })
 
 test('a greeting can be declined, or its sender blocked', async () => {

@@ -55,10 +55,14 @@ function checkBrowser(): void {
   }
 }
 
+const RELAY_MS = 3_000
+
 /** The relay that serves this page, if a relay does. Any other host has no such file: fine. */
 async function ownRelay(): Promise<string[]> {
   try {
-    const response = await fetch('/relay', { cache: 'no-store' })
+    // A host that is slow to answer must not keep the account from opening.
+    const signal = AbortSignal.timeout(RELAY_MS)
+    const response = await fetch('/relay', { cache: 'no-store', signal })
     if (!response.ok) return []
     const body: unknown = await response.json()
     const hint = (body as { hint?: unknown } | null)?.hint

@@ -16,7 +16,8 @@ const DAY_MS = 86_400_000
 /** What a Date can hold; a sender may write any number. */
 const safe = (ms: number) => (Number.isFinite(ms) && Math.abs(ms) < 8.64e15 ? ms : 0)
 
-const midnight = (ms: number) => new Date(safe(ms)).setHours(0, 0, 0, 0)
+/** When that day began. */
+export const midnight = (ms: number) => new Date(safe(ms)).setHours(0, 0, 0, 0)
 /** Whole calendar days from one time to another, whatever the clock did in between. */
 const daysBetween = (a: number, b: number) => Math.round((midnight(b) - midnight(a)) / DAY_MS)
 

@@ -8,6 +8,7 @@ import './styles/pages.css'
 import './styles/app.css'
 import './styles/list.css'
 import './styles/chat.css'
+import './parts/viewport'
 import './state/prefs'
 import { render } from 'preact'
 import { startRouting } from './state/route'
@@ -17,6 +18,8 @@ import { App } from './views/app'
 const root = document.getElementById('app')
 if (root) {
   startRouting()
+  // What is said where no script runs.
+  root.replaceChildren()
   render(<App />, root)
   void start()
 }

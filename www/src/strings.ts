@@ -34,7 +34,7 @@ export const s = {
     create: 'Create an account',
     createHint: 'Takes about two minutes',
     restore: 'Restore with 18 words',
-    restoreHint: 'You have an account already',
+    restoreHint: 'Your account, without contacts and history',
     import: 'Import an exported file',
     importHint: 'With contacts and history',
     host: (host: string) => `This page was served by ${host}`,
@@ -54,8 +54,9 @@ export const s = {
   words: {
     title: 'Write down these 18 words',
     lead:
-      'They are your account. With them you can restore it on any device. Keep them on paper, ' +
-      'in this order, where nobody else looks.',
+      'They are your account. With them you can restore it on any device, though not your ' +
+      'contacts and messages: those need an exported file. Keep the words on paper, in this ' +
+      'order, where nobody else looks.',
     warn: 'Nobody can give them back to you if they are lost, and whoever has them is you.',
     copy: 'Copy all words',
     copyWarn:
@@ -75,7 +76,9 @@ export const s = {
 
   restore: {
     title: 'Enter your 18 words',
-    lead: 'Type them in order, or paste all of them into any field. Capital letters do not matter.',
+    lead:
+      'Type them in order, or paste all of them into any field. They bring back your account, not ' +
+      'your contacts and messages: those come back with an exported file only.',
     unknown: (word: string) => `“${word}” is not in the list.`,
     near: 'Did you mean',
     progress: (count: number) => `${count} of 18 words`,
@@ -126,12 +129,14 @@ export const s = {
       'messages. Strongest is a page you serve yourself, from your own computer.',
     contactsTitle: 'The people you write with',
     contacts:
-      'see your name and id, and that a message arrived. They do not see your IP address. What ' +
-      'they received stays theirs, even when you delete it here.',
+      'see your name and id, and that a message arrived. Messages do not show them your IP ' +
+      'address. A relay that their invitation names does see it: you are asked before one is ' +
+      'contacted that you do not use. What they received stays theirs, even when you delete it here.',
     deviceTitle: 'This device',
     device:
       'keeps everything encrypted under your passcode. If you clear this browser’s data, it is ' +
-      'gone: export your account now and then.',
+      'gone: export your account now and then. In a private window everything is gone when you ' +
+      'close it.',
     agreeCreate: 'I understand, create my account',
     agreeRestore: 'I understand, restore my account',
     agreeImport: 'I understand, import my account',
@@ -140,7 +145,9 @@ export const s = {
 
   importing: {
     title: 'Import an exported account',
-    lead: 'Choose the file you exported, and enter the passphrase you gave it then.',
+    lead:
+      'Choose the file you exported, and enter the passphrase you gave it then. This is a move: ' +
+      'do not go on with the account on the old device, or conversations split between the two.',
     file: 'Exported file',
     choose: 'Choose a file',
     passphrase: 'Passphrase of the file',
@@ -154,11 +161,13 @@ export const s = {
     button: 'Unlock',
     unlocking: 'Unlocking…',
     attempts: (count: number) => `${n(count, 'wrong attempt', 'wrong attempts')} so far.`,
+    waiting: 'Too many wrong attempts. Wait before you try again.',
     wait: (time: string) => `Too many wrong attempts. You can try again in ${time}.`,
     forgot: 'Forgot the passcode?',
     forgotText:
-      'It cannot be reset. You can erase this device and restore the account with your 18 words ' +
-      'or an exported file. Messages that are only on this device are lost then.',
+      'It cannot be reset. You can erase this device and start again: your 18 words bring back the ' +
+      'account, but no contacts and no messages; an exported file brings back what it held when ' +
+      'it was saved. All else on this device is lost then.',
   },
 
   list: {
@@ -191,6 +200,11 @@ export const s = {
     lead: 'Or start a new one. Nobody can write to you unless you invited them, or greeted them.',
     firstTitle: (name: string) => `Hello ${name}`,
     firstLead: 'Nobody can find you or write to you until you invite them. Two ways to begin:',
+    restoredTitle: (name: string) => `Welcome back, ${name}`,
+    restoredLead:
+      'Your account is here again. 18 words do not bring back contacts and messages: if you have ' +
+      'an exported file, erase this device in Settings and import it. Otherwise invite people ' +
+      'again.',
     inviteTitle: 'Invite somebody',
     inviteText: 'Make a link or a QR code and send it in any way you like.',
     openTitle: 'Open an invitation',
@@ -237,9 +251,19 @@ export const s = {
     delete: 'Delete for me',
     cancelSend: 'Stop sending',
     retry: 'Send again',
+    deleteStop: 'Delete and stop sending',
     deleted: 'Deleted on this device.',
+    deletedStopped: (stored: boolean) =>
+      stored
+        ? 'Deleted, and not sent again. A relay has stored it already, so it may still arrive.'
+        : 'Deleted, and not sent.',
+    noText: 'Greeting without text',
+    failedNew: (name: string) => `A message to ${name} was not sent.`,
     new: (name: string, text: string) => `${name}: ${text}`,
     toBottom: 'Newest messages',
+    newLine: 'New messages',
+    unsaved: 'Saving…',
+    unsavedTip: 'Keep this page open: the message is sent once this device has saved it.',
     mine: 'You',
     notices: {
       device_changed: {
@@ -255,21 +279,30 @@ export const s = {
   day: { today: 'Today', yesterday: 'Yesterday' },
 
   delivery: {
+    waiting: 'Waiting',
     work: (percent: number) => `Working… ${percent} %`,
-    workLong: 'Working… almost there',
+    workLong: 'Working… longer than usual',
     workTip: 'Your device does the work that keeps spam out, then the message leaves.',
     keys: 'Waiting for keys',
     keysTip: (name: string) =>
       `${name} has not published fresh keys lately. The message is sent once they come online.`,
     relay: 'Waiting for a relay',
     relayTip: 'No relay is connected. The message is sent as soon as one is.',
+    relayLinkedTip: 'The relay has not taken it yet. It is tried again by itself.',
+    relayRoom: 'Waiting for room at the relay',
+    relayRoomTip:
+      'The relay is full, or takes no more from this address for now. The message is kept here ' +
+      'and tried again by itself.',
     acceptance: 'Waiting for acceptance',
     acceptanceTip: (name: string) => `The message is sent once ${name} accepts your greeting.`,
     stored: (relays: number, until: string) =>
       `Stored by ${n(relays, 'relay', 'relays')} until ${until}`,
-    storedTip: 'Signed for by each relay. It is sent again after that, unless you stop it.',
+    storedTip: 'Signed for by each relay. Without a confirmation it is sent again after that.',
+    storedLast: (relays: number) =>
+      `Stored by ${n(relays, 'relay', 'relays')}; no confirmation will come`,
+    storedLastTip: 'Delivery confirmations are off between you, so it is not sent again.',
     delivered: 'Delivered',
-    deliveredTip: (when: string) => `Their device confirmed it, ${when}.`,
+    deliveredTip: (when: string) => `Confirmation received ${when}.`,
     cancelled: 'Not sent',
     cancelledTip: 'You stopped it before it left this device.',
     cancelledStored: 'Stopped, may still arrive',
@@ -285,10 +318,14 @@ export const s = {
       `Compare these digits with ${name}, in person or on a call. If they match, nobody sits ` +
       'between you.',
     acknowledge: 'Confirm delivery',
-    acknowledgeHint: (name: string) => `${name} sees that messages arrived on your device.`,
+    acknowledgeHint: (name: string) =>
+      `${name} sees that messages arrived on your device. Turned off, you get no confirmations ` +
+      'for your own messages either.',
     clear: 'Delete conversation',
     clearAsk: (name: string) => `Delete all messages with ${name} on this device?`,
-    clearText: 'Their copies stay with them. The contact is kept.',
+    clearText:
+      'Their copies stay with them. What is still on its way is not sent any more; what a relay ' +
+      'has stored may still arrive. The contact is kept.',
     remove: 'Remove contact',
     removeAsk: (name: string) => `Remove ${name}?`,
     removeText:
@@ -316,6 +353,9 @@ export const s = {
     link: 'Invitation link',
     copy: 'Copy link',
     copied: 'Link copied',
+    loopback:
+      'This page runs on your own computer, so the link opens on this computer only. Elsewhere it ' +
+      'can be pasted under “Open a link”.',
     publishing: 'On its way to a relay. Until then, whoever opens it finds nothing.',
     qr: 'QR code of the invitation link',
     qrFailed: 'The code could not be drawn. Use the link.',
@@ -349,7 +389,17 @@ export const s = {
     until: (when: string) => `Valid until ${when}`,
     own: 'This is your own invitation',
     ownText: 'Send the link to somebody else: they open it, greet you, and you accept.',
-    known: (name: string) => `You know ${name} already`,
+    relaysTitle: (count: number) =>
+      `This contacts ${count === 1 ? 'a relay' : 'relays'} you do not use`,
+    relaysText:
+      'Whoever made the link chose it. Looking the invitation up shows your IP address to:',
+    relaysKept: (count: number) =>
+      `If you send a greeting, ${count === 1 ? 'it is' : 'they are'} added to your relays. You can ` +
+      'remove them in Settings.',
+    agree: 'Look it up there',
+    known: (name: string) => `You know ${name} already.`,
+    greeted: (name: string) =>
+      `You greeted ${name} before. If that invitation has ended, greet again with this one.`,
     toChat: 'Go to the conversation',
     text: 'A few words with your greeting',
     textHint: 'So that they know who you are. They see your name and your account id, too.',
@@ -359,9 +409,11 @@ export const s = {
     later: 'Not now',
     other: 'Use another link',
     pendingTitle: 'You opened an invitation',
-    pendingFrom: (name: string) => `${name} invites you to WireMin`,
-    pendingNew: 'Create an account or restore yours here, and you can answer it.',
-    pendingLocked: 'Unlock, and you can answer it.',
+    pendingNew:
+      'Create an account or restore yours here, and you can answer it. This page does not keep ' +
+      'the link: if you reload it first, open the link again.',
+    pendingLocked:
+      'Unlock, and you can answer it. If you reload this page first, open the link again.',
     hostNote: (host: string) =>
       `This page was served by ${host}, which may belong to whoever sent the link. ` +
       'If you have an account elsewhere, open the link from your own page instead of entering ' +
@@ -377,20 +429,25 @@ export const s = {
     showWords: 'Show my 18 words',
     showWordsHint: 'Asks for the passcode. Make sure nobody is watching.',
     changePasscode: 'Change passcode',
-    changeHint: 'For this device only.',
-    passcodeChanged: 'Passcode changed.',
+    changeHint: 'For this device only. It is not remembered then until you unlock again.',
+    passcodeChanged: 'Passcode changed. It is asked for when this page opens next.',
     lock: 'Lock now',
     lockHint: 'Asks for the passcode again, and forgets that it was remembered.',
     backup: 'Export',
     backupText:
-      'An encrypted file with your account, contacts and messages. Import it on an empty device. ' +
-      'Your 18 words alone do not bring contacts back yet.',
+      'An encrypted file with your account, contacts and messages; your 18 words alone do not ' +
+      'bring contacts back yet. Importing it on an empty device is a move: who goes on here as ' +
+      'well splits the conversations between the two.',
     export: 'Export the account',
     exportTitle: 'Export the account',
-    exportLead: 'Choose a passphrase for the file. You need it when you import.',
+    exportLead:
+      'The file holds your 18 words, contacts and messages, so your passcode is asked for. Choose ' +
+      'a passphrase for the file: you need it when you import.',
     passphrase: 'Passphrase of the file',
     passphraseRepeat: 'Repeat the passphrase',
-    exportDone: 'File saved. Keep it apart from its passphrase.',
+    exportDone:
+      'Your browser saves the file now. Check that it is there before you erase anything, and ' +
+      'keep it apart from its passphrase.',
     exporting: 'Encrypting…',
     import: 'To import a file, start from an empty device: erase this one first.',
     relays: 'Relays',
@@ -416,7 +473,9 @@ export const s = {
     clock: (minutes: number) =>
       `Your clock differs from the relays’ by ${n(minutes, 'minute', 'minutes')}. Set it right.`,
     acknowledgements: 'Delivery confirmations',
-    acknowledgementsText: 'Who is told that their messages arrived here.',
+    acknowledgementsText:
+      'Who is told that their messages arrived here. Turned off for somebody, their device does ' +
+      'not confirm yours either.',
     acknowledgementsNone: 'You have no contacts yet.',
     blocked: 'Blocked',
     unblock: 'Unblock',
@@ -440,6 +499,9 @@ export const s = {
 
   stop: {
     useHere: 'Use WireMin here',
+    pending:
+      'Use WireMin here to answer it, or copy the link and paste it under “Open a link” in the ' +
+      'other tab.',
     reload: 'Try again',
   },
 
@@ -455,6 +517,11 @@ export const s = {
       safe: 'Nothing was opened or sent.',
       todo: 'Use a current Firefox, Chrome, Edge or Safari, outside of any lockdown mode.',
     }),
+    stopped: {
+      happened: 'The page stopped before this was done.',
+      safe: 'What was saved on this device is untouched.',
+      todo: 'Open WireMin again, and look whether it was done.',
+    },
     unexpected: (detail: string) => ({
       happened: `Something went wrong that should not: ${detail}`,
       safe: 'What was saved on this device is untouched.',

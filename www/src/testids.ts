@@ -78,6 +78,9 @@ export const T = {
   messageCancel: 'message-cancel',
   messageRetry: 'message-retry',
   messageNotice: 'message-notice',
+  /** A text that is not saved yet; it becomes a `message` then. */
+  messageUnsaved: 'message-unsaved',
+  newLine: 'new-line',
   delivery: 'delivery',
   earlier: 'earlier',
   toBottom: 'to-bottom',
@@ -109,6 +112,9 @@ export const T = {
   open: 'open',
   openLink: 'open-link',
   openLook: 'open-look',
+  /** Relays that a link names and this account does not use, told before it is looked up. */
+  openRelays: 'open-relays',
+  openAgree: 'open-agree',
   openName: 'open-name',
   openHost: 'open-host',
   openText: 'open-text',

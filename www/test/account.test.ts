@@ -1,5 +1,9 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { announcement, toast } from '../src/parts/toast'
 import { loadCheck } from '../src/parts/strength'
+import type { Event } from '../src/state/api'
+import { initial } from '../src/state/reduce'
+import { receive, start, state } from '../src/state/store'
 import { T } from '../src/testids'
 import { WORDS } from './fakeAccount'
 import { fake } from './fakeCore'
@@ -125,7 +129,7 @@ describe('unlocking', () => {
   it('takes nothing while it must wait', async () => {
     await open('waiting')
     expect(has(T.unlockWait)).toBe(true)
-    expect(at(T.passcode)).toHaveProperty('disabled', true)
+    expect(at(T.passcode)).toHaveProperty('readOnly', true)
     await click(T.unlockButton)
     expect(sent('unlock')).toEqual([])
   })
@@ -151,9 +155,85 @@ describe('a page that cannot go on', () => {
     expect(has(T.stop)).toBe(false)
     expect(has(T.welcome)).toBe(true)
   })
+
+  const trouble = (code: string): Event => ({
+    event: 'trouble',
+    problem: { code, happened: 'Taken over.', safe: 'Safe.', todo: 'Go there.' },
+  })
+
+  it('forgets the account when another tab takes over, and shows nothing of it again', async () => {
+    await open('people')
+    all(T.conversation)
+      .find((row) => row.textContent?.includes('Grace'))
+      ?.click()
+    await settle()
+    await type(T.composer, 'not sent yet')
+    receive([trouble('second_tab')])
+    expect(state.value).toEqual(initial)
+    await settle()
+    expect(at(T.stop).dataset.code).toBe('second_tab')
+    expect(document.body.textContent).not.toContain('Grace')
+
+    // Until the new peer has spoken there is nothing to see.
+    history.replaceState(null, '', '/?scene=starting')
+    await start(true)
+    await settle()
+    expect(has(T.starting)).toBe(true)
+    expect(document.body.textContent).not.toContain('Grace')
+    history.replaceState(null, '', '/?scene=people')
+    await start(true)
+    await settle()
+    expect(has(T.app)).toBe(true)
+    expect(has(T.toast)).toBe(false)
+    all(T.conversation)
+      .find((row) => row.textContent?.includes('Grace'))
+      ?.click()
+    await settle()
+    expect((at(T.composer) as HTMLTextAreaElement).value).toBe('')
+  })
+
+  it('is told at once that its store cannot be read, but goes on if it was', async () => {
+    await open('starting')
+    receive([trouble('store_newer')])
+    await settle()
+    expect(at(T.stop).dataset.code).toBe('store_newer')
+    expect(at(T.stop).textContent).toContain('Safe.')
+
+    // Part of it may be damaged and the rest be there, remembered.
+    await open('starting')
+    receive([trouble('store_damaged')])
+    await settle()
+    expect(has(T.stop)).toBe(true)
+    receive([{ event: 'phase', phase: 'open' }])
+    await settle()
+    expect(has(T.stop)).toBe(false)
+    expect(at(T.trouble).dataset.code).toBe('store_damaged')
+  })
 })
 
 describe('settings', () => {
+  it('export only with the passcode, and promise no file that is not seen', async () => {
+    await open('people')
+    await click(T.navSettings)
+    await click(T.settingsExport)
+    await type(T.passcodeOld, 'wrong')
+    await type(T.exportPassphrase, 'walnut ferry quiet 9')
+    await type(T.passcodeRepeat, 'walnut ferry quiet 9')
+    await until(() => !disabled(T.sheetConfirm))
+    await click(T.sheetConfirm)
+    expect(at(T.formError).dataset.code).toBe('wrong_passcode')
+    await type(T.passcodeOld, 'correct horse')
+    const download = vi.spyOn(HTMLAnchorElement.prototype, 'click').mockReturnValue()
+    await click(T.sheetConfirm)
+    expect(download).toHaveBeenCalledOnce()
+    download.mockRestore()
+    expect(sent('export').at(-1)).toMatchObject({
+      passcode: 'correct horse',
+      passphrase: 'walnut ferry quiet 9',
+    })
+    expect(at(T.toast, -1).textContent).toContain('Check that it is there')
+  })
+
   it('rename, show words, and lock', async () => {
     await open('people')
     await click(T.navSettings)
@@ -168,6 +248,8 @@ describe('settings', () => {
     await click(T.sheetConfirm)
     expect(all(T.word)).toHaveLength(18)
     await click(T.sheetClose)
+    announcement.value = 'Grace: psst'
+    toast('Grace was here')
     await click(T.settingsLock)
     expect(has(T.unlock)).toBe(true)
     expect(document.body.textContent).not.toContain('Grace')

@@ -37,13 +37,19 @@ export const WRONG_PASSCODE = problem(
   'Try again. After several wrong attempts you have to wait.',
 )
 const EXPIRED_LINK = problem(
-  'invite_expired',
+  'invitation_expired',
   'This invitation has expired.',
   'Nothing was sent.',
   'Ask for a new link.',
 )
+const REVOKED_LINK = problem(
+  'invitation_revoked',
+  'The invitation was withdrawn.',
+  'Nothing was sent.',
+  'Ask for a new one.',
+)
 const BAD_LINK = problem(
-  'bad_link',
+  'not_a_link',
   'This is not a complete invitation link.',
   'Nothing was sent.',
   'Copy the whole link again, up to its last letter.',
@@ -52,6 +58,7 @@ const BAD_LINK = problem(
 export class FakeAccount {
   phase: 'empty' | 'locked' | 'open' = 'empty'
   name = ''
+  restored = false
   account = idOf('me')
   passcode = ''
   attempts = 0
@@ -62,7 +69,11 @@ export class FakeAccount {
   messages = new Map<string, MessageView[]>()
   /** Commands in the order they came, for tests to look at. */
   seen: Command[] = []
-  private next = 1
+  /** While it is, nothing that must be saved is answered. */
+  diskFull = false
+  private held: Request[] = []
+  /** Order and index of the next message. */
+  next = 1
 
   constructor(
     private emit: (events: Event[]) => void,
@@ -77,11 +88,23 @@ export class FakeAccount {
   }
 
   start(): void {
-    this.emit([this.phaseEvent()])
+    this.emit([this.phaseEvent(), ...(this.phase === 'open' ? this.snapshot() : [])])
   }
 
   command(request: Request): void {
     this.seen.push(request)
+    if (this.diskFull && request.cmd === 'send') this.held.push(request)
+    else this.handle(request)
+  }
+
+  /** With room on the disk again, what waited for it is done. */
+  freeDisk(): void {
+    this.diskFull = false
+    for (const request of this.held.splice(0)) this.handle(request)
+    this.emit([{ event: 'trouble_over', code: 'disk_full' }])
+  }
+
+  private handle(request: Request): void {
     queueMicrotask(() => {
       try {
         const answer = this.carryOut(request)
@@ -94,7 +117,7 @@ export class FakeAccount {
 
   snapshot(): Event[] {
     return [
-      { event: 'profile', account: this.account, name: this.name, restored: false },
+      { event: 'profile', account: this.account, name: this.name, restored: this.restored },
       { event: 'relays', relays: this.relays },
       ...[...this.invites.values()].map((invite) => ({ event: 'invite', invite }) as const),
       ...[...this.greetings.values()].map((greeting) => ({ event: 'greeting', greeting }) as const),
@@ -110,7 +133,9 @@ export class FakeAccount {
       unread: 0,
       messages: 0,
       acknowledge: true,
+      confirms: true,
       added: this.now(),
+      changed: extra.added ?? this.now(),
       ...extra,
     }
     this.contacts.set(contact.contact, contact)
@@ -165,7 +190,8 @@ export class FakeAccount {
     const list = this.messages.get(contact) ?? []
     const { last: _, ...rest } = known
     const last = list.at(-1)
-    const view = { ...rest, messages: list.length, ...(last ? { last } : {}) }
+    const changed = last ? last.at : known.changed
+    const view = { ...rest, changed, messages: list.length, ...(last ? { last } : {}) }
     this.contacts.set(contact, view)
     return view
   }
@@ -187,9 +213,19 @@ export class FakeAccount {
     if (given !== this.passcode) throw WRONG_PASSCODE
   }
 
-  private opened(link: string): Extract<Answer, { kind: 'opened' }> {
+  /** What a link says by itself, with or without an account. */
+  private readLink(link: string): Extract<Answer, { kind: 'link' }> {
     if (link.includes('expired')) throw EXPIRED_LINK
     if (!link.includes('invite')) throw BAD_LINK
+    const until = this.now() + 6 * 86_400_000
+    const new_relays = link.includes('far') ? ['203.0.113.9:8420'] : []
+    return { kind: 'link', inviter: idOf('Grace'), until, own: link.includes('own'), new_relays }
+  }
+
+  private opened(link: string): Extract<Answer, { kind: 'opened' }> {
+    this.readLink(link)
+    if (this.phase !== 'open') throw problem('no_account', 'No account.', 'Safe.', 'Make one.')
+    if (link.includes('revoked')) throw REVOKED_LINK
     const inviter = idOf('Grace')
     const contact = this.contacts.get(inviter)
     const until = this.now() + 6 * 86_400_000
@@ -215,6 +251,8 @@ export class FakeAccount {
         return { kind: 'words', words: WORDS }
       case 'check_words':
         return this.checkWords(request.words)
+      case 'check_link':
+        return this.readLink(request.link)
       case 'complete':
         return {
           kind: 'completions',
@@ -222,6 +260,7 @@ export class FakeAccount {
         }
       case 'create':
         this.name = request.name
+        this.restored = request.restore
         this.passcode = request.passcode
         this.enter('open')
         return undefined
@@ -250,12 +289,15 @@ export class FakeAccount {
         return { kind: 'words', words: WORDS }
       case 'rename':
         this.name = request.name
-        this.emit([{ event: 'profile', account: this.account, name: this.name, restored: false }])
+        this.emit([
+          { event: 'profile', account: this.account, name: this.name, restored: this.restored },
+        ])
         return undefined
       case 'snapshot':
         this.emit(this.snapshot())
         return undefined
       case 'export':
+        this.needPasscode(request.passcode)
         return { kind: 'file', file: btoa('fake') }
       case 'import':
         this.name = 'Imported'
@@ -311,13 +353,22 @@ export class FakeAccount {
         this.emitContact(request.contact, { state: 'active' })
         return undefined
       case 'acknowledge':
-        this.emitContact(request.contact, { acknowledge: request.on })
+        this.emitContact(request.contact, { acknowledge: request.on, confirms: request.on })
         return undefined
       case 'safety_number':
         return { kind: 'safety_number', digits: '0482917365'.repeat(6) }
       default:
         return this.withMessages(request)
     }
+  }
+
+  /** A page of a conversation; tests may put another in its place. */
+  history = (before: number | null, limit: number, contact: string): Answer => {
+    const all = this.messages.get(contact) ?? []
+    const older = all.filter((m) => before === null || m.index < before)
+    const messages = older.slice(-limit)
+    const first = messages[0]?.index ?? 0
+    return { kind: 'history', messages, more: messages.length < older.length, first }
   }
 
   private dropGreeting(greeting: string): undefined {
@@ -344,12 +395,8 @@ export class FakeAccount {
           delivery: { state: 'queued', waits_for: 'relay' },
         })
         return undefined
-      case 'history': {
-        const all = this.messages.get(request.contact) ?? []
-        const before = all.filter((m) => request.before === null || m.index < request.before)
-        const messages = before.slice(-request.limit)
-        return { kind: 'history', messages, more: messages.length < before.length }
-      }
+      case 'history':
+        return this.history(request.before, request.limit, request.contact)
       case 'mark_read':
         this.emitContact(request.contact, { unread: 0 })
         return undefined

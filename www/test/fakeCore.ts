@@ -16,6 +16,7 @@ export async function startCore(
   options: { takeOver: boolean },
 ): Promise<Core> {
   fake = new FakeAccount(onEvents)
+  Object.assign(globalThis, { fake })
   const name = new URLSearchParams(location.search).get('scene') ?? 'empty'
   const scene = scenes[name]
   if (name === 'second-tab' && !options.takeOver) {
@@ -26,7 +27,10 @@ export async function startCore(
       todo: 'Go to that tab, or use WireMin here: the other one then stops.',
     })
   }
-  if (name === 'starting') return { command: () => undefined }
+  if (name === 'starting' || name === 'unreadable') {
+    scene?.after?.(fake, onEvents)
+    return { command: () => undefined }
+  }
   scene?.before?.(fake)
   fake.start()
   scene?.after?.(fake, onEvents)

@@ -179,12 +179,4 @@ describe('invitations', () => {
     expect(at(T.formError).textContent).toContain('Nothing was sent.')
     expect(at(T.formError).textContent).toContain('Ask for a new link.')
   })
-
-  it('say whose page this is before words or a passcode are asked for', async () => {
-    await open('empty')
-    pendingLink.value = 'invite-x'
-    await settle()
-    expect(at(T.pending).textContent).toContain('Grace')
-    expect(at(T.openHost).textContent).toContain(location.host)
-  })
 })

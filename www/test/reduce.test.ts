@@ -20,7 +20,9 @@ const contact = (extra: Partial<ContactView> = {}): ContactView => ({
   unread: 0,
   messages: 0,
   acknowledge: true,
+  confirms: true,
   added: 0,
+  changed: 0,
   ...extra,
 })
 const play = (events: Event[], from: State = initial) => events.reduce(reduce, from)
@@ -48,7 +50,7 @@ describe('messages', () => {
   it('of a page of history join the known ones', () => {
     const known = play([{ event: 'message', message: message('new', { order: 9, index: 9 }) }])
     const page = [message('old', { order: 1 }), message('new', { order: 9, index: 9 })]
-    const state = addHistory(known, 'c', page, true)
+    const state = addHistory(known, 'c', { messages: page, more: true, first: 1 })
     expect(ids(state)).toEqual(['old', 'new'])
     expect(state.conversations['c']?.more).toBe(true)
   })
@@ -151,6 +153,11 @@ describe('troubles', () => {
       ['disk', 'again'],
     ])
     expect(dismissTrouble(state, 'disk').troubles.map((p) => p.code)).toEqual(['clock'])
+  })
+
+  it('go when they are over', () => {
+    const state = play([trouble('disk'), trouble('clock'), { event: 'trouble_over', code: 'disk' }])
+    expect(state.troubles.map((p) => p.code)).toEqual(['clock'])
   })
 
   it('never grow without end', () => {

@@ -1,5 +1,5 @@
 /** Situations to look at: each fills the fake account before or after it opens. */
-import type { Event, GreetingView } from '../src/state/api'
+import type { Event, GreetingView, MessageView } from '../src/state/api'
 import { idOf, type FakeAccount } from './fakeAccount'
 
 interface Scene {
@@ -185,8 +185,19 @@ export const scenes: Record<string, Scene> = {
       }
       say('This one failed.', { state: 'failed', problem: failure }, 12 * MINUTE)
       say('No keys yet.', { state: 'queued', waits_for: 'keys' }, 9 * MINUTE)
+      say('No room at the relay.', { state: 'queued', waits_for: 'relay_room' }, 4 * MINUTE)
       say('No relay in sight.', { state: 'queued', waits_for: 'relay' }, 2 * MINUTE)
       say('Right now.', { state: 'queued', waits_for: 'work' }, 0)
+      const hedy = account.addContact('Hedy', { confirms: false, acknowledge: false })
+      account.addMessage(hedy.contact, 'Without confirmations.', {
+        mine: true,
+        delivery: { state: 'stored', relays: 1, until: now + 47 * HOUR },
+      })
+      const mary = account.addContact('Mary Somerville', { state: 'greeted' })
+      account.addMessage(mary.contact, '', {
+        mine: true,
+        delivery: { state: 'stored', relays: 1, until: now + 47 * HOUR },
+      })
     },
     after: (account, emit) => {
       const last = account.messages.get(idOf('Katherine'))?.at(-1)
@@ -198,6 +209,7 @@ export const scenes: Record<string, Scene> = {
       open(account)
       relay(account, 'down')
       people(account)
+      account.diskFull = true
     },
     after: (_, emit) =>
       emit([
@@ -205,12 +217,32 @@ export const scenes: Record<string, Scene> = {
           event: 'trouble',
           problem: {
             code: 'disk_full',
-            happened: 'This device has no space left for new messages.',
-            safe: 'Everything up to now is saved. New messages wait at the relays for 48 hours.',
-            todo: 'Free some space, or delete conversations that you do not need.',
+            happened: 'The disk, or this browser’s quota, is full.',
+            safe: 'What was stored before is safe. What is new is kept only while this stays open.',
+            todo: 'Free some space; it is tried again by itself every few seconds.',
           },
         },
       ]),
+  },
+  unreadable: {
+    after: (_, emit) =>
+      emit([
+        {
+          event: 'trouble',
+          problem: {
+            code: 'store_newer',
+            happened: 'What is stored here was written by a newer version of WireMin.',
+            safe: 'It was left as it was.',
+            todo: 'Update, or reload the page.',
+          },
+        },
+      ]),
+  },
+  restored: {
+    before: (account) => {
+      open(account)
+      account.restored = true
+    },
   },
   long: {
     before: (account) => {
@@ -218,6 +250,35 @@ export const scenes: Record<string, Scene> = {
       const { contact } = account.addContact('Grace Hopper')
       for (let i = 0; i < 130; i++)
         account.addMessage(contact, `Line ${i + 1}`, { mine: i % 3 === 0 })
+    },
+  },
+  crowd: {
+    before: (account) => {
+      open(account)
+      const now = account.now()
+      for (let i = 0; i < 2_000; i++) {
+        const { contact } = account.addContact(`Person ${i}`, {
+          contact: idOf(i.toString(2).replaceAll('0', 'a').replaceAll('1', 'b')),
+          added: now - i * MINUTE,
+        })
+        account.addMessage(contact, `Message of ${i}`, { at: now - i * MINUTE })
+      }
+      const { contact } = account.addContact('Grace Hopper', { changed: now + DAY })
+      const message = (i: number): MessageView => ({
+        message: `g${i}`,
+        contact,
+        mine: i % 3 === 0,
+        text: `Line ${i + 1}. ${'Some words. '.repeat(i % 7)}`,
+        at: now - (20_000 - i) * MINUTE,
+        order: i,
+        index: i,
+        delivery: i % 3 === 0 ? { state: 'delivered', at: now } : { state: 'received' },
+      })
+      account.messages.set(
+        contact,
+        Array.from({ length: 20_000 }, (_, i) => message(i)),
+      )
+      account.next = 20_001
     },
   },
   'second-tab': {},

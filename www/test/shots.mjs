@@ -192,6 +192,41 @@ const screens = [
       await id(page, 'settings-export').click()
     },
   ],
+  ['open-relays', 'first#invite-far', (page) => id(page, 'open-relays').waitFor()],
+  ['welcome-expired', 'empty#expired', (page) => id(page, 'pending').waitFor()],
+  ['second-tab-invited', 'second-tab#invite', (page) => id(page, 'pending').waitFor()],
+  ['unreadable', 'unreadable', (page) => id(page, 'stop').waitFor()],
+  ['restored', 'restored'],
+  ['chat-new', 'people', chat('Katherine')],
+  ['chat-last', 'states', chat('Hedy')],
+  ['chat-greeting', 'states', chat('Mary')],
+  [
+    'chat-unsaved',
+    'trouble',
+    async (page) => {
+      await chat('Grace')(page)
+      await id(page, 'composer').fill('Does this stay?')
+      await id(page, 'send').click()
+      await id(page, 'message-unsaved').waitFor()
+    },
+  ],
+  [
+    'contact-end',
+    'people',
+    async (page) => {
+      await chat('Grace')(page)
+      await id(page, 'chat-info').click()
+      await id(page, 'contact-block').scrollIntoViewIfNeeded()
+    },
+  ],
+  [
+    'settings-relays',
+    'people',
+    async (page) => {
+      await settings(page)
+      await id(page, 'relay').last().scrollIntoViewIfNeeded()
+    },
+  ],
   ['trouble', 'trouble', (page) => id(page, 'trouble').waitFor()],
 ]
 

@@ -109,17 +109,33 @@ describe('passcodes', () => {
 })
 
 describe('delivery', () => {
+  const around = { name: 'Grace', confirms: true, linked: true }
   const words = (delivery: Parameters<typeof tell>[0], share?: number) =>
-    tell(delivery, 'Grace', share).words
+    tell(delivery, { ...around, share }).words
   it('is told as far as it is known', () => {
     expect(words({ state: 'queued', waits_for: 'work' })).toBe('Working… 0 %')
     expect(words({ state: 'queued', waits_for: 'work' }, 0.429)).toBe('Working… 42 %')
-    expect(words({ state: 'queued', waits_for: 'work' }, 1.7)).toBe('Working… almost there')
+    expect(words({ state: 'queued', waits_for: 'work' }, 1.7)).toBe('Working… longer than usual')
     expect(words({ state: 'stored', relays: 1, until: 0 })).toContain('1 relay until')
     expect(words({ state: 'stored', relays: 2, until: 0 })).toContain('2 relays until')
     expect(words({ state: 'cancelled', was_stored: true })).toContain('may still arrive')
     const problem = { code: 'x', happened: 'A.', safe: 'B.', todo: 'C.' }
-    expect(tell({ state: 'failed', problem }, 'Grace', undefined).tip).toBe('A. B. C.')
+    expect(tell({ state: 'failed', problem }, around).tip).toBe('A. B. C.')
+  })
+
+  it('that waits for a relay says whether one is there', () => {
+    const tip = (waits_for: 'relay' | 'relay_room', linked: boolean) =>
+      tell({ state: 'queued', waits_for }, { ...around, linked }).tip
+    expect(tip('relay', false)).toContain('No relay is connected')
+    expect(tip('relay', true)).not.toContain('No relay')
+    expect(tip('relay_room', true)).toContain('full')
+  })
+
+  it('without confirmations ends with being stored', () => {
+    const stored = { state: 'stored', relays: 1, until: 0 } as const
+    const told = tell(stored, { ...around, confirms: false })
+    expect(told.words).toBe('Stored by 1 relay; no confirmation will come')
+    expect(told.tip).toContain('not sent again')
   })
 })
 

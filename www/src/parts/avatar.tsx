@@ -10,9 +10,14 @@ function hash(text: string): number {
   return h >>> 0
 }
 
-function firstLetter(name: string): string {
-  const [letter] = new Intl.Segmenter(undefined, { granularity: 'grapheme' }).segment(name.trim())
-  return letter?.segment.toLocaleUpperCase() ?? ''
+/** Firefox has none before version 125. */
+const segmenter =
+  'Segmenter' in Intl ? new Intl.Segmenter(undefined, { granularity: 'grapheme' }) : null
+
+export function firstLetter(name: string, cut: Intl.Segmenter | null = segmenter): string {
+  const trimmed = name.trim()
+  const [letter] = cut ? [...cut.segment(trimmed)].map((part) => part.segment) : [...trimmed]
+  return letter?.toLocaleUpperCase() ?? ''
 }
 
 export function Avatar({ id, name, size = 44 }: { id: string; name: string; size?: number }) {

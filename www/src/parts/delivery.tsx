@@ -1,7 +1,7 @@
 /** How far a message is on its way: an icon, a few words, and a sentence behind them. */
 import { ahead, moment } from '../format'
 import type { Delivery, MessageView } from '../state/api'
-import { state, work } from '../state/store'
+import { linked, work } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { I, type IconName } from './icons'
@@ -12,27 +12,50 @@ export interface Told {
   tip: string
 }
 
-/** `share` of the work done so far, which is an expectation and may pass 1. */
-export function tell(delivery: Delivery, name: string, share: number | undefined): Told {
+/** What else decides the words. */
+export interface Around {
+  name: string
+  /** Part of the work done so far, which is an expectation and may pass 1. */
+  share?: number | undefined
+  /** Whether a confirmation can come. */
+  confirms: boolean
+  /** Whether some relay is connected. */
+  linked: boolean
+}
+
+export function tell(delivery: Delivery, around: Around): Told {
   const d = s.delivery
+  const { name } = around
   switch (delivery.state) {
     case 'received':
       return { icon: 'check', words: '', tip: '' }
     case 'queued':
       switch (delivery.waits_for) {
         case 'work': {
-          const percent = Math.max(0, Math.floor((share ?? 0) * 100))
+          const percent = Math.max(0, Math.floor((around.share ?? 0) * 100))
           const words = percent < 100 ? d.work(percent) : d.workLong
           return { icon: 'work', words, tip: d.workTip }
         }
         case 'keys':
           return { icon: 'clock', words: d.keys, tip: d.keysTip(name) }
         case 'relay':
-          return { icon: 'clock', words: d.relay, tip: d.relayTip }
+          return {
+            icon: 'clock',
+            words: d.relay,
+            tip: around.linked ? d.relayLinkedTip : d.relayTip,
+          }
+        case 'relay_room':
+          return { icon: 'clock', words: d.relayRoom, tip: d.relayRoomTip }
         case 'acceptance':
           return { icon: 'clock', words: d.acceptance, tip: d.acceptanceTip(name) }
+        default:
+          // A newer core may wait for more.
+          return { icon: 'clock', words: d.waiting, tip: '' }
       }
     case 'stored': {
+      if (!around.confirms) {
+        return { icon: 'stored', words: d.storedLast(delivery.relays), tip: d.storedLastTip }
+      }
       const until = ahead(delivery.until)
       return { icon: 'stored', words: d.stored(delivery.relays, until), tip: d.storedTip }
     }
@@ -52,17 +75,28 @@ export function tell(delivery: Delivery, name: string, share: number | undefined
 }
 
 /** `brief`: the icon alone, its words for screen readers and as a tooltip. */
-export function DeliveryState(props: { message: MessageView; name: string; brief: boolean }) {
-  const { message, name, brief } = props
-  const greeting = state.value.contacts[message.contact]?.state === 'greeted'
-  const what = greeting ? message.contact : message.message
-  const told = tell(message.delivery, name, work.value[what])
+export function DeliveryState(props: {
+  message: MessageView
+  name: string
+  confirms: boolean
+  /** Its contact has not accepted yet. */
+  greeted: boolean
+  brief: boolean
+}) {
+  const { name, confirms, brief } = props
+  const { contact, delivery, message } = props.message
+  // A greeting's work goes by the contact.
+  const what = props.greeted ? contact : message
+  // Read only while it matters: each report of work would draw all messages anew.
+  const works = delivery.state === 'queued' && delivery.waits_for === 'work'
+  const share = works ? work.value[what] : undefined
+  const told = tell(delivery, { name, confirms, share, linked: linked.value })
   return (
     <span
-      class={`delivery ${message.delivery.state}`}
+      class={`delivery ${delivery.state}`}
       data-testid={T.delivery}
-      data-state={message.delivery.state}
-      title={`${told.words}. ${told.tip}`}
+      data-state={delivery.state}
+      title={told.tip ? `${told.words}. ${told.tip}` : told.words}
     >
       <span class={brief ? 'unseen' : ''}>{told.words}</span>
       <I name={told.icon} size={15} />

@@ -66,7 +66,7 @@ export function Field(props: Base & { autocomplete?: string; children?: Componen
 }
 
 export function SecretField(
-  props: Base & { fresh?: boolean; children?: ComponentChildren; disabled?: boolean },
+  props: Base & { fresh?: boolean; children?: ComponentChildren; readOnly?: boolean },
 ) {
   const id = useId()
   const note = `${id}-note`
@@ -81,7 +81,7 @@ export function SecretField(
           {...(shown ? ({ type: 'text' } as const) : ({ type: 'password' } as const))}
           ref={props.inputRef ?? null}
           value={props.value}
-          disabled={props.disabled}
+          readOnly={props.readOnly}
           data-testid={props.testid}
           autocomplete={props.fresh ? 'new-password' : 'current-password'}
           autocapitalize="off"

@@ -4,7 +4,7 @@ import { IconButton } from './button'
 import { I, type IconName } from './icons'
 
 /** A little more than the least width in the style sheet. */
-const WIDTH_PX = 208
+const WIDTH_PX = 256
 
 export interface MenuItem {
   text: string

@@ -7,6 +7,7 @@ import { s } from '../strings'
 import { T } from '../testids'
 import { Button, IconButton } from './button'
 import { ProblemNotice } from './notice'
+import { sheets, Toasts } from './toast'
 
 export function Sheet(props: {
   title: string
@@ -15,12 +16,15 @@ export function Sheet(props: {
   children: ComponentChildren
 }) {
   const ref = useRef<HTMLDialogElement>(null)
+  const pressed = useRef<EventTarget | null>(null)
   const title = useId()
   useEffect(() => {
     const dialog = ref.current
     const before = document.activeElement
     if (dialog && !dialog.open) dialog.showModal()
+    sheets.value++
     return () => {
+      sheets.value--
       if (before instanceof HTMLElement) before.focus()
     }
   }, [])
@@ -38,9 +42,12 @@ export function Sheet(props: {
         event.preventDefault()
         props.onClose()
       }}
+      onPointerDown={(event) => (pressed.current = event.target)}
       onClick={(event) => {
-        // A click on the dialog itself is a click beside its content: on the backdrop.
-        if (event.target === ref.current) props.onClose()
+        // A click on the dialog itself is a click beside its content: on the backdrop. One that
+        // began inside, marking text, is none.
+        const beside = (target: EventTarget | null) => target === ref.current
+        if (beside(event.target) && beside(pressed.current)) props.onClose()
       }}
     >
       <div class="sheet-body">
@@ -55,6 +62,7 @@ export function Sheet(props: {
         </header>
         {props.children}
       </div>
+      <Toasts inSheet />
     </dialog>
   )
 }

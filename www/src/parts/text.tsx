@@ -1,5 +1,6 @@
 /** Text that somebody wrote: text nodes only, with web addresses made into links. */
 import type { ComponentChildren } from 'preact'
+import { go, pendingLink } from '../state/route'
 
 const ADDRESS = /https?:\/\/[^\s<>"'`]+/gi
 /** Punctuation that ends a sentence rather than an address. */
@@ -28,14 +29,34 @@ export function linkTokens(text: string): { text: string; href?: string }[] {
   return tokens
 }
 
+/** As long as any invitation, and in the alphabet and version of one. */
+const INVITATION = /#A[Q-Za-f][\w-]{80,}$/
+
+export const isInvitation = (address: string) => INVITATION.test(address)
+
+/** An invitation is answered in this page and tab, whatever host its link names. */
+function openHere(event: MouseEvent, link: string): void {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return
+  event.preventDefault()
+  pendingLink.value = link
+  go({ view: 'open' })
+}
+
+function Address({ href, text }: { href: string; text: string }) {
+  return (
+    <a
+      href={href}
+      target="_blank"
+      rel="noopener noreferrer nofollow"
+      {...(isInvitation(href) && { onClick: (event: MouseEvent) => openHere(event, href) })}
+    >
+      {text}
+    </a>
+  )
+}
+
 export function UserText({ text }: { text: string }) {
   return linkTokens(text).map((token, at): ComponentChildren =>
-    token.href ? (
-      <a key={at} href={token.href} target="_blank" rel="noopener noreferrer nofollow">
-        {token.text}
-      </a>
-    ) : (
-      token.text
-    ),
+    token.href ? <Address key={at} href={token.href} text={token.text} /> : token.text,
   )
 }

@@ -1,7 +1,8 @@
 /** Short words at the foot of the page after something was done, read out to screen readers. */
-import { signal } from '@preact/signals'
+import { effect, signal } from '@preact/signals'
 import type { Problem } from '../state/api'
-import { problemOf } from '../state/problem'
+import { problemOf, STOPPED } from '../state/problem'
+import { isOpen } from '../state/store'
 import { T } from '../testids'
 import { ProblemNotice } from './notice'
 
@@ -14,6 +15,12 @@ interface Toast {
 const toasts = signal<Toast[]>([])
 /** Spoken, not shown: new messages while another view is open. */
 export const announcement = signal('')
+// They quote messages, which a locked page must not hold.
+effect(() => {
+  if (isOpen.value) return
+  toasts.value = []
+  announcement.value = ''
+})
 let next = 1
 const SHOWN_MS = 4_000
 const SHOWN_PROBLEM_MS = 15_000
@@ -34,14 +41,19 @@ export function toast(text: string): void {
 
 /** For failures of small actions that have no form to show them in. */
 export function toastProblem(error: unknown): void {
-  add({ problem: problemOf(error) }, SHOWN_PROBLEM_MS)
+  const problem = problemOf(error)
+  if (problem.code !== STOPPED) add({ problem }, SHOWN_PROBLEM_MS)
 }
 
-export function Toasts() {
+/** Where an open sheet is, everything outside of it is inert and below: it says what is said. */
+export const sheets = signal(0)
+
+export function Toasts({ inSheet = false }: { inSheet?: boolean }) {
+  const here = inSheet === sheets.value > 0
   return (
     <>
       <div class="toasts" role="status" aria-live="polite">
-        {toasts.value.map((t) =>
+        {(here ? toasts.value : []).map((t) =>
           t.problem ? (
             <ProblemNotice
               key={t.id}
@@ -57,7 +69,7 @@ export function Toasts() {
         )}
       </div>
       <div class="unseen" aria-live="polite">
-        {announcement.value}
+        {here && announcement.value}
       </div>
     </>
   )

@@ -57,6 +57,28 @@ export function WordField(props: WordFieldProps) {
     setTyping(false)
     props.onTaken?.()
   }
+  /** The word as typed, if it is one, else the suggestion that is chosen. */
+  const accept = (typed: string) => {
+    const word = words[chosen]
+    take(word === undefined || typed !== props.value || all.includes(typed) ? typed : word)
+  }
+  // The keyboards of phones name no keys: a space, or several words at once, come as input.
+  const onInput = (raw: string) => {
+    const parts = splitWords(raw)
+    if (parts.length > 1 && props.onPaste) {
+      setTyping(false)
+      props.onPaste(parts)
+      return
+    }
+    const word = raw.trim().toLowerCase()
+    if (word !== '' && /\s$/.test(raw)) {
+      accept(word)
+      return
+    }
+    setTyping(true)
+    setChosen(0)
+    props.onInput(word)
+  }
   const onKeyDown = (event: KeyboardEvent) => {
     if (words.length === 0) {
       // Without a next field Enter is left to the form.
@@ -72,11 +94,10 @@ export function WordField(props: WordFieldProps) {
       event.preventDefault()
       setChosen((chosen + step + words.length) % words.length)
     }
-    const word = words[chosen]
     const takes = event.key === 'Enter' || event.key === ' ' || event.key === 'Tab'
-    if (takes && word !== undefined && !event.shiftKey) {
+    if (takes && !event.shiftKey) {
       event.preventDefault()
-      take(all.includes(props.value) ? props.value : word)
+      accept(props.value)
     }
     if (event.key === 'Escape') {
       event.stopPropagation()
@@ -114,11 +135,7 @@ export function WordField(props: WordFieldProps) {
         aria-describedby={props.error ? `${id}-error` : undefined}
         data-testid={props.testid}
         data-at={props.at}
-        onInput={(event) => {
-          setTyping(true)
-          setChosen(0)
-          props.onInput(event.currentTarget.value.trim().toLowerCase())
-        }}
+        onInput={(event) => onInput(event.currentTarget.value)}
         onKeyDown={onKeyDown}
         onPaste={onPaste}
         onFocus={props.onFocus}

@@ -2,6 +2,9 @@
 import { s } from '../strings'
 import type { Problem } from './api'
 
+/** Of what was asked before the page stopped: there is nobody left to tell. */
+export const STOPPED = 'page_stopped'
+
 export class ProblemError extends Error {
   constructor(readonly problem: Problem) {
     super(problem.happened)

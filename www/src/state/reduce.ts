@@ -19,7 +19,11 @@ export interface Conversation {
   messages: MessageView[]
   /** Null: the history was not asked for yet. */
   more: boolean | null
+  /** Where what was asked for begins: older messages are those before. */
+  first: number | null
 }
+
+export const NOTHING: Conversation = { messages: [], more: null, first: null }
 
 export interface State {
   phase: Phase
@@ -64,8 +68,17 @@ export function byOrder(a: MessageView, b: MessageView): number {
   return a.order - b.order || Number(a.mine) - Number(b.mine) || a.index - b.index
 }
 
+/** Adds one message, which mostly belongs at the end. */
+function insert(known: MessageView[], message: MessageView): MessageView[] {
+  const is = (m: MessageView) => m.message === message.message
+  const rest = known.some(is) ? known.filter((m) => !is(m)) : known
+  const at = rest.findLastIndex((m) => byOrder(m, message) <= 0) + 1
+  return [...rest.slice(0, at), message, ...rest.slice(at)]
+}
+
 /** Adds messages to a sorted list; one that is known already is replaced. */
 export function merge(known: MessageView[], added: MessageView[]): MessageView[] {
+  if (added.length === 1 && added[0]) return insert(known, added[0])
   const fresh = new Map(added.map((m) => [m.message, m]))
   const kept = known.filter((m) => !fresh.has(m.message))
   return [...kept, ...fresh.values()].sort(byOrder)
@@ -76,7 +89,7 @@ function withMessages(
   contact: string,
   change: (c: Conversation) => Conversation,
 ): State {
-  const before = state.conversations[contact] ?? { messages: [], more: null }
+  const before = state.conversations[contact] ?? NOTHING
   return { ...state, conversations: { ...state.conversations, [contact]: change(before) } }
 }
 
@@ -84,10 +97,14 @@ function withMessages(
 export function addHistory(
   state: State,
   contact: string,
-  messages: MessageView[],
-  more: boolean,
+  page: { messages: MessageView[]; more: boolean; first: number },
 ): State {
-  return withMessages(state, contact, (c) => ({ messages: merge(c.messages, messages), more }))
+  return withMessages(state, contact, (c) => {
+    const messages = merge(c.messages, page.messages)
+    // The newest page may be asked for again when older ones are known.
+    const older = c.first === null || page.first <= c.first
+    return older ? { messages, more: page.more, first: page.first } : { ...c, messages }
+  })
 }
 
 export function dismissTrouble(state: State, code: string): State {
@@ -110,6 +127,23 @@ function onMessage(state: State, message: MessageView): State {
   // A greeting's work goes by the contact.
   const work = without(without(next.work, message.message), message.contact)
   return { ...next, work }
+}
+
+/** Plays events in their order. A run of contacts, as a snapshot tells them, is copied once. */
+export function reduceAll(state: State, events: Event[]): State {
+  let next = state
+  let contacts: State['contacts'] | null = null
+  for (const event of events) {
+    if (event.event === 'contact') {
+      contacts ??= { ...next.contacts }
+      contacts[event.contact.contact] = named(event.contact, event.contact.contact)
+      continue
+    }
+    if (contacts) next = { ...next, contacts }
+    contacts = null
+    next = reduce(next, event)
+  }
+  return contacts ? { ...next, contacts } : next
 }
 
 export function reduce(state: State, event: Event): State {
@@ -159,12 +193,14 @@ export function reduce(state: State, event: Event): State {
         messages: c.messages.filter((m) => m.message !== event.message),
       }))
     case 'conversation_cleared':
-      return withMessages(state, event.contact, () => ({ messages: [], more: false }))
+      return withMessages(state, event.contact, () => ({ ...NOTHING, more: false }))
     case 'work':
       return { ...state, work: { ...state.work, [event.what]: event.share } }
     case 'trouble': {
       const rest = state.troubles.filter((p) => p.code !== event.problem.code)
       return { ...state, troubles: [...rest, event.problem].slice(-TROUBLES_MAX) }
     }
+    case 'trouble_over':
+      return dismissTrouble(state, event.code)
   }
 }

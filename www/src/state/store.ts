@@ -2,35 +2,46 @@
  * The state as signals, and the way to ask the core for something.
  * Invariant: state changes only here, by `reduce` or by the answer to a command.
  */
-import { batch, computed, signal } from '@preact/signals'
+import { batch, computed, effect, signal } from '@preact/signals'
 import { startCore, type Core } from '../core'
 import type { Answer, AnswerKind, AnswerOf, Command, Event, Problem, Request } from './api'
-import { problemOf, ProblemError } from './problem'
-import { addHistory, dismissTrouble, initial, reduce } from './reduce'
+import { problemOf, ProblemError, STOPPED } from './problem'
+import { addHistory, dismissTrouble, initial, reduceAll } from './reduce'
+import { s } from '../strings'
 
 export const state = signal(initial)
-/** Set when nothing can go on: unsupported browser, second tab, store out of reach. */
-export const stopped = signal<Problem | null>(null)
+const ended = signal<Problem | null>(null)
 
 export const phase = computed(() => state.value.phase)
+export const isOpen = computed(() => phase.value.phase === 'open')
 export const profile = computed(() => state.value.profile)
 export const relays = computed(() => state.value.relays)
+/** Whether some relay takes messages now. */
+export const linked = computed(() =>
+  relays.value.some(({ state }) => state === 'open' || state === 'catching_up'),
+)
 export const work = computed(() => state.value.work)
 export const troubles = computed(() => state.value.troubles)
+// Each of these changes with its own part of the state only, and with it the views that use it.
+const greetingsById = computed(() => state.value.greetings)
+const invitesById = computed(() => state.value.invites)
+export const contactsById = computed(() => state.value.contacts)
+export const conversations = computed(() => state.value.conversations)
+export const clockOffS = computed(() => state.value.clockOffS)
 export const greetings = computed(() =>
-  Object.values(state.value.greetings).sort((a, b) => b.at - a.at),
+  Object.values(greetingsById.value).sort((a, b) => b.at - a.at),
 )
 export const invites = computed(() =>
-  Object.values(state.value.invites).sort((a, b) => b.until - a.until),
+  Object.values(invitesById.value).sort((a, b) => b.until - a.until),
 )
-const lastAt = (c: { last?: { at: number }; added: number }) => c.last?.at ?? c.added
+/** By this device's clock: what others write into their messages moves nobody to the top. */
 export const contacts = computed(() =>
-  Object.values(state.value.contacts)
+  Object.values(contactsById.value)
     .filter((c) => c.state !== 'blocked')
-    .sort((a, b) => lastAt(b) - lastAt(a)),
+    .sort((a, b) => b.changed - a.changed),
 )
 export const blocked = computed(() =>
-  Object.values(state.value.contacts).filter((c) => c.state === 'blocked'),
+  Object.values(contactsById.value).filter((c) => c.state === 'blocked'),
 )
 export const unreadTotal = computed(
   () => contacts.value.reduce((sum, c) => sum + c.unread, 0) + greetings.value.length,
@@ -44,6 +55,14 @@ const FATAL = new Set([
   'private_mode',
   'crashed',
 ])
+/** While the store is still being read there is nothing to show but these. */
+const UNREADABLE = new Set(['store_unavailable', 'store_newer', 'store_damaged'])
+
+/** Why nothing can go on: unsupported browser, second tab, store out of reach. */
+export const stopped = computed<Problem | null>(() => {
+  if (ended.value || phase.value.phase !== 'starting') return ended.value
+  return troubles.value.find((problem) => UNREADABLE.has(problem.code)) ?? null
+})
 
 interface Waiting {
   resolve: (answer: Answer | undefined) => void
@@ -51,6 +70,8 @@ interface Waiting {
 }
 
 let core: Core | null = null
+/** How often a peer was started. */
+let turns = 0
 let nextId = 1
 const waiting = new Map<number, Waiting>()
 /** Asked for while the peer starts: its first events come before it can be handed commands. */
@@ -71,36 +92,50 @@ function settle(event: Event): void {
   else waiter?.reject(new ProblemError(event.error))
 }
 
-function snapshot(): void {
-  run({ cmd: 'snapshot' }).catch((error: unknown) => {
-    state.value = reduce(state.value, { event: 'trouble', problem: problemOf(error) })
+/** Forgets the account and whatever was asked of it: nobody who comes to this page may see it. */
+function forget(): void {
+  core = null
+  early.length = 0
+  state.value = initial
+  const error = new ProblemError({ code: STOPPED, ...s.problem.stopped })
+  for (const waiter of waiting.values()) waiter.reject(error)
+  waiting.clear()
+}
+
+function stop(problem: Problem): void {
+  batch(() => {
+    ended.value = problem
+    forget()
   })
 }
 
 export function receive(events: Event[]): void {
-  batch(() => {
-    state.value = events.reduce(reduce, state.value)
-    for (const event of events) {
-      if (event.event === 'trouble' && FATAL.has(event.problem.code)) stopped.value = event.problem
-    }
-  })
+  if (ended.value) return
+  for (const event of events) {
+    if (event.event === 'trouble' && FATAL.has(event.problem.code)) return stop(event.problem)
+  }
+  state.value = reduceAll(state.value, events)
   for (const event of events) {
     settle(event)
     for (const listener of listeners) listener(event)
-    // What came before the page was ready, or while it was locked, is told again.
-    if (event.event === 'phase' && event.phase === 'open') snapshot()
   }
 }
 
 /** Starts the peer. `takeOver`: from another tab that holds the store. */
 export async function start(takeOver = false): Promise<void> {
-  stopped.value = null
-  core = null
+  batch(() => {
+    forget()
+    ended.value = null
+  })
+  const turn = ++turns
   try {
-    core = await startCore(receive, { takeOver })
+    // What an earlier peer still says is not heard.
+    const started = await startCore((events) => turn === turns && receive(events), { takeOver })
+    if (turn !== turns || ended.value) return
+    core = started
     for (const request of early.splice(0)) hand(core, request)
   } catch (error) {
-    stopped.value = problemOf(error)
+    stop(problemOf(error))
   }
 }
 
@@ -129,14 +164,39 @@ export async function ask<K extends AnswerKind>(kind: K, command: Command): Prom
   return answer as AnswerOf<K>
 }
 
-const PAGE = 50
+export const PAGE = 50
 
-/** Fetches the newest messages of a conversation, or those before the oldest known one. */
+/** Fetches the newest messages of a conversation, or those before the ones asked for so far. */
 export async function loadHistory(contact: string, older = false): Promise<void> {
-  const known = state.value.conversations[contact]?.messages ?? []
-  const before = older && known.length > 0 ? Math.min(...known.map((m) => m.index)) : null
+  const before = older ? (state.value.conversations[contact]?.first ?? null) : null
   const page = await ask('history', { cmd: 'history', contact, before, limit: PAGE })
-  state.value = addHistory(state.value, contact, page.messages, page.more)
+  // Meanwhile the account may have been locked, or the contact removed.
+  if (!state.value.contacts[contact]) return
+  state.value = addHistory(state.value, contact, page)
+  // Of a page all of which was deleted nothing would be seen.
+  if (page.messages.length === 0 && page.more) await loadHistory(contact, true)
+}
+
+/** A text on its way to the disk, which takes as long as the disk is full. */
+export interface Unsaved {
+  id: number
+  contact: string
+  text: string
+}
+
+export const sending = signal<Unsaved[]>([])
+effect(() => {
+  if (!isOpen.value) sending.value = []
+})
+
+export async function send(contact: string, text: string): Promise<void> {
+  const id = nextId
+  sending.value = [...sending.value, { id, contact, text }]
+  try {
+    await run({ cmd: 'send', contact, text })
+  } finally {
+    sending.value = sending.value.filter((one) => one.id !== id)
+  }
 }
 
 export function dismiss(code: string): void {
@@ -145,9 +205,6 @@ export function dismiss(code: string): void {
 
 /** For tests: as if the page were opened anew. */
 export function reset(): void {
-  state.value = initial
-  stopped.value = null
-  waiting.clear()
-  early.length = 0
-  core = null
+  forget()
+  ended.value = null
 }

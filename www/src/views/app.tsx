@@ -2,12 +2,20 @@
 import { useEffect } from 'preact/hooks'
 import { ProblemNotice } from '../parts/notice'
 import { announcement, Toasts } from '../parts/toast'
+import type { MessageView } from '../state/api'
 import { go, pendingLink, route } from '../state/route'
-import { dismiss, onEvent, phase, state, stopped, troubles, unreadTotal } from '../state/store'
+import {
+  contactsById,
+  dismiss,
+  onEvent,
+  phase,
+  stopped,
+  troubles,
+  unreadTotal,
+} from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Chat } from './chat'
-import { forgetDrafts } from './composer'
 import { Greetings } from './greetings'
 import { Home } from './home'
 import { Invites } from './invites'
@@ -32,7 +40,7 @@ function Content() {
     case 'settings':
       return <Settings />
     case 'chat': {
-      const contact = state.value.contacts[at.contact]
+      const contact = contactsById.value[at.contact]
       return contact ? <Chat key={at.contact} contact={contact} /> : <Home />
     }
   }
@@ -54,18 +62,21 @@ function Troubles() {
   )
 }
 
-/** New messages of other conversations are read out; the open one is a live region itself. */
+/** What is read out of a message that came or changed: that it is new, or was not sent. */
+export function spokenOf({ mine, text, notice, delivery }: MessageView, name: string): string {
+  if (notice) return s.chat.notices[notice].title(name)
+  if (!mine) return s.chat.new(name, text)
+  return delivery.state === 'failed' ? s.chat.failedNew(name) : ''
+}
+
 function useAnnouncements(): void {
   useEffect(
     () =>
       onEvent((event) => {
-        if (event.event === 'phase' && event.phase !== 'open') forgetDrafts()
-        if (event.event !== 'message' || event.message.mine) return
-        const { contact, text } = event.message
-        const at = route.value
-        if (at.view === 'chat' && at.contact === contact) return
-        const known = state.value.contacts[contact]
-        if (known && known.unread > 0) announcement.value = s.chat.new(known.name, text)
+        if (event.event !== 'message') return
+        const known = contactsById.peek()[event.message.contact]
+        const spoken = known && spokenOf(event.message, known.name)
+        if (spoken) announcement.value = spoken
       }),
     [],
   )
@@ -74,7 +85,7 @@ function useAnnouncements(): void {
 function Main() {
   useAnnouncements()
   const at = route.value
-  const gone = at.view === 'chat' && !state.value.contacts[at.contact]
+  const gone = at.view === 'chat' && !contactsById.value[at.contact]
   const narrow = at.view === 'home' || gone ? 'shows-list' : 'shows-content'
   return (
     <div class={`app ${narrow}`} data-testid={T.app}>

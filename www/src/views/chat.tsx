@@ -1,12 +1,14 @@
 /** One conversation: its head, the messages, and the place to write. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { Avatar } from '../parts/avatar'
 import { Button, IconButton } from '../parts/button'
+import { isTouch } from '../parts/focus'
 import { Notice } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView } from '../state/api'
-import { home } from '../state/route'
-import { loadHistory, run, state } from '../state/store'
+import { home, onEscape } from '../state/route'
+import { NOTHING } from '../state/reduce'
+import { conversations, loadHistory, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Composer } from './composer'
@@ -14,20 +16,28 @@ import { ContactSheet } from './contact'
 import { Log } from './log'
 
 function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void }) {
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // Elsewhere the place to write takes the focus.
+    if (isTouch() || contact.state === 'blocked') title.current?.focus({ preventScroll: true })
+  }, [])
   return (
     <header class="chat-head">
       <span class="pane-back">
         <IconButton icon="back" label={s.common.back} testid={T.back} onClick={home} />
       </span>
-      <button type="button" class="chat-who" data-testid={T.chatInfo} onClick={onInfo}>
-        <Avatar id={contact.contact} name={contact.name} size={38} />
-        <span>
-          <h1>
-            <bdi>{contact.name}</bdi>
-          </h1>
-          <span class="unseen">{s.chat.info(contact.name)}</span>
-        </span>
-      </button>
+      <h1 class="chat-title" ref={title} tabIndex={-1}>
+        <button
+          type="button"
+          class="chat-who"
+          title={s.chat.info(contact.name)}
+          data-testid={T.chatInfo}
+          onClick={onInfo}
+        >
+          <Avatar id={contact.contact} name={contact.name} size={38} />
+          <bdi>{contact.name}</bdi>
+        </button>
+      </h1>
       <IconButton icon="info" label={s.chat.info(contact.name)} onClick={onInfo} />
     </header>
   )
@@ -72,7 +82,7 @@ function useMarkRead(contact: ContactView): void {
 
 export function Chat({ contact }: { contact: ContactView }) {
   const [info, setInfo] = useState(false)
-  const conversation = state.value.conversations[contact.contact]
+  const conversation = conversations.value[contact.contact] ?? NOTHING
   useMarkRead(contact)
   useEffect(() => {
     void loadHistory(contact.contact).catch(toastProblem)
@@ -83,16 +93,10 @@ export function Chat({ contact }: { contact: ContactView }) {
       data-testid={T.chat}
       data-contact={contact.contact}
       data-state={contact.state}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape' && !event.defaultPrevented && !info) home()
-      }}
+      onKeyDown={onEscape}
     >
       <Head contact={contact} onInfo={() => setInfo(true)} />
-      <Log
-        contact={contact}
-        messages={conversation?.messages ?? []}
-        more={conversation?.more ?? null}
-      />
+      <Log contact={contact} conversation={conversation} />
       <footer class="chat-foot">
         <Standing contact={contact} />
         {contact.state !== 'blocked' && <Composer contact={contact} />}

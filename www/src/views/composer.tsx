@@ -1,10 +1,12 @@
 /** Where a message is written. Drafts last as long as the page, each with its contact. */
+import { effect } from '@preact/signals'
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { byteLength, TEXT_BYTES_MAX } from '../limits'
 import { IconButton } from '../parts/button'
+import { isTouch } from '../parts/focus'
 import { toastProblem } from '../parts/toast'
 import type { ContactView } from '../state/api'
-import { run } from '../state/store'
+import { isOpen, send } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
@@ -12,9 +14,10 @@ const drafts = new Map<string, string>()
 /** The count appears when this much is left. */
 const TELL_BYTES = 300
 
-export function forgetDrafts(): void {
-  drafts.clear()
-}
+// A locked page keeps nothing that was written.
+effect(() => {
+  if (!isOpen.value) drafts.clear()
+})
 
 export function Composer({ contact }: { contact: ContactView }) {
   const [text, setText] = useState(drafts.get(contact.contact) ?? '')
@@ -27,8 +30,7 @@ export function Composer({ contact }: { contact: ContactView }) {
     setText(next)
   }
   useEffect(() => {
-    // On touch screens the focus would open the keyboard over the conversation.
-    if (matchMedia('(pointer: fine)').matches) area.current?.focus()
+    if (!isTouch()) area.current?.focus()
   }, [])
   useLayoutEffect(() => {
     const { current } = area
@@ -37,14 +39,15 @@ export function Composer({ contact }: { contact: ContactView }) {
     current.style.height = `${current.scrollHeight}px`
   }, [text])
 
-  const send = async () => {
+  const submit = async () => {
     if (!sendable) return
     const sent = text
     change('')
     area.current?.focus()
     try {
-      await run({ cmd: 'send', contact: contact.contact, text: sent.trim() })
+      await send(contact.contact, sent.trim())
     } catch (error) {
+      if (!isOpen.value) return
       // Back into the field, in front of what was typed since.
       change(sent + (drafts.get(contact.contact) ?? ''))
       toastProblem(error)
@@ -55,7 +58,7 @@ export function Composer({ contact }: { contact: ContactView }) {
       class="composer"
       onSubmit={(event) => {
         event.preventDefault()
-        void send()
+        void submit()
       }}
     >
       <div class="composer-box">
@@ -68,13 +71,13 @@ export function Composer({ contact }: { contact: ContactView }) {
           aria-label={s.chat.placeholder(contact.name)}
           aria-describedby="composer-count"
           aria-invalid={left < 0}
-          title={s.chat.keys}
+          title={isTouch() ? undefined : s.chat.keys}
           data-testid={T.composer}
           onInput={(event) => change(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+            if (event.key !== 'Enter' || event.shiftKey || event.isComposing || isTouch()) return
             event.preventDefault()
-            void send()
+            void submit()
           }}
         />
         <span class="composer-send">
@@ -83,7 +86,7 @@ export function Composer({ contact }: { contact: ContactView }) {
             label={s.chat.send}
             testid={T.send}
             disabled={!sendable}
-            onClick={() => void send()}
+            onClick={() => void submit()}
           />
         </span>
       </div>

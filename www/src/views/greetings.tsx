@@ -8,7 +8,7 @@ import { UserText } from '../parts/text'
 import { toast } from '../parts/toast'
 import type { GreetingView } from '../state/api'
 import { go } from '../state/route'
-import { greetings, run, state } from '../state/store'
+import { contactsById, greetings, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Pane } from './pane'
@@ -17,12 +17,12 @@ import { AccountId } from './restore'
 function Greeting({ greeting }: { greeting: GreetingView }) {
   const { busy, problem, run: attempt } = useTask()
   const { name } = greeting
-  const known = state.value.contacts[greeting.account]
+  const known = contactsById.value[greeting.account]
   const id = greeting.greeting
   const accept = async () => {
     if (!(await attempt(() => run({ cmd: 'accept', greeting: id })))) return
     toast(s.greetings.accepted(name))
-    if (state.value.contacts[greeting.account]) go({ view: 'chat', contact: greeting.account })
+    if (contactsById.peek()[greeting.account]) go({ view: 'chat', contact: greeting.account })
   }
   const refuse = async (cmd: 'decline' | 'block', done: string) => {
     if (await attempt(() => run({ cmd, greeting: id }))) toast(done)

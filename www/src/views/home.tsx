@@ -1,4 +1,5 @@
 /** The right pane while nothing is picked: what to do next. */
+import { useEffect, useRef } from 'preact/hooks'
 import { I, Mark, type IconName } from '../parts/icons'
 import { go } from '../state/route'
 import { contacts, profile } from '../state/store'
@@ -18,12 +19,24 @@ function Card(props: { icon: IconName; title: string; text: string; onClick: () 
 
 export function Home() {
   const first = contacts.value.length === 0
-  const name = profile.value?.name ?? ''
+  const { name = '', restored = false } = profile.value ?? {}
+  const [heading, lead] = !first
+    ? [s.home.title, s.home.lead]
+    : restored
+      ? [s.home.restoredTitle(name), s.home.restoredLead]
+      : [s.home.firstTitle(name), s.home.firstLead]
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => {
+    // Unless the list took the focus back to where one came from.
+    if (document.activeElement === document.body) title.current?.focus()
+  }, [])
   return (
     <div class="home">
       <Mark size={52} />
-      <h1 dir="auto">{first ? s.home.firstTitle(name) : s.home.title}</h1>
-      <p class="lead">{first ? s.home.firstLead : s.home.lead}</p>
+      <h1 dir="auto" ref={title} tabIndex={-1}>
+        {heading}
+      </h1>
+      <p class="lead">{lead}</p>
       {first && (
         <div class="home-cards">
           <Card

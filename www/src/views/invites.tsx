@@ -11,7 +11,7 @@ import { ConfirmSheet, Sheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
 import type { InviteView } from '../state/api'
-import { ask, invites, run, state, work } from '../state/store'
+import { ask, invites, run, work } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Pane } from './pane'
@@ -22,6 +22,10 @@ const HOURS = [1, 24, 168, 720] as const
 export function linkOf(invite: InviteView): string {
   return `${location.origin}${location.pathname}#${invite.fragment}`
 }
+
+/** Names that lead every computer to itself. */
+export const onLoopback = (host: string) =>
+  /^(localhost|.*\.localhost|127\.[\d.]+|\[::1\])$/.test(host)
 
 function Share({ link }: { link: string }) {
   if (!('share' in navigator)) return null
@@ -36,6 +40,7 @@ function InviteSheet({ invite, onClose }: { invite: InviteView; onClose: () => v
   return (
     <Sheet title={s.invite.ready} onClose={onClose}>
       <p class="lead">{s.invite.readyLead}</p>
+      {onLoopback(location.hostname) && <Notice tone="warn">{s.invite.loopback}</Notice>}
       <Qr text={link} label={s.invite.qr} testid={T.inviteQr} />
       <p class="invite-terms">
         {s.invite.until(ahead(invite.until))}, {invite.single_use ? s.invite.once : s.invite.many}
@@ -146,7 +151,7 @@ export function Invites() {
   const [shown, setShown] = useState<string | null>(null)
   const [revoking, setRevoking] = useState<string | null>(null)
   const all = invites.value
-  const open = shown === null ? undefined : state.value.invites[shown]
+  const open = all.find((invite) => invite.invite === shown)
   return (
     <Pane title={s.invite.title} lead={s.invite.lead} testid={T.invites}>
       <MakeForm onMade={setShown} />

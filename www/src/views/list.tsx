@@ -5,6 +5,7 @@ import { Avatar } from '../parts/avatar'
 import { Button, IconButton } from '../parts/button'
 import { DeliveryState } from '../parts/delivery'
 import { I, Mark } from '../parts/icons'
+import { memo } from '../parts/memo'
 import { Empty } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView, RelayState } from '../state/api'
@@ -32,12 +33,12 @@ function LinkState() {
 function preview(contact: ContactView): string {
   const { last } = contact
   if (last?.notice) return s.chat.notices[last.notice].brief
-  if (last) return (last.mine ? s.list.you : '') + last.text
+  if (last) return (last.mine ? s.list.you : '') + (last.text || s.chat.noText)
   if (contact.state === 'greeted') return s.list.greeted
   return contact.messages > 0 ? s.list.cleared : s.list.added
 }
 
-function Row({ contact, current }: { contact: ContactView; current: boolean }) {
+const Row = memo(function Row({ contact, current }: { contact: ContactView; current: boolean }) {
   const { last, unread } = contact
   return (
     <li>
@@ -54,10 +55,18 @@ function Row({ contact, current }: { contact: ContactView; current: boolean }) {
         <span class="conversation-text">
           <span class="conversation-top">
             <bdi class="conversation-name">{contact.name}</bdi>
-            <time>{brief(last?.at ?? contact.added)}</time>
+            <time>{brief(contact.changed)}</time>
           </span>
           <span class="conversation-bottom">
-            {last?.mine && <DeliveryState message={last} name={contact.name} brief />}
+            {last?.mine && (
+              <DeliveryState
+                message={last}
+                name={contact.name}
+                confirms={contact.confirms}
+                greeted={contact.state === 'greeted'}
+                brief
+              />
+            )}
             <span class="conversation-preview" dir="auto">
               {preview(contact)}
             </span>
@@ -71,7 +80,7 @@ function Row({ contact, current }: { contact: ContactView; current: boolean }) {
       </button>
     </li>
   )
-}
+})
 
 /** Up and down move between rows, Home and End to the first and last. */
 function onArrows(event: KeyboardEvent): void {
@@ -171,7 +180,12 @@ export function List() {
       <div class="list-scroll">
         {(greetings.value.length > 0 || all.length > 0) && <GreetingsRow />}
         {all.length === 0 && (
-          <Empty icon="people" title={s.list.empty} text={s.list.emptyHint} testid={T.listEmpty} />
+          <Empty
+            icon="people"
+            title={s.list.empty}
+            text={me?.restored ? s.home.restoredLead : s.list.emptyHint}
+            testid={T.listEmpty}
+          />
         )}
         <ul class="conversations" onKeyDown={onArrows}>
           {all.map((contact) => (

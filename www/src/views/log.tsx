@@ -1,19 +1,20 @@
 /** The messages of a conversation, oldest above, with a heading for each day. */
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
-import { dayName } from '../format'
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { dayName, midnight } from '../format'
 import { Button, IconButton } from '../parts/button'
+import { useKeptFocus } from '../parts/focus'
 import { I } from '../parts/icons'
 import { Notice } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView, MessageView, Notice as NoticeKind } from '../state/api'
-import { loadHistory } from '../state/store'
+import type { Conversation } from '../state/reduce'
+import { loadHistory, sending } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
-import { Message } from './message'
+import { Message, Unsaved } from './message'
+import { useReading } from './scroll'
 
 const GROUP_MS = 5 * 60_000
-/** Closer to the end than this counts as reading along. */
-const NEAR_END_PX = 80
 
 export interface Line {
   message: MessageView
@@ -24,74 +25,40 @@ export interface Line {
   last: boolean
 }
 
+/** Times are the senders': a day that was before is not told again, and none lies ahead. */
 export function linesOf(messages: MessageView[], now = Date.now()): Line[] {
-  const days = messages.map((m) => dayName(m.at, now))
+  const days = messages.map((m) => midnight(Math.min(m.at, now)))
   const joins = (a: number, b: number) => {
     const [x, y] = [messages[a], messages[b]]
     if (!x || !y || x.notice || y.notice || days[a] !== days[b]) return false
     return x.mine === y.mine && Math.abs(y.at - x.at) < GROUP_MS
   }
-  return messages.map((message, i) => ({
-    message,
-    day: i > 0 && days[i] === days[i - 1] ? null : (days[i] ?? null),
-    first: !joins(i - 1, i),
-    last: !joins(i, i + 1),
-  }))
+  let latest = -Infinity
+  return messages.map((message, i) => {
+    const day = days[i] ?? 0
+    const starts = day > latest
+    latest = Math.max(latest, day)
+    return {
+      message,
+      day: starts ? dayName(day, now) : null,
+      first: !joins(i - 1, i),
+      last: !joins(i, i + 1),
+    }
+  })
 }
 
-/** Keeps the end in sight while reading along, and the place when older messages come in above. */
-function useScroll(messages: MessageView[]) {
-  const box = useRef<HTMLDivElement>(null)
-  const [atEnd, setAtEnd] = useState(true)
-  const before = useRef<{ first?: string; height: number }>({ height: 0 })
-  const first = messages[0]?.message
-  const newest = messages.at(-1)
-  useLayoutEffect(() => {
-    const { current } = box
-    if (!current) return
-    const grewAbove = before.current.first !== undefined && before.current.first !== first
-    if (atEnd || newest?.mine) current.scrollTop = current.scrollHeight
-    else if (grewAbove) current.scrollTop += current.scrollHeight - before.current.height
-    before.current = { height: current.scrollHeight, ...(first ? { first } : {}) }
-  }, [first, newest?.message, messages.length])
-  useEffect(() => {
-    // The keyboard of a phone, or a longer draft, takes from the height.
-    const { current } = box
-    if (!current || typeof ResizeObserver === 'undefined') return
-    const observer = new ResizeObserver(() => {
-      if (atEnd) current.scrollTop = current.scrollHeight
-    })
-    observer.observe(current)
-    return () => observer.disconnect()
-  }, [atEnd])
-  const onScroll = () => {
-    const { current } = box
-    if (!current) return
-    const rest = current.scrollHeight - current.scrollTop - current.clientHeight
-    setAtEnd(rest < NEAR_END_PX)
-  }
-  const toEnd = () => {
-    box.current?.scrollTo({ top: box.current.scrollHeight })
-    setAtEnd(true)
-  }
-  return { box, atEnd, onScroll, toEnd }
+/** The oldest of so many that came in last. */
+export function firstUnread(messages: MessageView[], unread: number): string | null {
+  if (unread === 0) return null
+  return messages.filter((m) => !m.mine).slice(-unread)[0]?.message ?? null
 }
 
-function Earlier({ contact }: { contact: string }) {
-  const [busy, setBusy] = useState(false)
-  const load = () => {
-    setBusy(true)
-    loadHistory(contact, true)
-      .catch(toastProblem)
-      .finally(() => setBusy(false))
-  }
-  return (
-    <div class="log-earlier">
-      <Button kind="ghost" small busy={busy} testid={T.earlier} onClick={load}>
-        {busy ? s.chat.loading : s.chat.earlier}
-      </Button>
-    </div>
-  )
+/** Where what is new began when the conversation was opened, until one answers. */
+function useNew(contact: ContactView, { messages, more }: Conversation): string | null {
+  const [unread] = useState(contact.unread)
+  const found = useRef<string | null>(null)
+  if (more !== null) found.current ??= firstUnread(messages, unread)
+  return messages.at(-1)?.mine ? null : found.current
 }
 
 /** What nobody wrote, at its place between the messages. */
@@ -104,34 +71,62 @@ function Told({ notice, name }: { notice: NoticeKind; name: string }) {
   )
 }
 
-export function Log(props: {
-  contact: ContactView
-  messages: MessageView[]
-  more: boolean | null
-}) {
-  const { contact, messages, more } = props
-  const { box, atEnd, onScroll, toEnd } = useScroll(messages)
-  const lines = useMemo(() => linesOf(messages), [messages])
+function Begin({ contact, empty }: { contact: ContactView; empty: boolean }) {
+  const { name } = contact
+  return (
+    <>
+      <p class="log-begin">
+        <I name="lock" size={16} />
+        {s.chat.begin}
+      </p>
+      {empty && (
+        <p class="log-empty">
+          <bdi>
+            {contact.state === 'greeted' ? s.chat.emptyGreeted(name) : s.chat.emptyActive(name)}
+          </bdi>
+        </p>
+      )}
+    </>
+  )
+}
+
+export function Log(props: { contact: ContactView; conversation: Conversation }) {
+  const { contact } = props
+  const { messages, more } = props.conversation
+  const unsaved = sending.value.filter((one) => one.contact === contact.contact)
+  const load = () => loadHistory(contact.contact, true).catch(toastProblem)
+  const reading = useReading({ messages, sending: unsaved.length, more: more === true, load })
+  const { box, range, whole, atEnd, busy, toEarlier } = reading
+  const [from, to] = range
+  const lines = useMemo(() => linesOf(messages.slice(from, to)), [messages, from, to])
   const lastMine = messages.findLast((m) => m.mine)?.message
+  const news = useNew(contact, props.conversation)
+  const divider = useRef<HTMLParagraphElement>(null)
+  useLayoutEffect(() => {
+    if (divider.current) reading.rise(divider.current)
+  }, [news !== null])
+  useKeptFocus(box, box)
   return (
     <div class="log-frame">
       <div
         class="log"
         ref={box}
-        role="log"
-        aria-live="polite"
+        role="region"
         aria-label={s.chat.log(contact.name)}
         tabIndex={0}
         data-testid={T.log}
-        onScroll={onScroll}
+        onScroll={reading.onScroll}
       >
         <div class="log-column">
-          {more === true && <Earlier contact={contact.contact} />}
-          {more === false && (
-            <p class="log-begin">
-              <I name="lock" size={16} />
-              {s.chat.begin}
-            </p>
+          {(from > 0 || more === true) && (
+            <div class="log-earlier">
+              <Button kind="ghost" small busy={busy} testid={T.earlier} onClick={toEarlier}>
+                {busy ? s.chat.loading : s.chat.earlier}
+              </Button>
+            </div>
+          )}
+          {from === 0 && more === false && (
+            <Begin contact={contact} empty={messages.length === 0 && unsaved.length === 0} />
           )}
           {lines.map(({ message, day, first, last }) => (
             <div key={message.message} class={first ? 'line first' : 'line'}>
@@ -140,32 +135,36 @@ export function Log(props: {
                   <span>{day}</span>
                 </h2>
               )}
+              {message.message === news && (
+                <p class="new-line" ref={divider} data-testid={T.newLine}>
+                  <span>{s.chat.newLine}</span>
+                </p>
+              )}
               {message.notice ? (
                 <Told notice={message.notice} name={contact.name} />
               ) : (
                 <Message
                   message={message}
                   name={contact.name}
+                  confirms={contact.confirms}
+                  greeted={contact.state === 'greeted'}
                   last={last}
                   telling={message.message === lastMine}
                 />
               )}
             </div>
           ))}
-          {more === false && messages.length === 0 && (
-            <p class="log-empty">
-              <bdi>
-                {contact.state === 'greeted'
-                  ? s.chat.emptyGreeted(contact.name)
-                  : s.chat.emptyActive(contact.name)}
-              </bdi>
-            </p>
-          )}
+          {whole && unsaved.map(({ id, text }) => <Unsaved key={id} text={text} />)}
         </div>
       </div>
       {!atEnd && (
         <span class="log-to-end">
-          <IconButton icon="down" label={s.chat.toBottom} testid={T.toBottom} onClick={toEnd} />
+          <IconButton
+            icon="down"
+            label={s.chat.toBottom}
+            testid={T.toBottom}
+            onClick={reading.toEnd}
+          />
         </span>
       )}
     </div>

@@ -2,6 +2,8 @@
 import { clock, moment } from '../format'
 import { copy } from '../parts/copy'
 import { DeliveryState } from '../parts/delivery'
+import { I } from '../parts/icons'
+import { memo } from '../parts/memo'
 import { Menu, type MenuItem } from '../parts/menu'
 import { UserText } from '../parts/text'
 import { toast, toastProblem } from '../parts/toast'
@@ -10,7 +12,7 @@ import { run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
-function itemsFor(message: MessageView): MenuItem[] {
+function itemsFor(message: MessageView, greeted: boolean): MenuItem[] {
   const { contact } = message
   const id = message.message
   const order = (command: Command, done?: string) => () => {
@@ -18,16 +20,22 @@ function itemsFor(message: MessageView): MenuItem[] {
       .then(() => done && toast(done))
       .catch(toastProblem)
   }
-  const { state } = message.delivery
-  const items: MenuItem[] = [
-    {
+  const { delivery } = message
+  const sending = delivery.state === 'queued' || delivery.state === 'stored'
+  // The greeting itself has left for good: only what waits behind it can be stopped.
+  const stoppable = greeted
+    ? delivery.state === 'queued' && delivery.waits_for === 'acceptance'
+    : sending
+  const items: MenuItem[] = []
+  if (message.text) {
+    items.push({
       text: s.chat.copyText,
       icon: 'copy',
       testid: T.messageCopy,
       onPick: () => void copy(message.text).then((ok) => ok && toast(s.common.copied)),
-    },
-  ]
-  if (state === 'queued' || state === 'stored') {
+    })
+  }
+  if (stoppable) {
     items.push({
       text: s.chat.cancelSend,
       icon: 'stop',
@@ -36,11 +44,14 @@ function itemsFor(message: MessageView): MenuItem[] {
     })
   }
   items.push({
-    text: s.chat.delete,
+    text: stoppable ? s.chat.deleteStop : s.chat.delete,
     icon: 'trash',
     testid: T.messageDelete,
     danger: true,
-    onPick: order({ cmd: 'delete_message', contact, message: id }, s.chat.deleted),
+    onPick: order(
+      { cmd: 'delete_message', contact, message: id },
+      stoppable ? s.chat.deletedStopped(delivery.state === 'stored') : s.chat.deleted,
+    ),
   })
   return items
 }
@@ -58,18 +69,48 @@ function Retry({ message }: { message: MessageView }) {
   )
 }
 
-export function Message(props: {
+/** A text that was handed over and is not on the disk yet. */
+export function Unsaved({ text }: { text: string }) {
+  return (
+    <article
+      class="message mine last line"
+      data-testid={T.messageUnsaved}
+      aria-label={s.chat.mine}
+      title={s.chat.unsavedTip}
+    >
+      <div class="bubble-row">
+        <div class="bubble user-text" dir="auto">
+          <UserText text={text} />
+        </div>
+      </div>
+      <p class="message-foot">
+        <span class="delivery queued">
+          {s.chat.unsaved}
+          <I name="clock" size={15} />
+        </span>
+      </p>
+    </article>
+  )
+}
+
+export const Message = memo(function Message(props: {
   message: MessageView
   name: string
+  confirms: boolean
+  /** Its contact has not accepted yet. */
+  greeted: boolean
   /** Last of a run: carries the time. */
   last: boolean
   /** Its delivery is told in words, not by the icon alone. */
   telling: boolean
 }) {
-  const { message, name, last } = props
+  const { message, name, confirms, greeted, last } = props
   const { mine, delivery } = message
   const settled = delivery.state === 'delivered' || delivery.state === 'stored'
-  const stuck = delivery.state === 'failed' || delivery.state === 'cancelled'
+  const stuck =
+    delivery.state === 'cancelled' ||
+    // To an invitation that has ended nothing can be sent again.
+    (delivery.state === 'failed' && delivery.problem.code !== 'greeting_unanswered')
   const telling = mine && (props.telling || !settled)
   return (
     <article
@@ -82,22 +123,30 @@ export function Message(props: {
     >
       <div class="bubble-row">
         <div class="bubble user-text" dir="auto" data-testid={T.messageText}>
-          <UserText text={message.text} />
+          {message.text ? <UserText text={message.text} /> : <em>{s.chat.noText}</em>}
         </div>
-        <Menu label={s.chat.actions} testid={T.messageMenu} items={itemsFor(message)} />
+        <Menu label={s.chat.actions} testid={T.messageMenu} items={itemsFor(message, greeted)} />
       </div>
       {(last || telling) && (
         <p class="message-foot">
           <time title={moment(message.at)}>{clock(message.at)}</time>
-          {mine && <DeliveryState message={message} name={name} brief={!telling} />}
+          {mine && (
+            <DeliveryState
+              message={message}
+              name={name}
+              confirms={confirms}
+              greeted={greeted}
+              brief={!telling}
+            />
+          )}
           {stuck && <Retry message={message} />}
         </p>
       )}
       {delivery.state === 'failed' && (
-        <p class="failure" role="alert">
+        <p class="failure">
           {delivery.problem.happened} {delivery.problem.safe} {delivery.problem.todo}
         </p>
       )}
     </article>
   )
-}
+})

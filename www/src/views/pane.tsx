@@ -2,8 +2,8 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
 import { IconButton } from '../parts/button'
-import { focusStart } from '../parts/focus'
-import { home } from '../state/route'
+import { focusStart, useKeptFocus } from '../parts/focus'
+import { home, onEscape } from '../state/route'
 import { s } from '../strings'
 import { T } from '../testids'
 
@@ -13,16 +13,12 @@ export function Pane(props: {
   testid: string
   children: ComponentChildren
 }) {
+  const pane = useRef<HTMLElement>(null)
   const title = useRef<HTMLHeadingElement>(null)
+  useKeptFocus(pane, title)
   useEffect(() => focusStart(title.current), [])
   return (
-    <section
-      class="pane"
-      data-testid={props.testid}
-      onKeyDown={(event) => {
-        if (event.key === 'Escape' && !event.defaultPrevented) home()
-      }}
-    >
+    <section class="pane" data-testid={props.testid} ref={pane} onKeyDown={onEscape}>
       <div class="pane-column">
         <header class="pane-head">
           <span class="pane-back">

@@ -7,7 +7,7 @@ import { ConfirmSheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
 import type { RelayView } from '../state/api'
-import { relays, run, state } from '../state/store'
+import { clockOffS, relays, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
@@ -83,8 +83,7 @@ function AddRelay({ onDone }: { onDone: () => void }) {
 export function Relays() {
   const [adding, setAdding] = useState(false)
   const [removing, setRemoving] = useState<RelayView | null>(null)
-  const { clockOffS } = state.value
-  const minutesOff = Math.round(Math.abs(clockOffS ?? 0) / 60)
+  const minutesOff = Math.round(Math.abs(clockOffS.value ?? 0) / 60)
   return (
     <section class="section">
       <h2 class="section-title">{s.settings.relays}</h2>

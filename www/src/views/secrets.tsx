@@ -116,12 +116,14 @@ export function ChangePasscodeSheet({ onClose }: { onClose: () => void }) {
 }
 
 export function ExportSheet({ onClose }: { onClose: () => void }) {
+  const [passcode, setPasscode] = useState('')
   const [passphrase, setPassphrase] = useState<string | null>(null)
   const { busy, problem, run: attempt } = useTask()
+  const ready = passcode !== '' && passphrase !== null
   const save = async () => {
-    if (passphrase === null) return
+    if (passcode === '' || passphrase === null) return
     const done = await attempt(async () => {
-      const { file } = await ask('file', { cmd: 'export', passphrase })
+      const { file } = await ask('file', { cmd: 'export', passcode, passphrase })
       const day = new Date().toISOString().slice(0, 10)
       saveFile(file, `wiremin-${day}.wiremin`)
     })
@@ -139,13 +141,19 @@ export function ExportSheet({ onClose }: { onClose: () => void }) {
         }}
       >
         <p class="lead">{s.settings.exportLead}</p>
+        <SecretField
+          label={s.passcode.old}
+          value={passcode}
+          onInput={setPasscode}
+          testid={T.passcodeOld}
+          autoFocus
+        />
         <NewPasscode
           label={s.settings.passphrase}
           repeat={s.settings.passphraseRepeat}
           testid={T.exportPassphrase}
-          known={[profile.value?.name ?? '', s.app]}
+          known={[profile.value?.name ?? '', passcode, s.app]}
           onChange={setPassphrase}
-          autoFocus
         />
         {problem && <ProblemNotice problem={problem} />}
         <div class="actions end">
@@ -153,7 +161,7 @@ export function ExportSheet({ onClose }: { onClose: () => void }) {
             kind="primary"
             type="submit"
             busy={busy}
-            disabled={passphrase === null}
+            disabled={!ready}
             testid={T.sheetConfirm}
           >
             {busy ? s.settings.exporting : s.settings.export}

@@ -6,6 +6,7 @@ import { Button } from '../parts/button'
 import { CopyButton } from '../parts/copy'
 import { Field, Segmented, Switch } from '../parts/field'
 import { I, type IconName } from '../parts/icons'
+import { memo } from '../parts/memo'
 import { ProblemNotice } from '../parts/notice'
 import { Sheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
@@ -114,22 +115,30 @@ function Profile() {
   )
 }
 
+const Acknowledgement = memo(function Acknowledgement(props: {
+  contact: string
+  name: string
+  on: boolean
+}) {
+  const { contact, name, on } = props
+  return (
+    <Switch
+      label={<bdi>{name}</bdi>}
+      on={on}
+      onChange={(on) => void run({ cmd: 'acknowledge', contact, on }).catch(toastProblem)}
+      testid={T.acknowledge}
+      contact={contact}
+    />
+  )
+})
+
 function Acknowledgements() {
   const all = contacts.value
-  const change = (contact: string) => (on: boolean) =>
-    void run({ cmd: 'acknowledge', contact, on }).catch(toastProblem)
   return (
     <Section title={s.settings.acknowledgements} text={s.settings.acknowledgementsText}>
       {all.length === 0 && <p class="row-note">{s.settings.acknowledgementsNone}</p>}
-      {all.map((contact) => (
-        <Switch
-          key={contact.contact}
-          label={<bdi>{contact.name}</bdi>}
-          on={contact.acknowledge}
-          onChange={change(contact.contact)}
-          testid={T.acknowledge}
-          contact={contact.contact}
-        />
+      {all.map(({ contact, name, acknowledge }) => (
+        <Acknowledgement key={contact} contact={contact} name={name} on={acknowledge} />
       ))}
     </Section>
   )

@@ -36,12 +36,13 @@ export function Unlock({ phase }: { phase: Extract<Phase, { phase: 'locked' }> }
   const [remember, setRemember] = useState(true)
   const [forgot, setForgot] = useState(false)
   const [erasing, setErasing] = useState(false)
-  const { busy, problem, run: attempt } = useTask()
+  const { busy, problem, run: attempt, clear } = useTask()
   const input = useRef<HTMLInputElement>(null)
   const left = useCountdown(phase.wait_until)
   const waiting = left > 0
   useEffect(() => {
-    if (!waiting) input.current?.focus()
+    if (waiting) clear()
+    else input.current?.focus()
   }, [waiting])
 
   const unlock = async () => {
@@ -71,16 +72,19 @@ export function Unlock({ phase }: { phase: Extract<Phase, { phase: 'locked' }> }
           onInput={setPasscode}
           inputRef={input}
           testid={T.passcode}
-          disabled={waiting}
+          readOnly={waiting}
           hint={phase.attempts > 0 && !waiting ? s.unlock.attempts(phase.attempts) : s.unlock.lead}
           autoFocus
         />
+        <p class="unseen" role="status">
+          {waiting ? s.unlock.waiting : busy ? s.unlock.unlocking : ''}
+        </p>
         {waiting && (
           <Notice tone="warn" icon="clock" testid={T.unlockWait}>
             {s.unlock.wait(countdown(left))}
           </Notice>
         )}
-        {problem && !waiting && <ProblemNotice problem={problem} />}
+        {problem && <ProblemNotice problem={problem} />}
         <Switch
           label={s.passcode.remember}
           on={remember}

@@ -1,5 +1,5 @@
 /** The first page of an empty device. */
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { I, Mark, type IconName } from '../parts/icons'
 import { s } from '../strings'
 import { T } from '../testids'
@@ -36,6 +36,8 @@ function Way(props: {
 export function Welcome() {
   const [way, setWay] = useState<'create' | 'restore' | 'import' | null>(null)
   const leave = () => setWay(null)
+  const title = useRef<HTMLHeadingElement>(null)
+  useEffect(() => title.current?.focus({ preventScroll: true }), [way])
   if (way === 'create') return <Create onLeave={leave} />
   if (way === 'restore') return <Restore onLeave={leave} />
   if (way === 'import') return <Import onLeave={leave} />
@@ -46,7 +48,7 @@ export function Welcome() {
           <Mark size={56} />
           <span>{s.app}</span>
         </div>
-        <h1>
+        <h1 ref={title} tabIndex={-1}>
           {s.welcome.title.map((line) => (
             <span key={line}>{line} </span>
           ))}
