@@ -35,11 +35,12 @@ const states = (page) =>
   )
 
 /** Waits until the relay is in that state, having been told so after `from` events. */
-async function reaches(page, state, from = 0) {
+async function reaches(page, state, from = 0, options = {}) {
   await page.waitForFunction(
     ([state, from]) =>
       events.slice(from).some((e) => e.event === 'relays' && e.relays[0]?.state === state),
     [state, from],
+    options,
   )
   return page.evaluate(() => events.length)
 }
@@ -90,6 +91,20 @@ test('a link whose queue is full is closed, not fed', async () => {
     void ask({ cmd: 'invite', hours: 1, single_use: true })
   })
   await reaches(page, 'down', seen)
+  await page.context().close()
+})
+
+test('a relay that was killed and is back is found so though nothing is sent', async () => {
+  const page = await browser.fresh(watchLinks)
+  await withAccount(page, { config: { hints: [relay.hint] } })
+  const seen = await reaches(page, 'open')
+  // A relay that gets data of a link it does not know tells at once. This link has none.
+  await page.waitForTimeout(4_000)
+  await page.evaluate(() => (channels[0].send = () => {}))
+  await relay.stop()
+  await relay.start()
+  const down = await reaches(page, 'down', seen, { timeout: 25_000 })
+  await reaches(page, 'open', down)
   await page.context().close()
 })
 

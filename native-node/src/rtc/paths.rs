@@ -27,6 +27,11 @@ const FORGET_AT_ONCE: usize = 256;
 /// An address that is not a link's current one is forgotten after this silence.
 const PATH_IDLE: Duration = Duration::from_secs(30);
 
+/// A client begins its handshake within milliseconds of the first answer, and repeats it. One that
+/// checks for longer without it has a link to an earlier run of this process. Browsers check each
+/// 2.5 s, so the second check tells.
+const HELLO_WITHIN: Duration = Duration::from_secs(2);
+
 /// A client, whatever its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientKey {
@@ -65,11 +70,11 @@ struct Path {
 
 #[derive(Debug)]
 enum Client {
-    /// Checks, but no handshake so far.
-    Pending,
+    /// Checks, but no link so far; first heard, or heard to begin one, at that time.
+    Pending(Instant),
     Live(Arc<Session>),
-    /// Its link is gone (or belonged to an earlier run of this process): its checks go
-    /// unanswered, so that the browser notices within seconds.
+    /// Its link is gone (or belonged to an earlier run of this process): its checks are refused,
+    /// so that the browser notices at once.
     Gone,
 }
 
@@ -140,8 +145,11 @@ impl Paths {
         };
         match &known.state {
             Client::Live(session) => Verdict::Deliver(session.clone()),
-            Client::Pending if is_client_hello(bytes) => Verdict::Open(path.client),
-            Client::Pending => {
+            Client::Pending(_) if is_client_hello(bytes) => {
+                known.state = Client::Pending(now);
+                Verdict::Open(path.client)
+            }
+            Client::Pending(_) => {
                 known.state = Client::Gone;
                 self.counters.dropped_unknown += 1;
                 Verdict::Drop
@@ -189,8 +197,11 @@ impl Paths {
         };
         let mut moved_from = None;
         let answer = match &known.state {
-            Client::Gone => return Verdict::Drop,
-            Client::Pending => stun::success(&request.transaction, route.remote, &self.key),
+            Client::Gone => stun::refusal(&request.transaction, &self.key),
+            Client::Pending(since) if now.saturating_duration_since(*since) > HELLO_WITHIN => {
+                stun::refusal(&request.transaction, &self.key)
+            }
+            Client::Pending(_) => stun::success(&request.transaction, route.remote, &self.key),
             Client::Live(session) if path.proven || session.route().remote == route.remote => {
                 let old = session.route().remote;
                 path.proven |= old == route.remote && session.is_proven();
@@ -257,7 +268,7 @@ impl Paths {
             self.forget_oldest();
         }
         let known = self.clients.entry(client).or_insert(Known {
-            state: Client::Pending,
+            state: Client::Pending(now),
             paths: 0,
         });
         known.paths += 1;
@@ -337,13 +348,11 @@ impl Paths {
     /// A session was made for `client`, which called from `ip`.
     pub fn on_opened(&mut self, client: ClientKey, ip: IpAddr, session: Arc<Session>) {
         self.load.entry(block(ip)).or_default().links += 1;
-        self.clients
-            .entry(client)
-            .or_insert(Known {
-                state: Client::Pending,
-                paths: 0,
-            })
-            .state = Client::Live(session);
+        let known = self.clients.entry(client).or_insert(Known {
+            state: Client::Gone,
+            paths: 0,
+        });
+        known.state = Client::Live(session);
     }
 
     /// The session of `client`, which called from `ip`, is over.

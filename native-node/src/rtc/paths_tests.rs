@@ -59,6 +59,10 @@ fn is_success(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Answer(answer) if answer.as_bytes()[..2] == [1, 1])
 }
 
+fn is_refusal(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Answer(answer) if answer.as_bytes()[..2] == [1, 0x11])
+}
+
 fn is_challenge(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Answer(answer) if answer.as_bytes()[..2] == [0, 1])
 }
@@ -163,14 +167,11 @@ fn an_address_that_never_returned_the_cookie_proves_nothing() {
 }
 
 #[test]
-fn a_closed_links_checks_go_unanswered() {
+fn a_closed_links_checks_are_refused() {
     let mut world = world(RtcLimits::default());
     let (client, _) = world.open("1.1.1.1:10", "abcd", 1);
     world.paths.on_closed(client, "1.1.1.1".parse().unwrap());
-    assert!(matches!(
-        world.check("1.1.1.1:10", "abcd", 1, true),
-        Verdict::Drop
-    ));
+    assert!(is_refusal(&world.check("1.1.1.1:10", "abcd", 1, true)));
     assert!(matches!(world.take("1.1.1.1:10", &HELLO), Verdict::Drop));
     // A new peer connection from the same port is a new client.
     assert!(is_success(&world.check("1.1.1.1:10", "wxyz", 2, true)));
@@ -178,14 +179,43 @@ fn a_closed_links_checks_go_unanswered() {
 }
 
 #[test]
-fn a_link_of_an_earlier_process_is_left_to_time_out() {
+fn a_link_of_an_earlier_process_is_told_that_it_is_gone() {
     let mut world = world(RtcLimits::default());
+    // By what it sends, or, where it has nothing to send, by what it does not.
     assert!(is_success(&world.check("1.1.1.1:10", "abcd", 1, true)));
     assert!(matches!(world.take("1.1.1.1:10", &DATA), Verdict::Drop));
-    assert!(matches!(
-        world.check("1.1.1.1:10", "abcd", 1, true),
-        Verdict::Drop
-    ));
+    assert!(is_refusal(&world.check("1.1.1.1:10", "abcd", 1, true)));
+
+    assert!(is_success(&world.check("2.2.2.2:20", "abcd", 2, false)));
+    world.now += HELLO_WITHIN;
+    assert!(is_success(&world.check("2.2.2.2:20", "abcd", 2, false)));
+    world.now += Duration::from_millis(1);
+    assert!(is_refusal(&world.check("2.2.2.2:20", "abcd", 2, false)));
+    // From another address, too.
+    assert!(is_refusal(&world.check("3.3.3.3:30", "abcd", 2, false)));
+}
+
+#[test]
+fn a_client_that_begins_late_gets_in() {
+    let mut world = world(RtcLimits::default());
+    assert!(is_success(&world.check("1.1.1.1:10", "abcd", 1, true)));
+    world.now += 2 * HELLO_WITHIN;
+    assert!(is_refusal(&world.check("1.1.1.1:10", "abcd", 1, true)));
+    // There was no room for it: while it goes on asking it is not told to go.
+    for _ in 0..5 {
+        assert!(matches!(world.take("1.1.1.1:10", &HELLO), Verdict::Open(_)));
+        assert!(is_success(&world.check("1.1.1.1:10", "abcd", 1, true)));
+        world.now += HELLO_WITHIN;
+    }
+    let Verdict::Open(client) = world.take("1.1.1.1:10", &HELLO) else {
+        panic!("no session")
+    };
+    let session = Arc::new(Session::new(world.now, route("1.1.1.1:10")));
+    world
+        .paths
+        .on_opened(client, route("1.1.1.1:10").remote.ip(), session);
+    world.now += 2 * HELLO_WITHIN;
+    assert!(is_success(&world.check("1.1.1.1:10", "abcd", 1, true)));
 }
 
 #[test]

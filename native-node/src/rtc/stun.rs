@@ -23,6 +23,7 @@ const BINDING_SUCCESS: u16 = 0x0101;
 const BINDING_ERROR: u16 = 0x0111;
 const USERNAME: u16 = 0x0006;
 const MESSAGE_INTEGRITY: u16 = 0x0008;
+const ERROR_CODE: u16 = 0x0009;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 const USE_CANDIDATE: u16 = 0x0025;
 const FINGERPRINT: u16 = 0x8028;
@@ -229,6 +230,15 @@ pub fn success(transaction: &Transaction, source: SocketAddr, key: &IceKey) -> A
             answer.put(&masked);
         }
     }
+    answer.seal(&key.mac)
+}
+
+/// The error 400 (Bad Request), without a reason phrase, 60 bytes: browsers give the path up at
+/// once, where they would go on asking for seconds after no answer.
+pub fn refusal(transaction: &Transaction, key: &IceKey) -> Answer {
+    let mut answer = Answer::new(BINDING_ERROR, transaction);
+    answer.put(&attribute(ERROR_CODE, 4));
+    answer.put(&[0, 0, 4, 0]);
     answer.seal(&key.mac)
 }
 

@@ -123,6 +123,18 @@ fn an_answer_carries_the_masked_source_and_a_valid_integrity() {
 }
 
 #[test]
+fn a_refusal_is_a_sealed_error_shorter_than_any_check() {
+    let answer = refusal(&[9; 12], &key());
+    let bytes = answer.as_bytes();
+    assert_eq!(bytes.len(), 60);
+    assert!(bytes.len() <= check("a", 1, false, &key()).len());
+    assert_eq!(answered_transaction(bytes), Some([9; 12]));
+    assert_eq!(bytes[20..28], [0, 9, 0, 4, 0, 0, 4, 0]);
+    let at = Attributes::read(bytes).unwrap().integrity.unwrap();
+    assert!(integrity_holds(bytes, at, &key()));
+}
+
+#[test]
 fn a_challenge_is_a_well_formed_request_of_72_bytes() {
     let request = challenge(&[3; 12], b"aB3+", &key());
     assert_eq!(request.as_bytes().len(), 72);
