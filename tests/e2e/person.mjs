@@ -196,9 +196,9 @@ export class Person {
   }
 }
 
-/** Two people who know each other: the first invited, the second greeted. `options`: of the first. */
-export async function pair(stage, first, second, options) {
-  const [a, b] = await Promise.all([stage.person(options), stage.person()])
+/** Two people who know each other: the first invited, the second greeted. */
+export async function pair(stage, first, second) {
+  const [a, b] = await Promise.all([stage.person(), stage.person()])
   await Promise.all([a.create(first), b.create(second)])
   const link = await a.invite()
   await b.greet(link, `Hello, this is ${second}`)

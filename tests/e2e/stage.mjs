@@ -87,16 +87,9 @@ export class Stage {
     return stage
   }
 
-  /**
-   * `options`: of the context, and `at`: what follows the address, such as `#invitation`. With
-   * `profile` in a browser of its own that keeps it in that directory.
-   */
-  async person({ at = '', url, profile, ...options } = {}) {
-    const settings = { locale: 'en-GB', ...options }
-    const launch = { executablePath: process.env.CHROMIUM, args: flags, ...settings }
-    const context = profile
-      ? await chromium.launchPersistentContext(profile, launch)
-      : await this.browser.newContext(settings)
+  /** `options`: of the context, and `at`: what follows the address, such as `#invitation`. */
+  async person({ at = '', url, ...options } = {}) {
+    const context = await this.browser.newContext({ locale: 'en-GB', ...options })
     context.setDefaultTimeout(PATIENCE)
     const person = new Person(context, url ?? this.relay.url, (page) => this.watch(page))
     await person.open(at)

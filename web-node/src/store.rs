@@ -226,10 +226,11 @@ impl Store {
 
     async fn check_owner(&self, asked: Asked) -> Result<(), DbError> {
         let owner = asked.await?.and_then(|owner| owner.as_string());
-        if owner.as_ref() == Some(&self.owner) {
-            Ok(())
-        } else {
-            Err(DbError::TakenOver)
+        match owner {
+            Some(owner) if owner == self.owner => Ok(()),
+            Some(_) => Err(DbError::TakenOver),
+            // Emptied from outside: Chromium does so with a database it cannot open on a full disk.
+            None => Err(DbError::Unavailable),
         }
     }
 
