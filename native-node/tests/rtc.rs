@@ -372,8 +372,8 @@ async fn a_full_queue_says_so_and_drains() {
         match port.try_send(far, pattern(sent, 16_384)) {
             Ok(now) => {
                 sent += 1;
-                assert!(now || !congested, "nobody has read anything");
-                congested = now;
+                // The buffers below take some of it, and may do so late.
+                congested |= now;
             }
             Err(error) => {
                 assert_eq!(error, SendError::Full);
