@@ -26,4 +26,9 @@ TARGET_RUSTFLAGS=(
     "--remap-path-prefix=$WIREMIN_ROOT=/wiremin"
 )
 step wasm "building the browser peer (WASM)" build_wasm
-step module "making its ES module" build_module
+# The module is made again only from a newer file, so that what is built from it stays as it is.
+wasm=$WASM_DIR/$TARGET/web/web_node.wasm module=www/src/wasm/web_node.js
+if [ ! "$module" -nt "$wasm" ] || [ web-node/bindgen/src/main.rs -nt "$module" ]; then
+    step module "making its ES module" build_module
+    touch "$module"
+fi
