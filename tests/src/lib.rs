@@ -6,7 +6,7 @@
 
 pub mod disk;
 pub mod host;
-mod net;
+pub mod net;
 pub mod observer;
 pub mod people;
 pub mod world;

@@ -164,3 +164,15 @@ impl World {
         bytes
     }
 }
+
+/// A relay's frame; a receipt is turned into a refusal. For lies.
+pub fn refused(code: u8, detail: u32, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    if bytes[0] != 0x11 {
+        return Some(bytes);
+    }
+    let mut answer = vec![0x12];
+    answer.extend_from_slice(&bytes[1..5]);
+    answer.push(code);
+    answer.extend_from_slice(&detail.to_le_bytes());
+    Some(answer)
+}

@@ -6,6 +6,7 @@ use account::api::*;
 use shared::object::pow;
 use shared::wire::Header;
 use tests::host::{Host, WORK_DIVISOR};
+use tests::net::refused;
 use tests::world::{At, World};
 
 const MINUTE: u64 = 60_000;
@@ -239,14 +240,9 @@ fn a_refusal_is_told_though_another_relay_is_dead() {
     let (mut world, [_, second], [ann, bob]) = two_relays();
     world.kill(second);
     world.run(30 * MINUTE);
-    world.lie = Some(|from, _, bytes| {
-        if from != 0 || bytes[0] != 0x11 {
-            return Some(bytes);
-        }
-        let mut refused = vec![0x12];
-        refused.extend_from_slice(&bytes[1..5]);
-        refused.extend_from_slice(&[6, 0, 0, 0, 0]);
-        Some(refused)
+    world.lie = Some(|from, _, bytes| match from {
+        0 => refused(6, 0, bytes),
+        _ => Some(bytes),
     });
     world.say(ann, bob, "refused");
     let told = |world: &World| {
@@ -266,14 +262,9 @@ fn a_relay_without_room_is_told_as_such() {
     for at in [second, bob] {
         world.kill(at);
     }
-    world.lie = Some(|from, _, bytes| {
-        if from != 0 || bytes[0] != 0x11 {
-            return Some(bytes);
-        }
-        let mut refused = vec![0x12];
-        refused.extend_from_slice(&bytes[1..5]);
-        refused.extend_from_slice(&[8, 0, 0, 0, 0]);
-        Some(refused)
+    world.lie = Some(|from, _, bytes| match from {
+        0 => refused(8, 0, bytes),
+        _ => Some(bytes),
     });
     world.say(ann, bob, "no room");
     world.run(MINUTE);
@@ -297,14 +288,9 @@ fn a_relay_without_room_is_told_as_such() {
 #[test]
 fn a_greedy_relay_gets_one_more_try() {
     let (mut world, _, [ann, bob]) = two_relays();
-    world.lie = Some(|from, _, bytes| {
-        if from != 0 || bytes[0] != 0x11 {
-            return Some(bytes);
-        }
-        let mut refused = vec![0x12];
-        refused.extend_from_slice(&bytes[1..5]);
-        refused.extend_from_slice(&[5, 8, 0, 0, 0]);
-        Some(refused)
+    world.lie = Some(|from, _, bytes| match from {
+        0 => refused(5, 8, bytes),
+        _ => Some(bytes),
     });
     world.seen = Some(Vec::new());
     for turn in 0..5 {

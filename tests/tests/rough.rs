@@ -6,6 +6,7 @@ use shared::object::pow;
 use shared::wire::Header;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tests::host::{Host, WORK_DIVISOR};
+use tests::net::refused;
 use tests::people::passcode;
 use tests::world::{At, World};
 
@@ -207,17 +208,6 @@ fn with_liar() -> (World, At, At) {
     world.meet(ann, bob);
     world.run(5 * MINUTE);
     (world, ann, bob)
-}
-
-fn refused(code: u8, detail: u32, bytes: Vec<u8>) -> Option<Vec<u8>> {
-    if bytes[0] != 0x11 {
-        return Some(bytes);
-    }
-    let mut answer = vec![0x12];
-    answer.extend_from_slice(&bytes[1..5]);
-    answer.push(code);
-    answer.extend_from_slice(&detail.to_le_bytes());
-    Some(answer)
 }
 
 /// Whatever reason a relay invents, what another one takes is sent, once, and soon.

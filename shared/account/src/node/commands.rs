@@ -43,7 +43,7 @@ impl Open {
     pub fn command(&mut self, cx: &mut Cx, id: u64, command: Command) -> Option<Outcome> {
         let outcome = match command {
             Command::Rename { name } => self.rename(cx, name),
-            Command::AddRelay { hint } => self.add_relay_by_text(cx, &hint),
+            Command::AddRelay { hint } => self.add_relay(cx, &hint),
             Command::RemoveRelay { relay } => self.remove_relay(cx, &relay),
             Command::Invite { hours, single_use } => self.invite(cx, hours, single_use),
             Command::Revoke { invite } => self.revoke(cx, &invite),
@@ -126,16 +126,11 @@ impl Open {
         Ok(None)
     }
 
-    fn add_relay_by_text(&mut self, cx: &mut Cx, hint: &str) -> Outcome {
+    fn add_relay(&mut self, cx: &mut Cx, hint: &str) -> Outcome {
         let hint = RelayHint::from_text(hint.trim()).map_err(|_| problems::hint_invalid())?;
-        self.add_relay(cx, hint)?;
-        Ok(None)
-    }
-
-    fn add_relay(&mut self, cx: &mut Cx, hint: RelayHint) -> Result<(), Problem> {
         self.relays.add(cx, hint)?;
         self.begin_with_relay(cx, &hint.node_key);
-        Ok(())
+        Ok(None)
     }
 
     /// A relay is in use from now on. A guest that stays has said Welcome before.
