@@ -75,9 +75,12 @@ impl Links {
 
     /// Dials; what comes at once instead of an answer is handed back.
     pub fn dial<C>(&mut self, token: Token, to: &DialTo) -> Option<Input<'static, C>> {
-        let DialTo::Hint(bytes) = to;
-        match (&self.dialer, RelayHint::parse(bytes)) {
-            (Some(dialer), Ok(hint)) => {
+        let hint = match to {
+            DialTo::Hint(bytes) => RelayHint::parse(bytes).ok(),
+            DialTo::Relay { .. } => None,
+        };
+        match (&self.dialer, hint) {
+            (Some(dialer), Some(hint)) => {
                 let link = dialer.dial(rtc_hint(&hint));
                 self.dials.insert(link, token);
                 None

@@ -13,6 +13,7 @@
 
 use crate::time::{Millis, Now};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 /// What a shell drives: a relay, or an account.
 pub trait Node {
@@ -75,6 +76,11 @@ pub enum Input<'a, C> {
     Derived { token: Token, key: [u8; 32] },
     /// This machine could not derive: too little memory for the cost, or the cost is out of bounds.
     DeriveFailed { token: Token },
+    /// The addresses at which others reach this relay, the best first; told at the start and when
+    /// they change.
+    Reachable { addresses: Vec<SocketAddr> },
+    /// Somewhere a relay may be listening.
+    Found { address: SocketAddr, by: Finder },
     /// The answer to [`Output::Recall`]: the remembered key, if the shell still has it.
     Recalled { token: Token, key: Option<[u8; 32]> },
     /// Something a person or a script wants.
@@ -141,8 +147,24 @@ pub struct Origin {
 /// Whom to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialTo {
-    /// A relay from its hint alone. Bytes as in PROTOCOL.md section 3.
+    /// A relay from its hint alone, over WebRTC. Bytes as in PROTOCOL.md section 3.
     Hint(Vec<u8>),
+    /// A relay over QUIC. Its certificate must have this hash, if one is known.
+    Relay {
+        address: SocketAddr,
+        certificate: Option<[u8; 32]>,
+    },
+}
+
+/// Who says that there is a relay at an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Finder {
+    /// The person who runs this one.
+    Named,
+    /// A beacon on the local network.
+    Lan,
+    /// The BitTorrent DHT: anybody.
+    Dht,
 }
 
 /// Why a dial failed.

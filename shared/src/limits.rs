@@ -75,3 +75,10 @@ pub const CLIENT_FAULTS_MAX: u32 = 64;
 pub const CLIENT_CLOCK_SLACK_HOURS: u32 = 2;
 /// How long a client waits for the next frame of an answer.
 pub const ANSWER_AFTER_MS: u64 = 60_000;
+
+/// Headers in one Have.
+pub const HAVE_HEADERS_MAX: usize = 200;
+/// Ids in one Want or Need.
+pub const WANT_IDS_MAX: usize = 500;
+/// Bytes of one turn of a reconciliation.
+pub const RECONCILE_BYTES_MAX: usize = 16_384;

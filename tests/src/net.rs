@@ -6,7 +6,7 @@ use crate::host::Host;
 use crate::world::{At, Coming, End, Seen, World};
 use account::api::Event;
 use shared::crypto::sha256;
-use shared::io::{LinkId, Origin, Token};
+use shared::io::{DialTo, LinkId, Origin, Token};
 use shared::wire::RelayHint;
 
 impl World {
@@ -41,8 +41,11 @@ impl World {
         }
     }
 
-    pub(crate) fn dial(&mut self, at: At, token: Token, hint: &[u8]) {
-        let wanted = RelayHint::parse(hint).ok();
+    pub(crate) fn dial(&mut self, at: At, token: Token, to: &DialTo) {
+        let wanted = match to {
+            DialTo::Hint(hint) => RelayHint::parse(hint).ok(),
+            DialTo::Relay { .. } => None,
+        };
         let relay = self.hosts.iter().position(|host| {
             host.is_relay
                 && wanted

@@ -6,7 +6,7 @@
 use crate::host::{Host, WORK_DIVISOR};
 use account::api::{Answer, Command, Event, Problem, Request};
 use shared::crypto::{Rng, sha256};
-use shared::io::{Batch, DialTo, Input, LinkId, Origin, Output, Query, StoreError, Token};
+use shared::io::{Batch, Input, LinkId, Origin, Output, Query, StoreError, Token};
 use shared::object::pow;
 use std::collections::BTreeMap;
 
@@ -439,10 +439,7 @@ impl World {
         match output {
             Output::Send { link, bytes } => self.send(at, link, bytes),
             Output::Close { link } => self.break_link(link),
-            Output::Dial {
-                token,
-                to: DialTo::Hint(hint),
-            } => self.dial(at, token, &hint),
+            Output::Dial { token, to } => self.dial(at, token, &to),
             Output::Load { token, query } => self.push(at, 1, Coming::Loaded { token, query }),
             Output::Save { token, batch } => {
                 let delay = self.between(self.faults.save_ms);

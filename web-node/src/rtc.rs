@@ -108,11 +108,13 @@ impl Links {
 
     /// Dials; what comes at once instead of an answer is handed back.
     pub fn dial(&mut self, token: Token, to: &DialTo) -> Option<Input<'static, Command>> {
-        let DialTo::Hint(bytes) = to;
+        let hint = match to {
+            DialTo::Hint(bytes) => RelayHint::parse(bytes).ok(),
+            // A page has no UDP.
+            DialTo::Relay { .. } => None,
+        };
         let link = LinkId(self.next);
-        let dialled = RelayHint::parse(bytes)
-            .ok()
-            .and_then(|hint| open(&self.inbox, link, token, hint));
+        let dialled = hint.and_then(|hint| open(&self.inbox, link, token, hint));
         match dialled {
             Some(dialled) => {
                 self.next += 1;

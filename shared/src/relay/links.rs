@@ -217,7 +217,18 @@ impl Relay {
             | Frame::Object { .. }
             | Frame::End { .. }
             | Frame::News { .. }
-            | Frame::Lagged { .. } => self.on_malformed(link, Some(request)),
+            | Frame::Lagged { .. }
+            | Frame::Relay { .. } => self.on_malformed(link, Some(request)),
+            // TODO peers
+            Frame::Peer { .. }
+            | Frame::Peered { .. }
+            | Frame::Push { .. }
+            | Frame::Have { .. }
+            | Frame::Want { .. }
+            | Frame::Relays { .. }
+            | Frame::Reconcile { .. }
+            | Frame::Reconciled { .. }
+            | Frame::Need { .. } => self.on_malformed(link, Some(request)),
         }
     }
 

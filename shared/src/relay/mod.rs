@@ -179,7 +179,9 @@ impl Relay {
             | Input::Solved { .. }
             | Input::Derived { .. }
             | Input::DeriveFailed { .. }
-            | Input::Recalled { .. } => {}
+            | Input::Recalled { .. }
+            | Input::Reachable { .. }
+            | Input::Found { .. } => {}
         }
         self.on_time();
         self.save_formed();

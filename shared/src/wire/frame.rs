@@ -4,9 +4,13 @@
 //! bytes.
 
 use super::codec::{Malformed, Reader, Writer};
+use super::descriptor::DESCRIPTOR_BYTES;
 use super::header::{HEADER_BYTES, Id};
 use super::scan::{Records, SCAN_RECORD_BYTES, ScanRecord, records};
-use crate::limits::{BODY_BYTES_MAX, FRAME_BYTES_MAX, PREFIX_BITS_MAX};
+use crate::limits::{
+    BODY_BYTES_MAX, FRAME_BYTES_MAX, HAVE_HEADERS_MAX, PREFIX_BITS_MAX, RECONCILE_BYTES_MAX,
+    WANT_IDS_MAX,
+};
 use alloc::vec::Vec;
 
 /// The version in Hello and Welcome.
@@ -56,6 +60,30 @@ pub enum Frame<'a> {
     Pong {
         echo: u64,
     },
+    /// The dialler is a relay too: its descriptor, and its signature over this link.
+    Peer {
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8; DESCRIPTOR_BYTES],
+        signature: [u8; 64],
+    },
+    /// The listener takes it as a peer: its own descriptor.
+    Peered {
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8; DESCRIPTOR_BYTES],
+    },
+    /// An object for a peer, which answers nothing.
+    Push {
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8],
+    },
+    /// Headers of objects that the sender stores.
+    Have {
+        headers: &'a [[u8; HEADER_BYTES]],
+    },
+    /// Push these.
+    Want {
+        ids: &'a [[u8; 32]],
+    },
     Put {
         header: &'a [u8; HEADER_BYTES],
         body: &'a [u8],
@@ -98,6 +126,15 @@ pub enum Frame<'a> {
         bits: u8,
         prefix: u64,
     },
+    /// Names of other relays are asked for, this many at most.
+    Relays {
+        max: u8,
+    },
+    /// A descriptor, one of the answers to Relays.
+    Relay {
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8; DESCRIPTOR_BYTES],
+    },
     Watch {
         mode: u8,
     },
@@ -107,6 +144,19 @@ pub enum Frame<'a> {
     },
     Lagged {
         bucket: u32,
+    },
+    /// One side's turn of a reconciliation; the first has the salt that it chose.
+    Reconcile {
+        salt: [u8; 16],
+        message: &'a [u8],
+    },
+    Reconciled {
+        message: &'a [u8],
+    },
+    /// The end of a reconciliation: push these, named by their salted ids.
+    Need {
+        last: bool,
+        salted: &'a [[u8; 32]],
     },
 }
 
@@ -162,6 +212,25 @@ impl<'a> Frame<'a> {
             0x03 => Frame::Bye { reason: r.u8()? },
             0x04 => Frame::Ping { echo: r.u64()? },
             0x05 => Frame::Pong { echo: r.u64()? },
+            0x06 => Frame::Peer {
+                header: r.array_ref()?,
+                body: r.array_ref()?,
+                signature: r.array()?,
+            },
+            0x07 => Frame::Peered {
+                header: r.array_ref()?,
+                body: r.array_ref()?,
+            },
+            0x08 => Frame::Push {
+                header: r.array_ref()?,
+                body: body(r)?,
+            },
+            0x09 => Frame::Have {
+                headers: list(r, HAVE_HEADERS_MAX)?,
+            },
+            0x0a => Frame::Want {
+                ids: list(r, WANT_IDS_MAX)?,
+            },
             0x10 => Frame::Put {
                 header: r.array_ref()?,
                 body: body(r)?,
@@ -202,6 +271,11 @@ impl<'a> Frame<'a> {
                 bits: bits(r)?,
                 prefix: r.u64()?,
             },
+            0x26 => Frame::Relays { max: r.u8()? },
+            0x27 => Frame::Relay {
+                header: r.array_ref()?,
+                body: r.array_ref()?,
+            },
             0x30 => Frame::Watch {
                 mode: flag(r)?.into(),
             },
@@ -210,6 +284,17 @@ impl<'a> Frame<'a> {
                 record: ScanRecord::read(r)?,
             },
             0x32 => Frame::Lagged { bucket: r.u32()? },
+            0x40 => Frame::Reconcile {
+                salt: r.array()?,
+                message: message(r)?,
+            },
+            0x41 => Frame::Reconciled {
+                message: message(r)?,
+            },
+            0x42 => Frame::Need {
+                last: flag(r)?,
+                salted: list_or_none(r, WANT_IDS_MAX)?,
+            },
             _ => return Ok(None),
         }))
     }
@@ -227,7 +312,19 @@ impl<'a> Frame<'a> {
             Frame::Welcome(ref f) => w.bytes(&f.signed_fields()).bytes(&f.signature),
             Frame::Bye { reason } => w.u8(reason),
             Frame::Ping { echo } | Frame::Pong { echo } => w.u64(echo),
-            Frame::Put { header, body } => w.bytes(header).bytes(body),
+            Frame::Peer {
+                header,
+                body,
+                ref signature,
+            } => w.bytes(header).bytes(body).bytes(signature),
+            Frame::Peered { header, body } | Frame::Relay { header, body } => {
+                w.bytes(header).bytes(body)
+            }
+            Frame::Put { header, body } | Frame::Push { header, body } => {
+                w.bytes(header).bytes(body)
+            }
+            Frame::Have { headers } => w.bytes(headers.as_flattened()),
+            Frame::Want { ids } => w.bytes(ids.as_flattened()),
             Frame::Stored {
                 id,
                 time,
@@ -261,9 +358,13 @@ impl<'a> Frame<'a> {
             } => w.u32(bucket).bytes(header).bytes(body),
             Frame::End { count } => w.u32(count),
             Frame::Find { bits, prefix } => w.u8(bits).u64(prefix),
+            Frame::Relays { max } => w.u8(max),
             Frame::Watch { mode } => w.u8(mode),
             Frame::News { bucket, ref record } => w.u32(bucket).bytes(&record.encode()),
             Frame::Lagged { bucket } => w.u32(bucket),
+            Frame::Reconcile { ref salt, message } => w.bytes(salt).bytes(message),
+            Frame::Reconciled { message } => w.bytes(message),
+            Frame::Need { last, salted } => w.u8(last.into()).bytes(salted.as_flattened()),
         };
         w.0
     }
@@ -276,6 +377,11 @@ impl<'a> Frame<'a> {
             Frame::Bye { .. } => 0x03,
             Frame::Ping { .. } => 0x04,
             Frame::Pong { .. } => 0x05,
+            Frame::Peer { .. } => 0x06,
+            Frame::Peered { .. } => 0x07,
+            Frame::Push { .. } => 0x08,
+            Frame::Have { .. } => 0x09,
+            Frame::Want { .. } => 0x0a,
             Frame::Put { .. } => 0x10,
             Frame::Stored { .. } => 0x11,
             Frame::Refused { .. } => 0x12,
@@ -285,16 +391,31 @@ impl<'a> Frame<'a> {
             Frame::Object { .. } => 0x23,
             Frame::End { .. } => 0x24,
             Frame::Find { .. } => 0x25,
+            Frame::Relays { .. } => 0x26,
+            Frame::Relay { .. } => 0x27,
             Frame::Watch { .. } => 0x30,
             Frame::News { .. } => 0x31,
             Frame::Lagged { .. } => 0x32,
+            Frame::Reconcile { .. } => 0x40,
+            Frame::Reconciled { .. } => 0x41,
+            Frame::Need { .. } => 0x42,
         }
     }
 
     fn size_hint(&self) -> usize {
         match self {
-            Frame::Put { body, .. } | Frame::Object { body, .. } => body.len() + 96,
+            Frame::Put { body, .. } | Frame::Push { body, .. } | Frame::Object { body, .. } => {
+                body.len() + 96
+            }
+            Frame::Peer { .. } | Frame::Peered { .. } | Frame::Relay { .. } => {
+                DESCRIPTOR_BYTES + 192
+            }
             Frame::ScanPage { records, .. } => records.len() * SCAN_RECORD_BYTES + 32,
+            Frame::Have { headers } => headers.as_flattened().len() + 8,
+            Frame::Want { ids: hashes } | Frame::Need { salted: hashes, .. } => {
+                hashes.as_flattened().len() + 8
+            }
+            Frame::Reconcile { message, .. } | Frame::Reconciled { message } => message.len() + 32,
             _ => 128,
         }
     }
@@ -321,6 +442,37 @@ fn body<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
     let body = r.rest();
     if body.len() <= BODY_BYTES_MAX {
         Ok(body)
+    } else {
+        Err(Malformed)
+    }
+}
+
+/// Equal parts, to the end of the frame.
+fn list_or_none<'a, const N: usize>(
+    r: &mut Reader<'a>,
+    most: usize,
+) -> Result<&'a [[u8; N]], Malformed> {
+    let (parts, left) = r.rest().as_chunks();
+    if left.is_empty() && parts.len() <= most {
+        Ok(parts)
+    } else {
+        Err(Malformed)
+    }
+}
+
+fn list<'a, const N: usize>(r: &mut Reader<'a>, most: usize) -> Result<&'a [[u8; N]], Malformed> {
+    let parts = list_or_none(r, most)?;
+    if parts.is_empty() {
+        Err(Malformed)
+    } else {
+        Ok(parts)
+    }
+}
+
+fn message<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {
+    let message = r.rest();
+    if message.len() <= RECONCILE_BYTES_MAX {
+        Ok(message)
     } else {
         Err(Malformed)
     }

@@ -3,6 +3,7 @@
 //! Invariant: parsing never panics, never allocates, and what parses encodes to the same bytes.
 
 pub mod codec;
+pub mod descriptor;
 pub mod frame;
 pub mod header;
 pub mod hint;
@@ -11,6 +12,7 @@ pub mod reason;
 pub mod scan;
 
 pub use codec::{Malformed, Reader};
+pub use descriptor::Descriptor;
 pub use frame::{Frame, FrameError, Welcome};
 pub use header::{Front, Header, Id, Kind, Lifetime, SizeClass};
 pub use hint::{IceCredentials, RelayHint};
