@@ -7,6 +7,7 @@
 #![no_std]
 extern crate alloc;
 
+pub mod book;
 pub mod crypto;
 pub mod io;
 pub mod limits;

@@ -1,4 +1,5 @@
-//! Every bound of the wire, of links and of the relay, units last. PROTOCOL.md sections 2 to 4.
+//! Every bound of the wire, of links and of the relay, units last. PROTOCOL.md sections 2 to 4
+//! and 12.
 //!
 //! Invariant: nothing a peer sends sizes an allocation; what can grow names its bound here.
 
@@ -82,3 +83,37 @@ pub const HAVE_HEADERS_MAX: usize = 200;
 pub const WANT_IDS_MAX: usize = 500;
 /// Bytes of one turn of a reconciliation.
 pub const RECONCILE_BYTES_MAX: usize = 16_384;
+
+/// Buckets of new addresses in an address book.
+pub const BOOK_NEW_BUCKETS: u16 = 256;
+/// Buckets of tried addresses.
+pub const BOOK_TRIED_BUCKETS: u16 = 64;
+/// Addresses in one bucket: about 1.5 kB each where a descriptor is known.
+pub const BOOK_BUCKET_ENTRIES_MAX: usize = 32;
+/// New buckets that what one group tells can reach.
+pub const BOOK_BUCKETS_PER_SOURCE: u64 = 16;
+/// Tried buckets that the addresses of one group can reach.
+pub const BOOK_BUCKETS_PER_GROUP: u64 = 2;
+/// Sources by which a new address is held.
+pub const BOOK_SOURCES_MAX: usize = 4;
+/// Own addresses that are remembered.
+pub const BOOK_OWN_ADDRESSES_MAX: usize = 64;
+/// Peers that are dialled first at the next start.
+pub const BOOK_ANCHORS_MAX: usize = 2;
+/// The shortest wait for an address that was dialled; it doubles with each failure.
+pub const BOOK_WAIT_MS_MIN: u64 = 60_000;
+/// The longest wait.
+pub const BOOK_WAIT_MS_MAX: u64 = 24 * 3_600_000;
+/// With no answer from any for so long a relay is dark: that others fail says nothing about them.
+pub const BOOK_DARK_AFTER_MS: u64 = 600_000;
+/// Failures in a row after which a tried address may give way, and after which another relay is
+/// taken in its place.
+pub const BOOK_FAILURES_DOUBT: u8 = 3;
+/// Failures in a row after which an address is dropped.
+pub const BOOK_FAILURES_MAX: u8 = 10;
+/// A tried address is not dropped before so much time has passed since it was proved.
+pub const BOOK_TRIED_KEPT_MS: u64 = 30 * 24 * 3_600_000;
+/// How long after a proof a relay is named to others.
+pub const BOOK_NAMED_MS: u64 = 7 * 24 * 3_600_000;
+/// How far ahead the version of a descriptor may be.
+pub const DESCRIPTOR_AHEAD_S: u64 = 2 * 3600;
