@@ -5,6 +5,7 @@
 
 use crate::rtc::{DialError, RtcDialer, RtcEvent, RtcHint, RtcPort, SendError};
 use bytes::Bytes;
+use shared::book::Group;
 use shared::crypto::sha256;
 use shared::io::{DialTo, Input, LinkId, Origin, Token};
 use shared::wire::RelayHint;
@@ -208,12 +209,15 @@ fn origin(key: &[u8; 32], ip: IpAddr) -> Origin {
         let [a, b, c, d, e, f, g, h, ..] = sha256(&[key, bytes]);
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     };
+    let reach = Group::of(ip).reach();
     match ip.to_canonical() {
         IpAddr::V4(v4) => Origin {
+            reach,
             network: hashed(&v4.octets()[..3]),
             address: hashed(&v4.octets()),
         },
         IpAddr::V6(v6) => Origin {
+            reach,
             network: hashed(&v6.octets()[..6]),
             address: hashed(&v6.octets()[..8]),
         },

@@ -142,6 +142,19 @@ pub enum Output<E> {
 pub struct Origin {
     pub network: u64,
     pub address: u64,
+    pub reach: Reach,
+}
+
+/// From how far away an address can be dialled, nearest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reach {
+    /// This machine.
+    Loopback,
+    /// This network: private, shared by a provider's customers, or link-local.
+    Private,
+    /// Anywhere.
+    #[default]
+    Public,
 }
 
 /// Whom to dial.

@@ -77,12 +77,29 @@ pub const CLIENT_CLOCK_SLACK_HOURS: u32 = 2;
 /// How long a client waits for the next frame of an answer.
 pub const ANSWER_AFTER_MS: u64 = 60_000;
 
+/// Peers that a relay dials.
+pub const PEERS_DIALLED: usize = 8;
+/// Peers that dialled a relay.
+pub const PEERS_TAKEN_MAX: usize = 56;
+/// Relays that a relay asks a peer to name.
+pub const NAMES_ASKED: u8 = 32;
+/// Relays named in one answer.
+pub const NAMES_MAX: usize = 64;
 /// Headers in one Have.
 pub const HAVE_HEADERS_MAX: usize = 200;
 /// Ids in one Want or Need.
 pub const WANT_IDS_MAX: usize = 500;
 /// Bytes of one turn of a reconciliation.
 pub const RECONCILE_BYTES_MAX: usize = 16_384;
+/// Turns of one reconciliation.
+pub const RECONCILE_TURNS_MAX: u32 = 64;
+/// Reconciliations that a relay answers at once.
+pub const RECONCILED_AT_ONCE_MAX: usize = 4;
+/// Objects asked of peers and not yet pushed, of all peers and of one.
+pub const WANTED_MAX: usize = 8192;
+pub const WANTED_OF_PEER_MAX: usize = 1000;
+/// Objects waiting to be pushed to a peer.
+pub const PUSHES_WAITING_MAX: usize = 200_000;
 
 /// Buckets of new addresses in an address book.
 pub const BOOK_NEW_BUCKETS: u16 = 256;

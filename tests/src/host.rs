@@ -5,6 +5,7 @@
 use crate::disk::Disk;
 use account::api::{Command, Event, Request};
 use account::node::{Account, Config};
+use core::net::SocketAddr;
 use shared::crypto::{SigningKey, sha256};
 use shared::io::{Input, Output};
 use shared::relay::{Relay, RelayConfig};
@@ -42,6 +43,10 @@ pub struct Host {
     pub next_request: u64,
     /// Dies when its disk has finished that many saves, before it hears of the last one.
     pub dies_at_save: Option<u64>,
+    /// Where other relays reach it.
+    pub address: SocketAddr,
+    /// A relay that knows other relays: it is told where it is reachable.
+    pub networked: bool,
     /// Raised at each start: what belongs to an earlier run is dropped.
     pub run: u64,
 }
@@ -61,6 +66,8 @@ impl Host {
             wake: None,
             next_request: 1,
             dies_at_save: None,
+            address: SocketAddr::from(([10, 0, 0, 1], 1)),
+            networked: false,
             run: 0,
         }
     }
@@ -96,6 +103,7 @@ impl Host {
         self.process = if self.is_relay {
             let mut config = RelayConfig::new(Self::node_key(&self.name), NETWORK);
             config.work_divisor = WORK_DIVISOR;
+            config.certificate = Self::hint(&self.name).certificate;
             Process::Relay(Box::new(Relay::new(config, seed, now)))
         } else {
             let config = Config {
@@ -160,6 +168,10 @@ fn for_relay(input: Input<'_, Request>) -> Option<Input<'_, core::convert::Infal
         Input::Loaded { token, rows } => Input::Loaded { token, rows },
         Input::Saved { token } => Input::Saved { token },
         Input::StoreFailed { token, error } => Input::StoreFailed { token, error },
+        Input::DialFailed { token, error } => Input::DialFailed { token, error },
+        Input::Solved { token, nonce } => Input::Solved { token, nonce },
+        Input::Reachable { addresses } => Input::Reachable { addresses },
+        Input::Found { address, by } => Input::Found { address, by },
         _ => return None,
     })
 }
@@ -170,6 +182,19 @@ fn from_relay(output: Output<core::convert::Infallible>) -> Output<Event> {
         Output::Close { link } => Output::Close { link },
         Output::Load { token, query } => Output::Load { token, query },
         Output::Save { token, batch } => Output::Save { token, batch },
+        Output::Dial { token, to } => Output::Dial { token, to },
+        Output::Solve {
+            token,
+            prefix,
+            target,
+            expected,
+        } => Output::Solve {
+            token,
+            prefix,
+            target,
+            expected,
+        },
+        Output::CancelSolve { token } => Output::CancelSolve { token },
         Output::WaitUntil(at) => Output::WaitUntil(at),
         Output::Event(never) => match never {},
         other => unreachable!("a relay asked for {other:?}"),

@@ -42,16 +42,23 @@ impl World {
     }
 
     pub(crate) fn dial(&mut self, at: At, token: Token, to: &DialTo) {
-        let wanted = match to {
+        let hint = match to {
             DialTo::Hint(hint) => RelayHint::parse(hint).ok(),
             DialTo::Relay { .. } => None,
         };
-        let relay = self.hosts.iter().position(|host| {
-            host.is_relay
-                && wanted
-                    .as_ref()
-                    .is_some_and(|w| *w == Host::hint(&host.name))
-        });
+        let is_wanted = |host: &Host| match to {
+            DialTo::Hint(_) => hint == Some(Host::hint(&host.name)),
+            DialTo::Relay {
+                address,
+                certificate,
+            } => {
+                let theirs = Host::hint(&host.name).certificate;
+                host.networked
+                    && host.address == *address
+                    && certificate.is_none_or(|certificate| certificate == theirs)
+            }
+        };
+        let relay = self.hosts.iter().position(|h| h.is_relay && is_wanted(h));
         let reached = relay.filter(|relay| self.hosts[*relay].is_up() && !self.is_cut(at, *relay));
         let Some(relay) = reached else {
             return self.push(at, 3_000, Coming::DialFailed { token });
@@ -80,6 +87,7 @@ impl World {
         let from = Origin {
             network: at as u64,
             address: at as u64,
+            ..Origin::default()
         };
         let up = |link, dialled, from| Coming::Up {
             link,

@@ -3,18 +3,8 @@
 //!
 //! Invariant: an IPv4 address that is written as IPv6 (`::ffff:0:0/96`) is that IPv4 address.
 
+pub use crate::io::Reach;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-
-/// From how far away an address can be dialled, nearest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
-    /// This machine.
-    Loopback,
-    /// This network: private, shared by a provider's customers, or link-local.
-    Private,
-    /// Anywhere.
-    Public,
-}
 
 /// A network that is likely to be in one hand: the /16 of an IPv4 address, the /32 of an IPv6 one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

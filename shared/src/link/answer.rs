@@ -9,7 +9,7 @@ use crate::object::pow;
 use crate::time::Now;
 use crate::wire::frame::LINK_VERSION;
 use crate::wire::header::HEADER_BYTES;
-use crate::wire::{Bye, Frame, FrameError, Header, Kind, Receipt, Refused, Welcome};
+use crate::wire::{Bye, Descriptor, Frame, FrameError, Header, Kind, Receipt, Refused, Welcome};
 
 impl ClientLink {
     /// What a frame means; an error is the reason to close the link.
@@ -91,12 +91,13 @@ impl ClientLink {
                 body,
             } => self.on_object(number, asked, bucket, header, body),
             Frame::End { count } => match asked.what {
-                What::Get { .. } | What::Find { .. } => {
+                What::Get { .. } | What::Find { .. } | What::Relays { .. } => {
                     self.requests.remove(&number);
                     Ok(Reply::End { request, count })
                 }
                 _ => Err(LinkFault::BadAnswer),
             },
+            Frame::Relay { header, body } => self.on_named(number, asked, header, body),
             Frame::News { bucket, record } => {
                 self.on_push(number, asked, bucket)?;
                 Ok(Reply::News { bucket, record })
@@ -215,7 +216,7 @@ impl ClientLink {
                 (*previous, *count) = (Some(header.tag), *count + 1);
                 fits && *count <= ANSWER_OBJECTS_MAX
             }
-            What::Put { .. } | What::Scan { .. } => false,
+            What::Put { .. } | What::Scan { .. } | What::Relays { .. } => false,
         };
         if !fits {
             return Err(LinkFault::BadAnswer);
@@ -238,6 +239,29 @@ impl ClientLink {
                 body,
             }
         })
+    }
+
+    fn on_named<'a>(
+        &mut self,
+        number: u32,
+        asked: Asked,
+        raw: &[u8; HEADER_BYTES],
+        body: &[u8],
+    ) -> Result<Reply<'a>, LinkFault> {
+        let What::Relays { left } = asked.what else {
+            return Err(LinkFault::BadAnswer);
+        };
+        let left = left.checked_sub(1).ok_or(LinkFault::BadAnswer)?;
+        let what = What::Relays { left };
+        self.requests.insert(number, Asked { what, ..asked });
+        let sound = self.sound(raw, body);
+        match sound.and_then(|header| Descriptor::read(&header, body).ok()) {
+            Some(descriptor) => Ok(Reply::Named {
+                request: ReqId(number),
+                descriptor,
+            }),
+            None => self.drop_it(),
+        }
     }
 
     fn on_push(&mut self, number: u32, asked: Asked, at: u32) -> Result<(), LinkFault> {

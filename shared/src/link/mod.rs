@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! link.hello() -> frame                            send it first
-//! link.put / scan / get / find / watch -> frame    send it; answers carry the ReqId
+//! link.put / scan / get / find / relays / watch    send the frame; answers carry the ReqId
 //! link.on_frame(now, bytes) -> Reply               or the fault for which to close the link
 //! link.on_timer(now) -> maybe a frame              when link.next_time() has come
 //! ```
@@ -71,6 +71,9 @@ enum What {
         last: u64,
         previous: Option<[u8; 16]>,
         count: u32,
+    },
+    Relays {
+        left: u8,
     },
     /// Stays to the end of the link.
     Watch {
@@ -207,6 +210,12 @@ impl ClientLink {
             count: 0,
         };
         self.ask(now, what, &Frame::Find { bits, prefix: low })
+    }
+
+    /// Answered by at most `max` `Named`, then `End`; or `Refused`.
+    pub fn relays(&mut self, now: Now, max: u8) -> Option<(ReqId, Vec<u8>)> {
+        let what = What::Relays { left: max };
+        self.ask(now, what, &Frame::Relays { max })
     }
 
     /// Answered by `Lagged` (scan from that bucket on), then `News` (or `Pushed` for whole objects)

@@ -1,6 +1,6 @@
 //! What a relay's frames mean to the client, and why a link is given up.
 
-use crate::wire::{Bye, Header, Receipt, Records, Refused, ScanRecord, Welcome};
+use crate::wire::{Bye, Descriptor, Header, Receipt, Records, Refused, ScanRecord, Welcome};
 use alloc::vec::Vec;
 
 /// A request's number on its link.
@@ -37,7 +37,12 @@ pub enum Reply<'a> {
         header: Header,
         body: &'a [u8],
     },
-    /// The answer to Get or Find is complete.
+    /// One of the answers to Relays: a relay that says so itself.
+    Named {
+        request: ReqId,
+        descriptor: Descriptor,
+    },
+    /// The answer to Get, Find or Relays is complete.
     End { request: ReqId, count: u32 },
     /// Something arrived (Watch for scan records).
     News { bucket: u32, record: ScanRecord },

@@ -55,10 +55,23 @@ pub fn admit(
     body: &[u8],
     rules: &Admission,
 ) -> Result<Header, AdmissionError> {
-    let header = Header::parse(header).map_err(|_| AdmissionError::Malformed)?;
-    if body.len() != header.size.bytes() {
+    let size = Header::parse(header).map_err(|_| AdmissionError::Malformed)?;
+    if body.len() != size.size.bytes() {
         return Err(AdmissionError::Malformed);
     }
+    let header = admit_header(header, rules)?;
+    if sha256(&[body]) != header.body_hash {
+        return Err(AdmissionError::BodyMismatch);
+    }
+    Ok(header)
+}
+
+/// The header of an object that may be stored, should its body match.
+pub fn admit_header(
+    header: &[u8; HEADER_BYTES],
+    rules: &Admission,
+) -> Result<Header, AdmissionError> {
+    let header = Header::parse(header).map_err(|_| AdmissionError::Malformed)?;
     if header.network != rules.network {
         return Err(AdmissionError::WrongNetwork);
     }
@@ -70,9 +83,6 @@ pub fn admit(
     }
     if !pow::is_paid(&header, rules.work_divisor) {
         return Err(AdmissionError::NoWork);
-    }
-    if sha256(&[body]) != header.body_hash {
-        return Err(AdmissionError::BodyMismatch);
     }
     Ok(header)
 }

@@ -10,6 +10,12 @@ use crate::limits;
 pub struct RelayConfig {
     /// Signs Welcome and receipts; its public half is in the relay's hint.
     pub node_key: SigningKey,
+    /// SHA-256 of the certificate of its links.
+    pub certificate: [u8; 32],
+    /// See [`crate::wire::descriptor::SLOTS`].
+    pub slot: u8,
+    /// Whether browsers reach it (WebRTC).
+    pub browsers: bool,
     /// See [`crate::object::network_id`].
     pub network: u32,
     /// 1 in production; test networks divide the work by it.
@@ -28,6 +34,9 @@ impl RelayConfig {
     pub fn new(node_key: SigningKey, network: u32) -> Self {
         RelayConfig {
             node_key,
+            certificate: [0; 32],
+            slot: 0,
+            browsers: true,
             network,
             work_divisor: 1,
             effort_floor: 0,
@@ -102,6 +111,10 @@ pub struct Status {
     pub links: usize,
     /// Links with a Watch.
     pub watches: usize,
+    /// Links to other relays.
+    pub peers: usize,
+    /// Other relays that it knows of.
+    pub known_relays: usize,
     /// Objects on their way to the store.
     pub saving: usize,
     /// Reads of the store under way.

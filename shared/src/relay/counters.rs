@@ -33,6 +33,25 @@ pub struct Counters {
     pub rows_damaged: u64,
     pub saves_failed: u64,
     pub reads_failed: u64,
+    pub peers_joined: u64,
+    pub peers_false: u64,
+    pub peers_over_limit: u64,
+    pub descriptors_bad: u64,
+    pub relays_found: u64,
+    pub relays_dialled: u64,
+    pub relays_named: u64,
+    pub pushed_to_peers: u64,
+    pub headers_told: u64,
+    pub headers_bad: u64,
+    pub wanted: u64,
+    pub wanted_in_vain: u64,
+    pub pushes: u64,
+    pub pushes_duplicate: u64,
+    pub pushes_unfit: u64,
+    pub pushes_bad: u64,
+    pub reconciled: u64,
+    pub missed_here: u64,
+    pub missed_there: u64,
     pub refused_unknown_request: u64,
     pub refused_malformed: u64,
     pub refused_wrong_network: u64,
@@ -76,6 +95,9 @@ impl Counters {
             links_wrong_network links_without_hello links_closed_malformed frames frames_malformed
             frames_unknown frames_too_long puts puts_duplicate stored scans gets finds objects_sent
             pushed lagged expired evicted replaced rows_damaged saves_failed reads_failed
+            peers_joined peers_false peers_over_limit descriptors_bad relays_found relays_dialled
+            relays_named pushed_to_peers headers_told headers_bad wanted wanted_in_vain pushes
+            pushes_duplicate pushes_unfit pushes_bad reconciled missed_here missed_there
             refused_unknown_request refused_malformed refused_wrong_network refused_expired
             refused_too_little_work refused_body_mismatch refused_over_quota refused_store_full
             refused_old_record refused_bad_record refused_too_many_requests refused_store_failed

@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub id: Id,
     pub scan: ScanRecord,
     pub expiry: u32,
+    /// The hour in which it was made: its expiry less its lifetime.
+    pub born: u32,
     /// Bytes of the body.
     pub body_bytes: u32,
     pub kind: Kind,
@@ -36,6 +38,7 @@ impl Entry {
             id: header.id(),
             scan: ScanRecord::of(header),
             expiry: header.expiry,
+            born: header.expiry.saturating_sub(header.lifetime.hours()),
             body_bytes: header.size.bytes() as u32,
             kind: header.kind,
             effort: header.effort,
@@ -125,6 +128,20 @@ impl Index {
 
     pub fn contains(&self, id: &Id) -> bool {
         self.by_id.contains_key(id)
+    }
+
+    pub fn arrival(&self, id: &Id) -> Option<u64> {
+        self.by_id.get(id).copied()
+    }
+
+    pub fn at(&self, arrival: u64) -> Option<&Entry> {
+        self.objects.get(&arrival)
+    }
+
+    /// Of every object the hours in which it was made and expires, its id and its arrival.
+    pub fn born(&self) -> impl Iterator<Item = (u32, u32, Id, u64)> {
+        let objects = self.objects.iter();
+        objects.map(|(arrival, entry)| (entry.born, entry.expiry, entry.id, *arrival))
     }
 
     pub fn record(&self, tag: &[u8; 16]) -> Option<&Entry> {

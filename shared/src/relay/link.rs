@@ -17,10 +17,18 @@ pub(super) enum Phase {
         nonce: [u8; 32],
     },
     Open,
+    /// This side dialled it and said Hello.
+    Dialled {
+        nonce: [u8; 32],
+    },
+    /// This side dialled it and said Peer.
+    Shaking {
+        node_key: [u8; 32],
+    },
 }
 
 /// A Get or Find under way: a cursor, never a queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Job {
     pub request: u32,
     pub cursor: Cursor,
@@ -28,7 +36,7 @@ pub(super) struct Job {
 }
 
 /// What comes next, and the last that belongs to the answer. `None` as next: nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Cursor {
     Bucket {
         bucket: u32,
@@ -39,6 +47,8 @@ pub(super) enum Cursor {
         next: Option<[u8; 16]>,
         last: [u8; 16],
     },
+    /// Arrivals of what is pushed to a peer. Its job has no request.
+    Pushes(VecDeque<u64>),
 }
 
 /// A link's place in what arrives.
@@ -67,6 +77,10 @@ pub(super) struct Link {
     pub jobs: VecDeque<Job>,
     pub reading: bool,
     pub watch: Option<Watch>,
+    /// The signature of the Welcome sent, over which a relay that dialled proves itself.
+    pub proof: [u8; 64],
+    /// When it may ask for the names of relays again.
+    pub names_at: Millis,
 }
 
 /// Why a request number was not taken.
@@ -90,6 +104,8 @@ impl Link {
             jobs: VecDeque::new(),
             reading: false,
             watch: None,
+            proof: [0; 64],
+            names_at: 0,
         }
     }
 

@@ -3,13 +3,19 @@
 
 use super::link::{Closed, Link, Phase, Unnumbered, count_close};
 use super::{Relay, State};
-use crate::io::{LinkId, Origin, Output};
+use crate::io::{LinkId, Origin, Output, Token};
 use crate::limits::{DEAD_AFTER_MS, HANDSHAKE_MS, MALFORMED_FRAMES_MAX, PING_AFTER_MS};
 use crate::wire::frame::LINK_VERSION;
 use crate::wire::{Bye, Frame, FrameError, Refused, Welcome};
 
 impl Relay {
-    pub(super) fn on_link_up(&mut self, link: LinkId, from: Origin, binding: [u8; 32]) {
+    pub(super) fn on_link_up(
+        &mut self,
+        link: LinkId,
+        dialled: Option<Token>,
+        from: Origin,
+        binding: [u8; 32],
+    ) {
         if self.links.contains_key(&link) {
             return;
         }
@@ -36,6 +42,9 @@ impl Relay {
         self.deadlines.insert((deadline, link));
         let state = Link::new(from, binding, self.now.mono, deadline);
         self.links.insert(link, state);
+        if let Some(token) = dialled {
+            self.on_dialled(link, token);
+        }
     }
 
     pub(super) fn on_congested(&mut self, link: LinkId, congested: bool) {
@@ -65,6 +74,7 @@ impl Relay {
         self.origins.remove(state.origin);
         self.hungry.remove(&link);
         self.behind.remove(&link);
+        self.forget_peer(link);
     }
 
     /// Says good-bye and closes.
@@ -95,7 +105,13 @@ impl Relay {
         self.counters.frames += 1;
         match Frame::parse(bytes) {
             Ok((request, frame)) => match phase {
+                Phase::Open if self.peers.is_peer(link) => {
+                    self.on_peer_frame(link, request, frame);
+                }
                 Phase::Open => self.on_frame(link, request, frame),
+                Phase::Dialled { .. } | Phase::Shaking { .. } => {
+                    self.on_dialled_frame(link, request, &frame);
+                }
                 Phase::New => self.on_hello(link, request, &frame),
                 Phase::Waiting { .. } => self.on_early_frame(link, request, &frame),
             },
@@ -170,6 +186,7 @@ impl Relay {
             signature: [0; 64],
         };
         let welcome = welcome.sign(&self.config.node_key, &state.binding, nonce);
+        state.proof = welcome.signature;
         self.send(link, request, &Frame::Welcome(welcome));
     }
 
@@ -183,7 +200,7 @@ impl Relay {
         }
     }
 
-    fn leave(&mut self, link: LinkId) {
+    pub(super) fn leave(&mut self, link: LinkId) {
         self.forget_link(link);
         self.out.push_back(Output::Close { link });
     }
@@ -208,7 +225,13 @@ impl Relay {
             } => self.on_get(link, request, bucket, bits, prefix),
             Frame::Find { bits, prefix } => self.on_find(link, request, bits, prefix),
             Frame::Watch { mode } => self.on_watch(link, request, mode == 1),
-            // A second Hello, or what only relays say.
+            Frame::Relays { max } => self.on_relays(link, request, max),
+            Frame::Peer {
+                header,
+                body,
+                signature,
+            } => self.on_peer(link, header, body, &signature),
+            // A second Hello, what only relays say, and what only peers may say.
             Frame::Hello { .. }
             | Frame::Welcome(_)
             | Frame::Stored { .. }
@@ -218,17 +241,33 @@ impl Relay {
             | Frame::End { .. }
             | Frame::News { .. }
             | Frame::Lagged { .. }
-            | Frame::Relay { .. } => self.on_malformed(link, Some(request)),
-            // TODO peers
-            Frame::Peer { .. }
             | Frame::Peered { .. }
             | Frame::Push { .. }
             | Frame::Have { .. }
             | Frame::Want { .. }
-            | Frame::Relays { .. }
+            | Frame::Relay { .. }
             | Frame::Reconcile { .. }
             | Frame::Reconciled { .. }
             | Frame::Need { .. } => self.on_malformed(link, Some(request)),
+        }
+    }
+
+    /// A frame of a peer: what peers may say, and what anybody may.
+    fn on_peer_frame(&mut self, link: LinkId, request: u32, frame: Frame<'_>) {
+        match frame {
+            Frame::Push { header, body } => self.on_push(link, header, body),
+            Frame::Have { headers } => self.on_have(link, headers),
+            Frame::Want { ids } => self.on_want(link, ids),
+            Frame::Relay { header, body } => self.on_named(link, request, header, body),
+            Frame::Reconcile { salt, message } => self.on_reconcile(link, request, &salt, message),
+            Frame::Reconciled { message } => self.on_reconciled(link, request, message),
+            Frame::Need { last, salted } => self.on_need(link, request, last, salted),
+            Frame::End { .. } => self.on_names_end(link, request),
+            Frame::Refused { .. } => {
+                self.on_names_end(link, request);
+                self.on_reconcile_refused(link, request);
+            }
+            frame => self.on_frame(link, request, frame),
         }
     }
 
@@ -276,6 +315,7 @@ impl Relay {
         let silent = now.saturating_sub(state.heard);
         let next = match state.phase {
             Phase::New => return self.close(link, Closed::Idle),
+            _ if state.is_shaking() => return self.close(link, Closed::Idle),
             Phase::Waiting { .. } if starting => now + HANDSHAKE_MS,
             _ if silent >= DEAD_AFTER_MS => return self.close(link, Closed::Idle),
             _ if silent >= PING_AFTER_MS => {

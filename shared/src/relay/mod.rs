@@ -9,7 +9,7 @@
 //! config  what it is told, its state   start  from the store to the indexes   rows   keys and values
 //! links   Hello to Bye, idle links     put    checks, saving, receipts        index  kept in memory
 //! read    Scan, Get, Find              push   the ring behind Watch           link   one link's state
-//! sweep   expiry
+//! sweep   expiry                           peers  other relays
 //! ```
 
 mod config;
@@ -17,6 +17,7 @@ mod counters;
 mod index;
 mod link;
 mod links;
+mod peers;
 mod push;
 mod put;
 mod read;
@@ -26,9 +27,10 @@ mod sweep;
 
 pub use config::{RelayConfig, StartError, State, Status};
 pub use counters::Counters;
+pub use peers::PeerStatus;
 pub use rows::{BODIES, HEADS, META, SCHEMA};
 
-use crate::crypto::Rng;
+use crate::crypto::{Rng, SigningKey, sha256};
 use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};
 use crate::time::{Millis, Now};
 use crate::wire::{Frame, Refused};
@@ -36,6 +38,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use core::convert::Infallible;
 use index::{Index, bucket_of};
 use link::{Link, Origins};
+use peers::Peers;
 use push::Ring;
 use put::Puts;
 use read::Read;
@@ -47,6 +50,7 @@ enum Effect {
     Schema,
     NewSchema,
     Heads,
+    Book,
     Objects,
     Sweep,
     Read(Read),
@@ -76,6 +80,7 @@ pub struct Relay {
     next_token: u64,
     last_arrival: u64,
     sweeper: Sweeper,
+    peers: Peers,
     counters: Counters,
     out: VecDeque<Output<Infallible>>,
 }
@@ -84,6 +89,7 @@ impl Relay {
     /// A relay that starts by reading its indexes from the store. `seed` is fresh random at each
     /// start.
     pub fn new(config: RelayConfig, seed: [u8; 32], now: Now) -> Self {
+        let peers = Peers::new(book_secret(&config.node_key), config.network);
         let mut relay = Relay {
             config,
             state: State::Starting,
@@ -103,6 +109,7 @@ impl Relay {
             next_token: 0,
             last_arrival: 0,
             sweeper: Sweeper::default(),
+            peers,
             counters: Counters::default(),
             out: VecDeque::new(),
         };
@@ -124,9 +131,16 @@ impl Relay {
             bytes: self.index.bytes(),
             links: self.links.len(),
             watches: self.links.values().filter(|l| l.watch.is_some()).count(),
+            peers: self.peers.len(),
+            known_relays: self.peers.known(),
             saving: self.puts.len(),
             reading: self.reads,
         }
+    }
+
+    /// The relays that this one is linked to.
+    pub fn peers(&self) -> impl Iterator<Item = PeerStatus> {
+        self.peers.each()
     }
 
     pub fn counters(&self) -> &Counters {
@@ -144,16 +158,21 @@ impl Relay {
         match input {
             Input::LinkUp {
                 link,
+                dialled,
                 from,
                 binding,
-                ..
-            } => self.on_link_up(link, from, binding),
+            } => self.on_link_up(link, dialled, from, binding),
+            Input::DialFailed { token, .. } => self.on_dial_failed(token),
+            Input::Solved { token, nonce } => self.on_solved(token, nonce),
+            Input::Reachable { addresses } => self.on_reachable(addresses),
+            Input::Found { address, by } => self.on_found(address, by),
             Input::LinkMessage { link, bytes } => self.on_message(link, bytes),
             Input::LinkCongested { link, congested } => self.on_congested(link, congested),
             Input::LinkDown { link } => self.forget_link(link),
             Input::Loaded { token, rows } => match self.effects.remove(&token) {
                 Some(Effect::Schema) => self.on_schema(&rows),
                 Some(Effect::Heads) => self.on_heads(&rows),
+                Some(Effect::Book) => self.on_book(&rows),
                 Some(Effect::Read(read)) => self.on_read(read, rows),
                 _ => {}
             },
@@ -163,7 +182,7 @@ impl Relay {
                 _ => {}
             },
             Input::StoreFailed { token, error } => match self.effects.remove(&token) {
-                Some(Effect::Schema | Effect::NewSchema | Effect::Heads) => {
+                Some(Effect::Schema | Effect::NewSchema | Effect::Heads | Effect::Book) => {
                     self.fail(StartError::Store(error));
                 }
                 Some(Effect::Objects) => self.on_save_failed(token, error),
@@ -172,16 +191,12 @@ impl Relay {
                 None => {}
             },
             Input::Command(never) => match never {},
-            // A relay neither dials nor solves nor remembers.
+            // A relay remembers no key.
             Input::Wake
-            | Input::DialFailed { .. }
             | Input::Solving { .. }
-            | Input::Solved { .. }
             | Input::Derived { .. }
             | Input::DeriveFailed { .. }
-            | Input::Recalled { .. }
-            | Input::Reachable { .. }
-            | Input::Found { .. } => {}
+            | Input::Recalled { .. } => {}
         }
         self.on_time();
         self.save_formed();
@@ -204,7 +219,7 @@ impl Relay {
     fn next_time(&self) -> Millis {
         let sweep = self.sweeper.next_time(self.now);
         let links = self.deadlines.first().map_or(sweep, |(at, _)| *at);
-        links.min(sweep)
+        links.min(sweep).min(self.peers.next_time())
     }
 
     fn on_time(&mut self) {
@@ -212,6 +227,7 @@ impl Relay {
         if self.state == State::Running {
             self.sweep();
         }
+        self.peers_on_time();
     }
 
     // Effects and frames.
@@ -257,6 +273,11 @@ impl Relay {
         let clock = self.now.unix.saturating_mul(1000);
         bucket_of(clock.max(self.last_arrival.saturating_add(1)))
     }
+}
+
+/// The address book's secret: the same at each start.
+fn book_secret(node_key: &SigningKey) -> [u8; 32] {
+    sha256(&[b"wm-book", &node_key.sign(&[b"wm-book"])])
 }
 
 impl Node for Relay {

@@ -16,7 +16,6 @@ use crate::time::hour;
 use crate::wire::header::HEADER_BYTES;
 use crate::wire::{Frame, Header, Id, Kind, Receipt, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// Batches under way; while both are, the next one grows.
@@ -29,6 +28,8 @@ struct Pending {
     entry: Entry,
     /// header || body.
     row: Vec<u8>,
+    /// Who brought it.
+    from: LinkId,
     /// Who waits for the receipt.
     waiters: Vec<(LinkId, u32)>,
     /// What gives way to it.
@@ -115,14 +116,11 @@ impl Relay {
             return;
         }
         self.counters.puts += 1;
-        let rules = Admission {
-            network: self.config.network,
-            hour: hour(self.now.unix),
-            effort_floor: self.config.effort_floor,
-            work_divisor: self.config.work_divisor,
-        };
+        let rules = self.rules();
         let refusal = match admit(raw, body, &rules) {
-            Ok(header) => self.take(link, request, &header, raw, body).err(),
+            // Relays' descriptors are not for everybody to keep.
+            Ok(header) if header.kind == Kind::Descriptor => Some((Refused::Malformed, 0)),
+            Ok(header) => self.take(link, Some(request), &header, raw, body).err(),
             Err(error) => Some(error.refused(&rules)),
         };
         if let Some((why, detail)) = refusal {
@@ -131,11 +129,27 @@ impl Relay {
         }
     }
 
-    /// Queues an admitted object for saving, or joins one that is the same.
-    fn take(
+    /// What an object must be to be stored.
+    pub(super) fn rules(&self) -> Admission {
+        Admission {
+            network: self.config.network,
+            hour: hour(self.now.unix),
+            effort_floor: self.config.effort_floor,
+            work_divisor: self.config.work_divisor,
+        }
+    }
+
+    /// Whether it is stored, or about to be.
+    pub(super) fn has(&self, id: &Id) -> bool {
+        self.index.contains(id) || self.puts.pending.contains_key(id)
+    }
+
+    /// Queues an admitted object for saving, or joins one that is the same. With a request, a
+    /// receipt follows.
+    pub(super) fn take(
         &mut self,
         link: LinkId,
-        request: u32,
+        request: Option<u32>,
         header: &Header,
         raw: &[u8; HEADER_BYTES],
         body: &[u8],
@@ -143,12 +157,16 @@ impl Relay {
         let id = header.id();
         if self.index.contains(&id) {
             self.counters.puts_duplicate += 1;
-            self.receipt(link, request, id);
+            if let Some(request) = request {
+                self.receipt(link, request, id);
+            }
             return Ok(());
         }
         if let Some(pending) = self.puts.pending.get_mut(&id) {
             self.counters.puts_duplicate += 1;
-            pending.waiters.push((link, request));
+            pending
+                .waiters
+                .extend(request.map(|request| (link, request)));
             return Ok(());
         }
         let version = self.record_version(header, body)?;
@@ -169,7 +187,8 @@ impl Relay {
             arrival,
             entry,
             row,
-            waiters: vec![(link, request)],
+            from: link,
+            waiters: request.map(|request| (link, request)).into_iter().collect(),
             evicted,
         });
         Ok(())
@@ -295,6 +314,9 @@ impl Relay {
             }
             for (link, request) in pending.waiters {
                 self.receipt(link, request, id);
+            }
+            if self.index.contains(&id) {
+                self.spread(id, &pending.row, Some(pending.from));
             }
             if pending.entry.kind != Kind::Record {
                 self.announce(Push {

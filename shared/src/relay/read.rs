@@ -8,7 +8,9 @@ use super::push::Push;
 use super::rows::{self, BODIES};
 use super::{Effect, Relay};
 use crate::io::{LinkId, Output, Query, Row};
-use crate::limits::{READ_BYTES_MAX, READ_OBJECTS_MAX, READS_MAX, SCAN_PAGE_RECORDS_MAX};
+use crate::limits::{
+    PUSHES_WAITING_MAX, READ_BYTES_MAX, READ_OBJECTS_MAX, READS_MAX, SCAN_PAGE_RECORDS_MAX,
+};
 use crate::wire::scan::prefix_range;
 use crate::wire::{Frame, Records, Refused};
 use alloc::collections::BTreeMap;
@@ -22,6 +24,8 @@ pub(super) struct Read {
     request: u32,
     bucket: u32,
     keys: Vec<Vec<u8>>,
+    /// For a peer, unasked.
+    push: bool,
 }
 
 impl Relay {
@@ -93,6 +97,34 @@ impl Relay {
         }
     }
 
+    /// Pushes objects to a peer as fast as it takes them.
+    pub(super) fn push_later(&mut self, link: LinkId, arrivals: Vec<u64>) {
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        if arrivals.is_empty() {
+            return;
+        }
+        let waiting = state.jobs.iter_mut().find_map(|job| match &mut job.cursor {
+            Cursor::Pushes(waiting) => Some(waiting),
+            _ => None,
+        });
+        match waiting {
+            Some(waiting) => {
+                let room = PUSHES_WAITING_MAX.saturating_sub(waiting.len());
+                waiting.extend(arrivals.into_iter().take(room));
+            }
+            None => state.jobs.push_back(Job {
+                request: 0,
+                cursor: Cursor::Pushes(arrivals.into()),
+                sent: 0,
+            }),
+        }
+        if state.is_hungry() {
+            self.hungry.insert(link);
+        }
+    }
+
     /// Makes reads, link after link, a piece of one job at a time.
     pub(super) fn read_next(&mut self) {
         while self.reads < READS_MAX {
@@ -128,19 +160,22 @@ impl Relay {
             if state.is_hungry() {
                 self.hungry.insert(link);
             }
-            self.send(link, job.request, &Frame::End { count: job.sent });
+            if !matches!(job.cursor, Cursor::Pushes(_)) {
+                self.send(link, job.request, &Frame::End { count: job.sent });
+            }
             return;
         }
         state.reading = true;
         let bucket = match job.cursor {
             Cursor::Bucket { bucket, .. } => bucket,
-            Cursor::Records { .. } => 0,
+            Cursor::Records { .. } | Cursor::Pushes(_) => 0,
         };
         let read = Read {
             link,
             request: job.request,
             bucket,
             keys: keys.clone(),
+            push: matches!(job.cursor, Cursor::Pushes(_)),
         };
         // Jobs of a link take turns.
         state.jobs.push_back(job);
@@ -164,10 +199,14 @@ impl Relay {
                 continue;
             };
             let bucket = read.bucket;
-            let object = Frame::Object {
-                bucket,
-                header,
-                body,
+            let object = if read.push {
+                Frame::Push { header, body }
+            } else {
+                Frame::Object {
+                    bucket,
+                    header,
+                    body,
+                }
             };
             let bytes = object.encode(read.request);
             let link = read.link;
@@ -306,5 +345,11 @@ fn advance<'a>(index: &'a super::Index, cursor: &mut Cursor) -> Option<&'a super
                 .map(u128::to_be_bytes);
             Some(entry)
         }
+        Cursor::Pushes(arrivals) => loop {
+            // What is gone is left out.
+            if let Some(entry) = index.at(arrivals.pop_front()?) {
+                return Some(entry);
+            }
+        },
     }
 }

@@ -6,6 +6,7 @@
 //! HEADS   expiry u32 (big-endian) || id[32]   -> header[72] | arrival u64 (us) | version u64
 //!                                                (of records; else 0)
 //! BODIES  the same key                        -> header[72] | body
+//! BOOK    see `book`
 //! ```
 //! A body's row repeats its header so that serving an object is one read.
 

@@ -6,6 +6,7 @@
 use super::link::Phase;
 use super::rows::{self, HEADS, META, SCHEMA, SCHEMA_KEY};
 use super::{Effect, Relay, StartError, State};
+use crate::book::BOOK;
 use crate::io::{Batch, Change, LinkId, Query, Row};
 use crate::limits::START_PAGE_ROWS;
 use crate::time::hour;
@@ -77,6 +78,26 @@ impl Relay {
         // A short page may be the shell's choice; an empty one is the end.
         match rows.last() {
             Some(row) => self.load_heads(&after(&row.key)),
+            None => self.load_book(&[]),
+        }
+    }
+
+    fn load_book(&mut self, from: &[u8]) {
+        let query = Query::Range {
+            table: BOOK,
+            from: from.to_vec(),
+            to: None,
+            limit: START_PAGE_ROWS,
+        };
+        self.load(Effect::Book, query);
+    }
+
+    pub(super) fn on_book(&mut self, rows: &[Row]) {
+        for row in rows {
+            self.peers.book_mut().load(&row.key, &row.value);
+        }
+        match rows.last() {
+            Some(row) => self.load_book(&after(&row.key)),
             None => self.run(),
         }
     }
@@ -103,7 +124,7 @@ impl Relay {
             .iter()
             .filter_map(|(id, link)| match link.phase {
                 Phase::Waiting { request, nonce } => Some((*id, request, nonce)),
-                Phase::New | Phase::Open => None,
+                _ => None,
             })
             .collect();
         for (link, request, nonce) in waiting {

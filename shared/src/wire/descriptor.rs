@@ -1,4 +1,4 @@
-//! What a relay says of itself: where it is found, and how it proves itself. PROTOCOL.md section 12.
+//! What a relay says of itself: where it is found, how it proves itself. PROTOCOL.md section 12.
 //!
 //! Invariant: a `Descriptor` that was read from an object has a good signature under its node key.
 

@@ -65,6 +65,7 @@ impl Open {
             epoch_keys,
             clock,
             relays: Default::default(),
+            named: Default::default(),
             sync: Default::default(),
             contacts: BTreeMap::new(),
             invites: BTreeMap::new(),

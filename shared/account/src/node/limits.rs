@@ -28,5 +28,11 @@ pub const FAST_MS: u64 = 120_000;
 pub const STORED_LATELY_MS: u64 = 600_000;
 /// Hours for which an acceptance sealed anew is taken after the invitation has ended.
 pub const ACCEPTANCE_HOURS_MAX: u32 = 336;
+/// Relays that an account holds links to, if it knows of so many.
+pub const RELAYS_HELD: usize = 3;
+/// Relays heard of and not in use.
+pub const NAMED_MAX: usize = 64;
+/// Relays asked for at once.
+pub const RELAYS_NAMED_MAX: u8 = 16;
 /// Messages in one answer to `History`.
 pub const HISTORY_MAX: u32 = 100;

@@ -131,12 +131,14 @@ impl Open {
                     self.settle_lookups(cx);
                     // There is room for those that were not asked for yet.
                     self.pump_lookups(cx);
-                } else {
-                    self.on_feed_end(cx, key, request);
+                } else if !self.on_feed_end(cx, key, request) {
+                    // The names of relays are complete.
+                    self.hold_relays(cx);
                 }
             }
             Reply::News { bucket, record } => self.on_news(cx, key, bucket, &record),
             Reply::Lagged { bucket } => self.on_lagged(cx, key, bucket),
+            Reply::Named { descriptor, .. } => self.on_named(cx, key, &descriptor),
             Reply::Nothing => {}
         }
     }
@@ -157,6 +159,8 @@ impl Open {
         }
         self.on_epoch(cx);
         self.begin_feed(cx, key, relay_unix);
+        self.named.hurry();
+        self.hold_relays(cx);
         self.show_relays(cx);
         self.pump_puts(cx);
         self.pump_jobs(cx);
@@ -211,6 +215,7 @@ impl Open {
             self.pump_jobs(cx);
             self.pump_puts(cx);
             self.pump_feeds(cx);
+            self.hold_relays(cx);
         }
         self.end_lookups(cx);
     }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
-//!         -> Open -> relays, fetch, lookups what comes
+//!         -> Open -> relays, named, fetch, lookups  what comes
 //!                 -> jobs, seal, outbox     what goes
 //!                 -> inbox, invites, greet, people  what it means
 //! ```
@@ -21,6 +21,7 @@ mod limits;
 mod links;
 mod lookups;
 mod model;
+mod named;
 mod open;
 mod outbox;
 mod people;

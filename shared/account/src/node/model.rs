@@ -63,9 +63,22 @@ pub struct RelayRow {
     pub cursor: u32,
     #[n(2)]
     pub added: u64,
-    /// It came with the invitation of somebody who was greeted.
     #[n(3)]
-    pub by_link: bool,
+    pub by: Chooser,
+}
+
+/// Who chose a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Chooser {
+    #[n(0)]
+    Person,
+    /// It came with the invitation of somebody who was greeted.
+    #[n(1)]
+    Link,
+    /// Another relay named it.
+    #[n(2)]
+    Relay,
 }
 
 /// A person, with all that is needed to talk to them.

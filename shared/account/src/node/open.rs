@@ -8,6 +8,7 @@ use super::fetch::Sync;
 use super::jobs::Jobs;
 use super::lookups::Lookups;
 use super::model::*;
+use super::named::Named;
 use super::outbox::Puts;
 use super::relays::{NodeKey, Relays};
 use super::{limits, views};
@@ -80,6 +81,7 @@ pub struct Open {
     pub epoch_keys: EpochKeys,
     pub clock: AgreedTime,
     pub relays: Relays,
+    pub named: Named,
     pub sync: Sync,
     pub contacts: BTreeMap<Who, Contact>,
     pub invites: BTreeMap<Id16, Invite>,

@@ -5,7 +5,7 @@
 //! told and believed nothing else, and gone soon.
 
 use super::cx::Cx;
-use super::model::{RelayRow, RowKey};
+use super::model::{Chooser, RelayRow, RowKey};
 use super::problems;
 use crate::api::{Event, Problem, RelayState, RelayView};
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
@@ -23,6 +23,10 @@ const GUESTS_MAX: usize = 6;
 const GUEST_MS: Millis = 5 * 60_000;
 /// A relay that could not be reached so often in a row is not waited for before people are told.
 const HOPELESS_ATTEMPTS: u32 = 10;
+/// After so many failures in a row another one is held in its place.
+const HELD_ATTEMPTS: u32 = 2;
+/// After so many a relay that was only named is dropped.
+const NAMED_ATTEMPTS: u32 = 5;
 const PAUSE_MS_MIN: Millis = 1_000;
 const PAUSE_MS_MAX: Millis = 60_000;
 /// From dialling to Welcome.
@@ -103,7 +107,7 @@ impl Relays {
     /// Relays that are believed the time: those that people chose themselves; where there are none,
     /// those of the people they greeted. One invitation can name several, all of one mind.
     pub fn clocks(&self) -> Vec<NodeKey> {
-        let chosen = self.kept().filter(|(_, r)| !r.row.by_link);
+        let chosen = self.kept().filter(|(_, r)| r.row.by == Chooser::Person);
         let chosen: Vec<NodeKey> = chosen.map(|(key, _)| *key).collect();
         match chosen.is_empty() {
             true => self.kept().map(|(key, _)| *key).collect(),
@@ -132,7 +136,8 @@ impl Relays {
         if self.is_guest(&key) {
             self.keep(cx, &key)?;
             if let Some(relay) = self.relays.get_mut(&key) {
-                relay.row.by_link = false;
+                relay.row.by = Chooser::Person;
+                cx.touch(RowKey::Relay(key));
             }
             return Ok(());
         }
@@ -159,7 +164,7 @@ impl Relays {
             hint: hint.encode(),
             cursor: 0,
             added: cx.now.unix,
-            by_link: false,
+            by: Chooser::Person,
         };
         let stage = Stage::Down { until: cx.now.mono };
         let relay = Relay::new(hint, row, stage);
@@ -191,6 +196,34 @@ impl Relays {
         }
     }
 
+    /// Whether it is here in any way.
+    pub fn is_known(&self, key: &NodeKey) -> bool {
+        self.relays.contains_key(key)
+    }
+
+    /// Adds a relay that another one named; false if there is no room.
+    pub fn add_named(&mut self, cx: &mut Cx, hint: RelayHint) -> bool {
+        let key = hint.node_key;
+        if self.is_known(&key) || self.kept().count() >= RELAYS_MAX {
+            return false;
+        }
+        self.insert(cx, hint).row.by = Chooser::Relay;
+        cx.touch(RowKey::Relay(key));
+        true
+    }
+
+    /// Drops named relays that cannot be reached: whether they are back can be heard again.
+    pub fn drop_named(&mut self, cx: &mut Cx) -> Vec<NodeKey> {
+        let gone = |r: &Relay| r.row.by == Chooser::Relay && r.attempts >= NAMED_ATTEMPTS;
+        let gone = self.kept().filter(|(_, r)| gone(r)).map(|(key, _)| *key);
+        let gone: Vec<NodeKey> = gone.collect();
+        for key in &gone {
+            self.drop(cx, key);
+            cx.touch(RowKey::Relay(*key));
+        }
+        gone
+    }
+
     /// A guest stays.
     pub fn keep(&mut self, cx: &mut Cx, key: &NodeKey) -> Result<(), Problem> {
         if self.kept().count() >= RELAYS_MAX {
@@ -198,7 +231,7 @@ impl Relays {
         }
         if let Some(relay) = self.relays.get_mut(key) {
             relay.guest_until = None;
-            relay.row.by_link = true;
+            relay.row.by = Chooser::Link;
             cx.touch(RowKey::Relay(*key));
         }
         Ok(())
@@ -442,6 +475,11 @@ impl Relay {
 
     pub fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Open { .. })
+    }
+
+    /// Whether it counts among those that are held: it is there, or was a moment ago.
+    pub fn is_held(&self) -> bool {
+        self.attempts < HELD_ATTEMPTS
     }
 
     /// Whether it is there, or may be again soon.

@@ -133,6 +133,7 @@ fn links_are_limited_in_all_and_by_origin() {
     let home = |address| Origin {
         network: 1,
         address,
+        ..Origin::default()
     };
     world.up_from(1, home(1));
     world.up_from(2, home(1));
@@ -151,6 +152,7 @@ fn links_are_limited_in_all_and_by_origin() {
             Origin {
                 network,
                 address: n,
+                ..Origin::default()
             },
         );
     }

@@ -1,0 +1,279 @@
+//! Whom to dial: anchors first, then whom the book offers, and now and then a stranger to see
+//! whether what is said of them is true.
+
+use super::shake::{Dial, split};
+use crate::book::{BOOK, Group, Source, Taken};
+use crate::io::{Batch, Change, DialTo, Finder, LinkId, Output, Reach, Token};
+use crate::limits::{NAMES_ASKED, NAMES_MAX, PEERS_DIALLED};
+use crate::relay::{Effect, Relay, State};
+use crate::time::Millis;
+use crate::wire::{Frame, Refused};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// Between two dials.
+const DIAL_EVERY_MS: Millis = 250;
+/// When there was nobody to dial.
+const IDLE_MS: Millis = 10_000;
+/// Between two feelers.
+const FEELER_EVERY_MS: Millis = 120_000;
+/// After a peer that dialled.
+const FEEL_SOON_MS: Millis = 2_000;
+/// Between two peers asked for names.
+const NAMES_EVERY_MS: Millis = 600_000;
+/// The same while there are too few.
+const NAMES_SOON_MS: Millis = 15_000;
+/// Between two answers to Relays on one link.
+const NAMES_PAUSE_MS: Millis = 10_000;
+/// How long changes of the book gather before they are saved.
+const SAVE_AFTER_MS: Millis = 5_000;
+/// Peers dialled first at the next start.
+const ANCHORS: usize = 2;
+
+/// When to do what.
+#[derive(Debug, Default)]
+pub(super) struct Meet {
+    dial_at: Millis,
+    feeler_at: Millis,
+    names_at: Millis,
+    save_at: Millis,
+    anchors: Option<Vec<SocketAddr>>,
+}
+
+impl Meet {
+    pub fn next_time(&self) -> Millis {
+        let times = [self.dial_at, self.feeler_at, self.names_at, self.save_at];
+        times.into_iter().min().unwrap_or(Millis::MAX)
+    }
+
+    /// A peer that dialled this relay is to be looked for at its address.
+    pub fn feel_soon(&mut self, now: Millis) {
+        self.feeler_at = self.feeler_at.min(now + FEEL_SOON_MS);
+    }
+
+    /// Something changed: look at once.
+    pub fn hurry(&mut self, now: Millis) {
+        self.dial_at = self.dial_at.min(now + DIAL_EVERY_MS);
+    }
+}
+
+impl Relay {
+    pub(in crate::relay) fn on_found(&mut self, address: SocketAddr, by: Finder) {
+        let source = match by {
+            Finder::Named => Source::Person,
+            Finder::Lan => Source::Lan,
+            Finder::Dht => Source::Dht,
+        };
+        self.counters.relays_found += 1;
+        if self.peers.book.hear(self.now.unix, address, source).is_ok() {
+            self.peers.meet.hurry(self.now.mono);
+        }
+    }
+
+    /// Dials whom it is time to dial.
+    pub(super) fn meet_relays(&mut self) {
+        let now = self.now.mono;
+        if self.state != State::Running || self.peers.own.ready().is_none() {
+            let meet = &mut self.peers.meet;
+            meet.dial_at = now + DIAL_EVERY_MS;
+            meet.feeler_at = meet.feeler_at.max(meet.dial_at);
+            meet.names_at = meet.names_at.max(meet.dial_at);
+            return;
+        }
+        if self.peers.meet.dial_at <= now {
+            let found = self.wants_peers() && self.dial_one();
+            self.peers.meet.dial_at = now + if found { DIAL_EVERY_MS } else { IDLE_MS };
+        }
+        if self.peers.meet.feeler_at <= now {
+            self.peers.meet.feeler_at = now + FEELER_EVERY_MS;
+            let taken = self.taken(true);
+            let unix = self.now.unix;
+            if let Some(candidate) = self.peers.book.pick(&mut self.rng, unix, &taken, true) {
+                self.dial(Dial::new(&candidate, true));
+            }
+        }
+        if self.peers.meet.names_at <= now {
+            let lonely = self.wants_peers();
+            let pause = if lonely {
+                NAMES_SOON_MS
+            } else {
+                NAMES_EVERY_MS
+            };
+            self.peers.meet.names_at = now + pause;
+            let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
+            let at = self.rng.below(links.len() as u64) as usize;
+            if let Some(link) = links.get(at) {
+                self.ask_names(*link);
+            }
+        }
+    }
+
+    fn wants_peers(&self) -> bool {
+        let dialled = self.peers.links.values().filter(|peer| peer.dialled);
+        dialled.count() + self.peers.shakes.to_stay() < PEERS_DIALLED
+    }
+
+    fn dial_one(&mut self) -> bool {
+        let book = &self.peers.book;
+        let anchors = &mut self.peers.meet.anchors;
+        let anchors = anchors.get_or_insert_with(|| book.anchors().to_vec());
+        let candidate = match anchors.pop() {
+            Some(address) => book.candidate(address),
+            None => {
+                let taken = self.taken(false);
+                let unix = self.now.unix;
+                self.peers.book.pick(&mut self.rng, unix, &taken, false)
+            }
+        };
+        match candidate {
+            Some(candidate) => {
+                self.dial(Dial::new(&candidate, false));
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn dial(&mut self, dial: Dial) {
+        self.next_token += 1;
+        let token = Token(self.next_token);
+        self.counters.relays_dialled += 1;
+        self.peers.book.attempted(self.now.unix, dial.address);
+        let to = DialTo::Relay {
+            address: dial.address,
+            certificate: dial.certificate,
+        };
+        self.peers.shakes.dial(token, dial);
+        self.out.push_back(Output::Dial { token, to });
+    }
+
+    /// Who is not to be dialled, and the groups of those that were. Peers that dialled this relay
+    /// are felt for at their addresses, but not dialled to stay.
+    fn taken(&self, to_feel: bool) -> Taken {
+        let mut taken = Taken::default();
+        let peers = self.peers.links.values();
+        for peer in peers.filter(|peer| peer.dialled || !to_feel) {
+            let key = peer.descriptor.node_key;
+            match peer.address.filter(|_| peer.dialled) {
+                Some(address) => taken.dialled(address, Some(key)),
+                None => taken.dialler(key),
+            }
+        }
+        for dial in self.peers.shakes.under_way() {
+            taken.dialled(dial.address, dial.node_key);
+        }
+        taken
+    }
+
+    // Names.
+
+    /// Asks a peer for other relays.
+    pub(super) fn ask_names(&mut self, link: LinkId) {
+        let Some(peer) = self.peers.links.get_mut(&link) else {
+            return;
+        };
+        let request = peer.request();
+        peer.naming = Some(request);
+        self.send(link, request, &Frame::Relays { max: NAMES_ASKED });
+    }
+
+    /// Names other relays to whoever asks, once in a while.
+    pub(in crate::relay) fn on_relays(&mut self, link: LinkId, request: u32, max: u8) {
+        let now = self.now.mono;
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        let wait = state.names_at.saturating_sub(now);
+        if wait > 0 || state.congested {
+            let seconds = wait.div_ceil(1000).max(1) as u32;
+            return self.refuse(link, request, Refused::OverQuota, seconds);
+        }
+        state.names_at = now + NAMES_PAUSE_MS;
+        let max = usize::from(max).min(NAMES_MAX);
+        let unix = self.now.unix;
+        let local = state.origin.reach != Reach::Public;
+        let names = self.peers.book.sample(&mut self.rng, unix, max, local);
+        let mut count = 0;
+        for (header, body) in names.iter().filter_map(|raw| split(raw)) {
+            count += 1;
+            let bytes = Frame::Relay { header, body }.encode(request);
+            self.out.push_back(Output::Send { link, bytes });
+        }
+        self.counters.relays_named += u64::from(count);
+        self.send(link, request, &Frame::End { count });
+    }
+
+    /// A peer names a relay.
+    pub(in crate::relay) fn on_named(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        header: &[u8; 72],
+        body: &[u8; 1024],
+    ) {
+        let peer = self.peers.links.get(&link);
+        let Some(peer) = peer.filter(|peer| peer.naming == Some(request)) else {
+            return self.on_malformed(link, None);
+        };
+        let source = match peer.address.filter(|_| peer.dialled) {
+            Some(address) => Source::Peer(Group::of(address.ip())),
+            None => Source::Dialler(self.reach_of(link)),
+        };
+        let Some(descriptor) = self.read_descriptor(header, body) else {
+            return self.on_malformed(link, None);
+        };
+        let raw = [&header[..], &body[..]].concat();
+        let learned = self
+            .peers
+            .book
+            .learn(self.now.unix, &descriptor, &raw, source);
+        if learned.is_ok() {
+            self.peers.meet.hurry(self.now.mono);
+        }
+    }
+
+    /// How near the other end of a link is.
+    pub(super) fn reach_of(&self, link: LinkId) -> Reach {
+        let state = self.links.get(&link);
+        state.map_or(Reach::Public, |state| state.origin.reach)
+    }
+
+    pub(in crate::relay) fn on_names_end(&mut self, link: LinkId, request: u32) {
+        if let Some(peer) = self.peers.links.get_mut(&link) {
+            peer.naming.take_if(|naming| *naming == request);
+        }
+    }
+
+    // The book's rows.
+
+    pub(super) fn save_book(&mut self) {
+        if self.peers.meet.save_at > self.now.mono {
+            return;
+        }
+        self.peers.meet.save_at = self.now.mono + SAVE_AFTER_MS;
+        let mut oldest: Vec<_> = self.peers.links.values().filter(|p| p.dialled).collect();
+        oldest.sort_unstable_by_key(|peer| peer.since);
+        let oldest = oldest.into_iter().filter_map(|peer| peer.address);
+        let anchors: Vec<SocketAddr> = oldest.take(ANCHORS).collect();
+        if !anchors.is_empty() {
+            self.peers.book.set_anchors(&anchors);
+        }
+        let changes = self.peers.book.take_changes();
+        if changes.is_empty() {
+            return;
+        }
+        let change = |(key, value)| match value {
+            Some(value) => Change::Put {
+                table: BOOK,
+                key,
+                value,
+            },
+            None => Change::Delete { table: BOOK, key },
+        };
+        let batch = Batch {
+            durable: false,
+            changes: changes.into_iter().map(change).collect(),
+        };
+        self.save(Effect::Sweep, batch);
+    }
+}

@@ -1,0 +1,225 @@
+//! Relays among themselves: who is a peer, whom to dial, what to tell them. PROTOCOL.md section 12.
+//!
+//! Invariant: a link is a peer's only after both sides proved their node keys over it, and there is
+//! at most one to a node key.
+//!
+//! ```text
+//! own    this relay's descriptor     shake      from a link to a peer      meet   whom to dial
+//! spread push, Have, Want            reconcile  what was missed            set    negentropy
+//! ```
+
+mod meet;
+mod own;
+mod reconcile;
+mod set;
+mod shake;
+mod spread;
+
+use super::Relay;
+use crate::book::Book;
+use crate::io::{LinkId, Token};
+use crate::time::Millis;
+use crate::wire::{Descriptor, Id};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// Ids of objects that a peer is known to have, the latest ones.
+const KNOWN_MAX: usize = 2048;
+
+/// The part of a relay that knows other relays.
+#[derive(Debug)]
+pub(super) struct Peers {
+    own: own::Own,
+    book: Book,
+    links: BTreeMap<LinkId, Peer>,
+    by_key: BTreeMap<[u8; 32], LinkId>,
+    shakes: shake::Shakes,
+    meet: meet::Meet,
+    spread: spread::Spread,
+    reconcile: reconcile::Reconciling,
+}
+
+/// A relay with which this one has a proved link.
+#[derive(Debug)]
+struct Peer {
+    descriptor: Descriptor,
+    /// The descriptor's header and body.
+    raw: own::RawDescriptor,
+    /// Where it was dialled; where it says it is, for one that dialled us.
+    address: Option<SocketAddr>,
+    dialled: bool,
+    since: Millis,
+    known: Known,
+    /// Headers to be told with the next Have.
+    have: Vec<[u8; 72]>,
+    next_request: u32,
+    /// Relays that it was asked for, not yet ended.
+    naming: Option<u32>,
+}
+
+impl Peer {
+    fn new(
+        (descriptor, raw): (Descriptor, own::RawDescriptor),
+        address: Option<SocketAddr>,
+        dialled: bool,
+        since: Millis,
+    ) -> Self {
+        Peer {
+            descriptor,
+            raw,
+            address,
+            dialled,
+            since,
+            known: Known::default(),
+            have: Vec::new(),
+            next_request: 1,
+            naming: None,
+        }
+    }
+
+    fn request(&mut self) -> u32 {
+        let request = self.next_request;
+        self.next_request = self.next_request.wrapping_add(1).max(1);
+        request
+    }
+}
+
+/// The latest ids that a peer showed or was shown.
+#[derive(Debug, Default)]
+struct Known {
+    ids: BTreeSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl Known {
+    fn add(&mut self, id: &Id) {
+        let short = short(id);
+        if self.ids.insert(short) {
+            self.order.push_back(short);
+            if self.order.len() > KNOWN_MAX
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.ids.remove(&oldest);
+            }
+        }
+    }
+
+    fn has(&self, id: &Id) -> bool {
+        self.ids.contains(&short(id))
+    }
+}
+
+fn short(id: &Id) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = id.0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// A peer, as its operator is shown it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    pub node_key: [u8; 32],
+    pub address: Option<SocketAddr>,
+    /// By this side.
+    pub dialled: bool,
+    pub since: Millis,
+}
+
+impl Peers {
+    pub fn new(secret: [u8; 32], network: u32) -> Self {
+        Peers {
+            own: own::Own::default(),
+            book: Book::new(secret, network),
+            links: BTreeMap::new(),
+            by_key: BTreeMap::new(),
+            shakes: shake::Shakes::default(),
+            meet: meet::Meet::default(),
+            spread: spread::Spread::default(),
+            reconcile: reconcile::Reconciling::default(),
+        }
+    }
+
+    pub fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// The peers of this moment.
+    pub fn each(&self) -> impl Iterator<Item = PeerStatus> {
+        self.links.values().map(|peer| PeerStatus {
+            node_key: peer.descriptor.node_key,
+            address: peer.address,
+            dialled: peer.dialled,
+            since: peer.since,
+        })
+    }
+
+    /// Other relays that the book has.
+    pub fn known(&self) -> usize {
+        let counts = self.book.counts();
+        counts.new + counts.tried
+    }
+
+    /// The book itself, to be filled from the store.
+    pub fn book_mut(&mut self) -> &mut Book {
+        &mut self.book
+    }
+
+    pub fn is_peer(&self, link: LinkId) -> bool {
+        self.links.contains_key(&link)
+    }
+
+    /// When something is to be done, by the monotonic clock.
+    pub fn next_time(&self) -> Millis {
+        if !self.own.is_told() {
+            return Millis::MAX;
+        }
+        [
+            self.own.next_time(),
+            self.meet.next_time(),
+            self.spread.next_time(),
+            self.reconcile.next_time(),
+        ]
+        .into_iter()
+        .min()
+        .unwrap_or(Millis::MAX)
+    }
+}
+
+impl Relay {
+    /// What is due among relays. Before it knows where it is reachable a relay keeps to itself.
+    pub(super) fn peers_on_time(&mut self) {
+        if !self.peers.own.is_told() {
+            return;
+        }
+        self.renew_descriptor();
+        self.meet_relays();
+        self.tell_headers();
+        self.ask_others();
+        self.reconcile_next();
+        self.save_book();
+    }
+
+    /// A dial or a puzzle came to something.
+    pub(super) fn on_dial_failed(&mut self, token: Token) {
+        if let Some(dial) = self.peers.shakes.dialled(token) {
+            self.peers.book.failed(self.now.unix, dial.address);
+        }
+    }
+
+    /// Forgets a link that is gone, if it was a peer's or was to become one.
+    pub(super) fn forget_peer(&mut self, link: LinkId) {
+        if let Some(dial) = self.peers.shakes.forget(link) {
+            self.peers.book.failed(self.now.unix, dial.address);
+        }
+        let Some(peer) = self.peers.links.remove(&link) else {
+            return;
+        };
+        let key = peer.descriptor.node_key;
+        if self.peers.by_key.get(&key) == Some(&link) {
+            self.peers.by_key.remove(&key);
+        }
+        self.peers.spread.forget(link);
+        self.peers.reconcile.forget(link);
+        self.peers.meet.hurry(self.now.mono);
+    }
+}

@@ -1,0 +1,112 @@
+//! This relay's own descriptor: made with work when its addresses change, and each day.
+
+use crate::io::{Output, Token};
+use crate::object::pow;
+use crate::relay::Relay;
+use crate::time::Millis;
+use crate::wire::descriptor::ADDRESSES_MAX;
+use crate::wire::header::HEADER_BYTES;
+use crate::wire::{Descriptor, Header};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+
+/// How long a descriptor is used before another one is made.
+const RENEW_MS: Millis = 24 * 3_600_000;
+
+/// A descriptor as objects are sent: header || body.
+pub(super) type RawDescriptor = Vec<u8>;
+
+/// This relay's descriptor and the one being worked on.
+#[derive(Debug, Default)]
+pub(super) struct Own {
+    /// `None` until they are told.
+    addresses: Option<Vec<SocketAddr>>,
+    solving: Option<(Token, Header, Vec<u8>)>,
+    ready: Option<RawDescriptor>,
+    renew_at: Millis,
+    version: u64,
+}
+
+impl Own {
+    /// Whether the shell said where this relay is reachable.
+    pub fn is_told(&self) -> bool {
+        self.addresses.is_some()
+    }
+
+    /// Header and body, when the work is done.
+    pub fn ready(&self) -> Option<&RawDescriptor> {
+        self.ready.as_ref()
+    }
+
+    pub fn next_time(&self) -> Millis {
+        match (&self.addresses, &self.solving) {
+            (Some(_), None) => self.renew_at,
+            _ => Millis::MAX,
+        }
+    }
+}
+
+impl Relay {
+    pub(in crate::relay) fn on_reachable(&mut self, mut addresses: Vec<SocketAddr>) {
+        addresses.truncate(ADDRESSES_MAX);
+        let own = &mut self.peers.own;
+        if own.addresses.as_ref() == Some(&addresses) {
+            return;
+        }
+        let node_key = *self.config.node_key.public().as_bytes();
+        self.peers.book.set_own(&addresses, node_key);
+        own.addresses = Some(addresses);
+        own.renew_at = self.now.mono;
+        if let Some((token, ..)) = own.solving.take() {
+            self.out.push_back(Output::CancelSolve { token });
+        }
+    }
+
+    /// Makes a new descriptor when it is time.
+    pub(super) fn renew_descriptor(&mut self) {
+        if self.peers.own.next_time() > self.now.mono {
+            return;
+        }
+        let own = &mut self.peers.own;
+        own.version = (self.now.unix / 1000).max(own.version + 1);
+        let descriptor = Descriptor {
+            node_key: *self.config.node_key.public().as_bytes(),
+            certificate: self.config.certificate,
+            version: own.version,
+            slot: self.config.slot,
+            effort_floor: self.config.effort_floor,
+            browsers: self.config.browsers,
+            addresses: own.addresses.clone().unwrap_or_default(),
+        };
+        let (header, body) =
+            descriptor.sign(&self.config.node_key, self.now.unix, self.config.network);
+        let work = pow::work(&header, self.config.work_divisor);
+        self.next_token += 1;
+        let token = Token(self.next_token);
+        self.out.push_back(Output::Solve {
+            token,
+            prefix: header.prefix(),
+            target: pow::target(work),
+            expected: work,
+        });
+        self.peers.own.solving = Some((token, header, body));
+    }
+
+    pub(in crate::relay) fn on_solved(&mut self, token: Token, nonce: u64) {
+        let own = &mut self.peers.own;
+        let Some((_, mut header, body)) = own.solving.take_if(|(t, ..)| *t == token) else {
+            return;
+        };
+        header.nonce = nonce;
+        if !pow::is_paid(&header, self.config.work_divisor) {
+            // A shell that is wrong is asked again.
+            return;
+        }
+        let mut raw = Vec::with_capacity(HEADER_BYTES + body.len());
+        raw.extend_from_slice(&header.encode());
+        raw.extend_from_slice(&body);
+        own.ready = Some(raw);
+        own.renew_at = self.now.mono + RENEW_MS;
+        self.take_waiting_peers();
+    }
+}
