@@ -47,7 +47,14 @@ impl World {
             DialTo::Relay { .. } => None,
         };
         let is_wanted = |host: &Host| match to {
-            DialTo::Hint(_) => hint == Some(Host::hint(&host.name)),
+            DialTo::Hint(_) => hint.is_some_and(|hint| {
+                let theirs = Host::hint(&host.name);
+                let at = (hint.address, hint.port);
+                let here = (host.address.ip(), host.address.port());
+                let reached = at == (theirs.address, theirs.port) || at == here;
+                reached
+                    && (hint.node_key, hint.certificate) == (theirs.node_key, theirs.certificate)
+            }),
             DialTo::Relay {
                 address,
                 certificate,

@@ -4,6 +4,7 @@
 mod crash;
 mod hostile;
 mod links;
+mod peers;
 mod puts;
 mod reads;
 mod records;
@@ -151,9 +152,11 @@ impl World {
         }
     }
 
-    /// Does the oldest effect; false when there is none.
+    /// Does the oldest effect on the store; false when there is none.
     pub fn do_effect(&mut self) -> bool {
-        let input = match self.effects.pop_front() {
+        let of_store = |e: &Output<_>| matches!(e, Output::Load { .. } | Output::Save { .. });
+        let oldest = self.effects.iter().position(of_store);
+        let input = match oldest.and_then(|at| self.effects.remove(at)) {
             Some(Output::Load { token, query }) => {
                 let rows = self.disk.query(query);
                 Input::Loaded { token, rows }
