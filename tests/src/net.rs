@@ -120,6 +120,8 @@ impl World {
             },
             None => bytes,
         };
+        let code = bytes.first().copied().unwrap_or(0);
+        *self.bytes.entry(code).or_default() += bytes.len() as u64;
         if self.one_in(self.faults.breaks_one_in) {
             return self.break_link(link);
         }

@@ -9,7 +9,7 @@ use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Input, LinkId, Origin, Output, Query, StoreError, Token};
 use shared::object::pow;
 use shared::wire::Frame;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Places of hosts in the world.
 pub type At = usize;
@@ -117,8 +117,12 @@ pub struct World {
     pub seed: u64,
     pub(crate) rng: Rng,
     queue: BTreeMap<(u64, u64), (At, u64, Coming)>,
+    /// Wake-ups of hosts, those that were replaced since included.
+    wakes: BTreeSet<(u64, At)>,
     pub(crate) next: u64,
     pub(crate) links: BTreeMap<LinkId, End>,
+    /// Bytes of all frames sent, by their type.
+    pub bytes: BTreeMap<u8, u64>,
     /// Pairs of hosts that cannot reach each other.
     pub cut: Vec<(At, At)>,
     /// What relays saw, if it is kept.
@@ -145,8 +149,10 @@ impl World {
             seed,
             rng: Rng::new(sha256(&[b"world", &seed.to_le_bytes()])),
             queue: BTreeMap::new(),
+            wakes: BTreeSet::new(),
             next: 0,
             links: BTreeMap::new(),
+            bytes: BTreeMap::new(),
             cut: Vec::new(),
             seen: None,
             leak: false,
@@ -361,13 +367,16 @@ impl World {
             .first_key_value()
             .map(|(key, _)| key.0)
             .unwrap_or(u64::MAX);
-        let woken = self
-            .hosts
-            .iter()
-            .enumerate()
-            .filter(|(_, host)| host.is_up())
-            .filter_map(|(at, host)| Some((host.wake?, at)))
-            .min();
+        let woken = loop {
+            let Some(&(wake, at)) = self.wakes.first() else {
+                break None;
+            };
+            let host = &self.hosts[at];
+            if host.is_up() && host.wake == Some(wake) {
+                break Some((wake, at));
+            }
+            self.wakes.pop_first();
+        };
         match woken {
             Some((wake, at)) if wake < queued => {
                 if wake > end {
@@ -486,6 +495,7 @@ impl World {
                 Output::WaitUntil(mono) => {
                     let host = &mut self.hosts[at];
                     host.wake = (mono != u64::MAX).then(|| host.began.saturating_add(mono));
+                    self.wakes.extend(host.wake.map(|wake| (wake, at)));
                     return;
                 }
                 output => self.act(at, output),

@@ -123,6 +123,51 @@ fn a_partition_heals() {
     assert_eq!(stored(&world, &relays), [200; 8], "{}", world.replay());
 }
 
+/// Churn, broken links and an hour of skew among 200 relays: every object is everywhere.
+#[test]
+fn two_hundred_relays_lose_nothing() {
+    let started = std::time::Instant::now();
+    let mut world = World::new(5);
+    world.faults.breaks_one_in = 20_000;
+    let relays = network(&mut world, 200);
+    world.run(5 * MINUTE);
+    println!("met after {:?}", started.elapsed());
+    let mut rng = Rng::new([1; 32]);
+    let mut down: Vec<At> = Vec::new();
+    for n in 0..100 {
+        let raw = object(&world, &mut rng);
+        let up = |at: &At| world.hosts[*at].is_up();
+        let up: Vec<At> = relays.iter().copied().filter(up).collect();
+        put(&mut world, up[(n * 7) % up.len()], &raw);
+        world.run(2_000);
+        // Somebody goes, somebody comes back.
+        if n % 2 == 0 {
+            let at = relays[rng.below(200) as usize];
+            if world.hosts[at].is_up() {
+                world.kill(at);
+                down.push(at);
+            }
+        }
+        if down.len() > 30 {
+            let at = down.remove(0);
+            world.start(at);
+        }
+    }
+    println!("put after {:?}", started.elapsed());
+    for at in down {
+        world.start(at);
+    }
+    world.run(10 * MINUTE);
+    println!("settled after {:?}", started.elapsed());
+    let stored = stored(&world, &relays);
+    let whole = stored.iter().filter(|n| **n >= 100).count();
+    println!("{whole} of 200 have all");
+    for (code, bytes) in &world.bytes {
+        println!("{code:02x}: {} bytes a copy", bytes / (100 * 199));
+    }
+    assert_eq!(whole, 200, "{stored:?}; {}", world.replay());
+}
+
 #[test]
 fn relays_meet_through_one_another() {
     let mut world = World::new(1);
