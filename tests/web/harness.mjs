@@ -4,12 +4,11 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import { launch } from '../browser.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const wasm = join(here, '../../www/src/wasm')
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
 
 export const PASSCODE = 'a passcode for tests'
 
@@ -33,9 +32,9 @@ function serve() {
  * `fresh(setup)` does so in a profile of its own. Errors of pages are kept in `errors`.
  */
 export async function open() {
+  const browser = await launch()
   const server = await serve()
   const url = `http://localhost:${server.address().port}/`
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: flags })
   const shared = await browser.newContext()
   const errors = []
   async function visit(context, setup) {
