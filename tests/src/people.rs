@@ -51,9 +51,13 @@ impl World {
         self.must(at, Command::Unlock { passcode, remember });
     }
 
-    /// Makes an invitation and waits until a relay has it.
+    /// Makes an invitation for several and waits until a relay has it.
     pub fn invite_for(&mut self, at: At, hours: u32) -> InviteView {
-        let single_use = false;
+        self.invite_as(at, hours, false)
+    }
+
+    /// Makes an invitation and waits until a relay has it.
+    pub fn invite_as(&mut self, at: At, hours: u32, single_use: bool) -> InviteView {
         let made = self.must(at, Command::Invite { hours, single_use });
         let Some(Answer::Invitation { invite, .. }) = made else {
             panic!("no invitation: {made:?}");

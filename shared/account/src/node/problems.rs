@@ -94,6 +94,11 @@ problems! {
     greeting_unanswered: "The invitation ended before this greeting was answered.",
         "The greeting is kept here. If it has arrived, an answer still counts.",
         "Ask for a new invitation, open it and greet again.";
+    greeting_too_late:
+        "The invitation was withdrawn, or used up by somebody else, before this greeting was \
+            answered.",
+        "The greeting is kept here. If it had arrived before, an answer still counts.",
+        "Ask for a new invitation, open it and greet again.";
     contact_unknown: "There is no such contact.", NOTHING_CHANGED, "Reload the list.";
     contact_blocked: "This contact is blocked.", NOTHING_CHANGED, "Unblock it first.";
     text_empty: "There is no text.", NOTHING_CHANGED, "Write something first.";
