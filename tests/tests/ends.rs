@@ -15,10 +15,7 @@ const STORED: u8 = 0x11;
 const FIND: u8 = 0x25;
 
 fn two() -> (World, At, At, At) {
-    let mut world = World::new(1);
-    let relay = world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, relay, ann, bob) = World::two(1);
     world.stay_open(ann);
     world.stay_open(bob);
     (world, relay, ann, bob)
@@ -48,6 +45,15 @@ fn failure(message: &MessageView) -> Option<&str> {
         Delivery::Failed { problem } => Some(&problem.code),
         _ => None,
     }
+}
+
+/// Ann accepts Bob's greeting, whatever he was told of it, and that counts.
+fn answers_after_all(world: &mut World, ann: At, bob: At) {
+    world.accept(ann);
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    let delivery = first_message(world, bob).delivery;
+    assert!(matches!(delivery, Delivery::Delivered { .. }));
 }
 
 /// A greeting that was read and not answered: told when nothing can come of it, greeted anew by
@@ -94,11 +100,7 @@ fn a_late_answer_counts() {
     world.greet(bob, &link).unwrap();
     world.run(60 * HOUR);
     assert!(failure(&first_message(&world, bob)).is_some());
-    world.accept(ann);
-    let met = |world: &World| world.knows(bob, ann);
-    assert!(world.run_until(10 * MINUTE, met));
-    let delivery = first_message(&world, bob).delivery;
-    assert!(matches!(delivery, Delivery::Delivered { .. }));
+    answers_after_all(&mut world, ann, bob);
 }
 
 /// A greeting that no relay took while its invitation was good can be read by nobody.
@@ -193,11 +195,7 @@ fn an_answer_after_the_invitation_was_revoked_counts() {
     world.must(ann, Command::Revoke { invite });
     let told = |world: &World| failure(&first_message(world, bob)) == Some("greeting_too_late");
     assert!(world.run_until(3 * DAY, told));
-    world.accept(ann);
-    let met = |world: &World| world.knows(bob, ann);
-    assert!(world.run_until(10 * MINUTE, met));
-    let delivery = first_message(&world, bob).delivery;
-    assert!(matches!(delivery, Delivery::Delivered { .. }));
+    answers_after_all(&mut world, ann, bob);
 }
 
 /// Of two who greet by an invitation for one, the other is told. The one who was accepted never is,
