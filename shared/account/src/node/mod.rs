@@ -30,6 +30,7 @@ mod seal;
 mod transfer;
 mod unlock;
 mod views;
+mod whole;
 
 pub use cx::Config;
 
