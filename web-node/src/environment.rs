@@ -62,7 +62,7 @@ pub fn cannot_open(error: &DbError) -> Problem {
             untouched,
             "Open the page in an ordinary window, or allow it to keep data, then reload.",
         ),
-        DbError::Unavailable => problem(
+        DbError::Unavailable | DbError::Closed | DbError::Emptied => problem(
             "store_unavailable",
             "The browser cannot open what it keeps for this page.",
             untouched,

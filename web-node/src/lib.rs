@@ -11,6 +11,7 @@ mod environment;
 mod keep;
 mod lock;
 pub mod pow;
+mod room;
 mod rtc;
 mod sdp;
 mod solve;
