@@ -59,8 +59,8 @@ export async function open() {
 }
 
 /**
- * A browser with a profile that outlives it. `page()` opens the page; `restart()` ends the browser
- * and begins another; `quota(bytes)` is what pages may store, without a number what they might.
+ * A browser with a profile that outlives it. `page()` opens the page; `restart(meanwhile)` ends the
+ * browser and begins another; `quota(bytes)` is what pages may store, without a number what they might.
  */
 export async function openProfile(profile) {
   const server = await serve()
@@ -75,8 +75,9 @@ export async function openProfile(profile) {
       await page.waitForFunction('globalThis.ready')
       return page
     },
-    async restart() {
+    async restart(meanwhile) {
       await context.close()
+      meanwhile?.()
       context = await launch()
     },
     async quota(quotaSize) {

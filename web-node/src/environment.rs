@@ -72,6 +72,18 @@ pub fn cannot_open(error: &DbError) -> Problem {
     }
 }
 
+/// There was an account, and the database is empty.
+pub fn store_lost() -> Problem {
+    problem(
+        "store_lost",
+        "What WireMin had stored in this browser is gone: some browsers delete it when the disk is \
+         full.",
+        "Contacts and messages of this device are lost, unless you have exported them. The \
+         account itself comes back from its 18 words.",
+        "Free some space, then import your last export, or restore the account from its words.",
+    )
+}
+
 /// The lock is held by another tab.
 pub fn second_tab() -> Problem {
     problem(

@@ -10,6 +10,7 @@ mod driver;
 mod environment;
 mod keep;
 mod lock;
+mod mark;
 pub mod pow;
 mod room;
 mod rtc;
