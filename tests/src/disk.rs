@@ -4,7 +4,7 @@
 //! Invariant: a batch is there whole or not at all; batches become durable in their order.
 
 use shared::io::{Batch, Change, Query, Row, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one host has on disk, and what is still on its way there.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +98,12 @@ impl Disk {
                 .map(|((_, key), value)| row(key, value))
                 .collect(),
         }
+    }
+
+    /// Where the rows of a table lie.
+    pub fn places(&self, table: u8) -> BTreeSet<Vec<u8>> {
+        let rows = self.present.keys().filter(|(of, _)| *of == table);
+        rows.map(|(_, key)| key.clone()).collect()
     }
 
     /// Every row's table and value, for tests that look for leaks.

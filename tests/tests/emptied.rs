@@ -118,31 +118,77 @@ fn an_open_account_is_saved_anew_and_goes_on() {
     }
 }
 
-/// The relay is asked for all it has once more: nothing that was shown is shown again.
+/// Of every kind of row there is one; none is forgotten when the store is made right.
+#[test]
+fn every_row_of_the_state_is_written_back() {
+    let (mut world, ann, bob) = talk(12);
+    let carl = world.person("Carl", "relay");
+    let link = world.invite_for(bob, 24).fragment;
+    world.greet(carl, &link).expect("greeted");
+    let came = |world: &World| world.greeting(bob).is_some();
+    assert!(world.run_until(10 * MINUTE, came));
+    // Kept by no relay yet: in the outbox, and as a solved parcel.
+    world.set_cut(bob, 0, true);
+    world.kill(bob);
+    world.start(bob);
+    world.run(1_000);
+    for word in 0..3 {
+        world.say(bob, ann, &format!("word {word}"));
+    }
+    world.run(10 * MINUTE);
+    let before = world.hosts[bob].disk.places(1);
+    assert!(before.len() > 10, "{}", before.len());
+    world.empty(bob);
+    let name = "Bobby".into();
+    world.must(bob, Command::Rename { name });
+    let after = world.hosts[bob].disk.places(1);
+    let lost = before.difference(&after).count();
+    assert_eq!(lost, 0, "of {} rows", before.len());
+    assert_eq!(world.hosts[bob].disk.places(0).len(), 1);
+    // Those under way, and the last.
+    assert_eq!(world.hosts[bob].disk.places(2).len(), 3);
+    world.set_cut(bob, 0, false);
+    world.run(10 * MINUTE);
+    restart(&mut world, bob);
+    world.accept(bob);
+    chat(&mut world, ann, bob, "after");
+    let greeting = 1;
+    let sent = world.promised(bob, ann).len() + greeting;
+    assert_eq!(world.delivered(bob, ann), sent);
+}
+
+/// A text is sealed anew by who does not know that it arrived: it is not shown again by a device
+/// whose store was emptied since.
 #[test]
 fn what_was_shown_before_is_not_shown_again() {
     let (mut world, ann, bob) = talk(7);
+    world.say(ann, bob, "once");
+    let once = |world: &World| world.heard(bob, ann).contains(&"once".to_string());
+    assert!(world.run_until(10 * MINUTE, once));
     world.empty(bob);
+    let name = "Bob".into();
+    world.must(bob, Command::Rename { name });
+    // Before an acknowledgement has left.
+    world.kill(bob);
+    let sent = world.history(ann, bob).pop().expect("a message");
+    assert_eq!(sent.text, "once");
+    let on_its_way = !matches!(sent.delivery, Delivery::Delivered { .. });
+    assert!(on_its_way, "{:?}", sent.delivery);
+    let (message, contact) = (sent.message, sent.contact);
+    for command in [
+        Command::Cancel {
+            message: message.clone(),
+            contact: contact.clone(),
+        },
+        Command::Retry { message, contact },
+    ] {
+        world.must(ann, command);
+    }
+    world.run(10 * MINUTE);
+    world.start(bob);
     chat(&mut world, ann, bob, "after");
-    let relay = Command::RemoveRelay {
-        relay: relay_of(&world, bob),
-    };
-    world.must(bob, relay);
-    let hint = tests::host::Host::hint("relay").to_text();
-    world.must(bob, Command::AddRelay { hint });
-    world.run(30 * MINUTE);
-    restart(&mut world, bob);
-    chat(&mut world, ann, bob, "later");
     shown_once(&world, bob, ann);
-}
-
-fn relay_of(world: &World, at: At) -> String {
-    let mut events = world.hosts[at].events.iter().rev();
-    let relay = events.find_map(|event| match event {
-        Event::Relays { relays, .. } => Some(relays.first()?.relay.clone()),
-        _ => None,
-    });
-    relay.expect("a relay")
+    assert_eq!(world.delivered(ann, bob), world.promised(ann, bob).len());
 }
 
 /// Nothing leaves that depends on what is not saved, before all there is was saved anew.
