@@ -58,6 +58,11 @@ function tests() {
       }
     }, name)
   }
+  /** What was half written lies before what is written now: the next opening finds out. */
+  const write = (page) =>
+    page.evaluate(async () => {
+      for (let n = 0; n < 10; n++) await ask({ cmd: 'rename', name: `Eve ${n}` })
+    })
   /** The browser ends and begins anew: databases are opened again from what lies on the disk. */
   async function anew() {
     await browser.restart()
@@ -78,10 +83,7 @@ function tests() {
       await page.waitForTimeout(6_000)
       disk.free()
       await named(page, name)
-      // What was half written lies behind what is written now: the next opening finds out.
-      await page.evaluate(async () => {
-        for (let n = 0; n < 10; n++) await ask({ cmd: 'rename', name: `Eve ${n}` })
-      })
+      await write(page)
       let problem
       ;[page, problem] = await anew()
       assert.equal(problem, null)
@@ -92,11 +94,18 @@ function tests() {
   })
 
   test('a page that begins on a full disk leaves all as it is', { skip }, async () => {
-    disk.fill()
     let [page, problem] = await anew()
+    await unlock(page)
+    await fill(page, 'Finn')
+    ;[page, problem] = await anew()
     assert.equal(problem?.code, 'disk_full')
     disk.free()
     assert.equal(await page.evaluate(() => start()), null)
+    await unlock(page)
+    await named(page, 'Eve 9')
+    await write(page)
+    ;[page, problem] = await anew()
+    assert.equal(problem, null)
     await unlock(page)
     await named(page, 'Eve 9')
   })

@@ -46,7 +46,7 @@ pub fn cannot_open(error: &DbError) -> Problem {
             "disk_full",
             "The disk, or what this browser gives this page of it, is full.",
             untouched,
-            "Free some space, then reload.",
+            "Free some space, 10 MB or more, then reload.",
         ),
         DbError::TakenOver => taken_over(),
         DbError::Newer => problem(

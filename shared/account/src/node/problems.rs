@@ -115,9 +115,9 @@ problems! {
     export_too_large: "The account is larger than 64 MiB.", NOTHING_CHANGED,
         "Delete conversations that are not needed, then export again.";
     disk_full: "The disk, or this browser's quota, is full.",
-        "What is new is kept only while this stays open, and some browsers lose what they stored \
-         when the disk stays full.",
-        "Free some space now, without reloading; it is tried again by itself every few seconds.";
+        "What is stored is kept; what is new is kept only while this stays open.",
+        "Free some space now, without reloading; it is tried again by itself every few seconds. \
+         The account can be exported meanwhile.";
     store_unavailable:
         "The store cannot be used: another tab has it, this is a private window, or it is damaged.",
 

@@ -1,5 +1,5 @@
-//! Everything that an open account holds in memory, as rows: for a store that was emptied, and for a
-//! file. PROTOCOL.md section 8.
+//! Everything that an open account holds in memory, as rows: for a store that was emptied, and for
+//! a file. PROTOCOL.md section 8.
 //!
 //! Invariant: an account that is opened from these rows goes on where this one stands; what it
 //! lacks are texts of the past.

@@ -2,9 +2,9 @@
 //! hours, under a key that the shell remembers. PROTOCOL.md section 8.
 //!
 //! Invariant: an attempt is counted, in the store, before its passcode is tried (in memory alone
-//! where the account is open and nothing can be stored: words and files are wanted then); and a remembered
-//! key opens nothing once its time is over or the clock went backwards. Whoever holds the disk can
-//! still guess offline: only Argon2id and the passcode stand against that.
+//! where the account is open and nothing can be stored: words and files are wanted then); and a
+//! remembered key opens nothing once its time is over or the clock went backwards. Whoever holds
+//! the disk can still guess offline: only Argon2id and the passcode stand against that.
 //!
 //! The core's part: save the row after each call that changes it, and before the `Output::Derive`
 //! of an attempt.
