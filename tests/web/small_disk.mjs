@@ -45,7 +45,7 @@ export function smallDisk() {
       try {
         for (const size of [MIB, 4096]) {
           const bytes = Buffer.alloc(size, 1)
-          for (let wrote = size; wrote === size; ) wrote = writeOrNothing(file, bytes)
+          for (let wrote = size; wrote === size;) wrote = writeOrNothing(file, bytes)
         }
       } finally {
         fs.closeSync(file)
