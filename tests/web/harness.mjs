@@ -57,6 +57,40 @@ export async function open() {
   }
 }
 
+/**
+ * A browser with a profile that outlives it. `page()` opens the page; `restart(meanwhile)` ends the
+ * browser and begins another; `quota(bytes)` is what pages may store, without a number what they might.
+ */
+export async function openProfile(profile) {
+  const server = await serve()
+  const url = `http://localhost:${server.address().port}/`
+  const options = { executablePath: process.env.CHROMIUM, args: flags }
+  const launch = () => chromium.launchPersistentContext(profile, options)
+  let context = await launch()
+  return {
+    async page() {
+      const page = await context.newPage()
+      await page.goto(url)
+      await page.waitForFunction('globalThis.ready')
+      return page
+    },
+    async restart(meanwhile) {
+      await context.close()
+      meanwhile?.()
+      context = await launch()
+    },
+    async quota(quotaSize) {
+      const session = await context.newCDPSession(context.pages().at(-1))
+      const { origin } = new URL(url)
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize })
+    },
+    async close() {
+      await context.close()
+      server.close()
+    },
+  }
+}
+
 /** Starts the peer and makes an account; gives its 18 words. */
 export async function withAccount(page, options = {}) {
   return page.evaluate(

@@ -31,6 +31,7 @@ mod transfer;
 mod unlock;
 mod views;
 mod waiting;
+mod whole;
 
 pub use cx::Config;
 
