@@ -14,7 +14,7 @@ use shared::object::network_id;
 use shared::relay::{Relay, RelayConfig, State, Status};
 use shared::wire::RelayHint;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,7 +125,6 @@ pub struct RunningRelay {
     driven: Driven<Relay>,
     http: HttpStop,
     site: Site,
-    addresses: Vec<IpAddr>,
 }
 
 /// What both ports are bound to.
@@ -173,6 +172,7 @@ impl RunningRelay {
             .map_err(RelayError::Start)?;
         let site = Site {
             rtc: sockets.rtc,
+            bound: sockets.addresses,
             hint,
             advertise: options.advertise,
             status,
@@ -181,7 +181,6 @@ impl RunningRelay {
             driven,
             http: sockets.http.serve(site.clone()),
             site,
-            addresses: sockets.addresses,
         };
         match relay.started().await {
             Ok(()) => Ok(relay),
@@ -211,8 +210,9 @@ impl RunningRelay {
     pub fn open_url(&self) -> String {
         let port = self.port();
         let local = |ip: &IpAddr| ip.is_unspecified() || *ip == IpAddr::V4(Ipv4Addr::LOCALHOST);
-        match self.addresses.first() {
-            Some(ip) if !self.addresses.iter().any(local) => {
+        let bound = &self.site.bound;
+        match bound.first() {
+            Some(ip) if !bound.iter().any(local) => {
                 format!("http://{}/", SocketAddr::new(*ip, port))
             }
             _ => format!("http://localhost:{port}/"),
@@ -221,12 +221,9 @@ impl RunningRelay {
 
     /// The hint for others: with the advertised address, or else the best one of this machine.
     pub fn hint(&self) -> RelayHint {
-        let bound = self.addresses.first().copied();
-        let address = match bound {
-            Some(ip) if !ip.is_unspecified() => ip,
-            _ => outward(bound).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
-        };
-        self.site.hint_at(address)
+        let bound = self.site.bound.first().filter(|ip| !ip.is_unspecified());
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        self.site.hint_at(bound.copied().unwrap_or(local))
     }
 
     /// Comes back when the relay ends by itself, which is a fault of its own.
@@ -376,25 +373,6 @@ fn distinct(chosen: &[IpAddr]) -> Vec<IpAddr> {
         }
     }
     kept
-}
-
-/// The address of this machine on its way out. Nothing is sent.
-fn outward(bound: Option<IpAddr>) -> Option<IpAddr> {
-    // Documentation addresses: only the routing table is asked.
-    let (from, to): (SocketAddr, SocketAddr) = match bound {
-        Some(IpAddr::V6(_)) => (
-            (Ipv6Addr::UNSPECIFIED, 0).into(),
-            ("2001:db8::1".parse::<Ipv6Addr>().ok()?, 9).into(),
-        ),
-        _ => (
-            (Ipv4Addr::UNSPECIFIED, 0).into(),
-            (Ipv4Addr::new(192, 0, 2, 1), 9).into(),
-        ),
-    };
-    let socket = UdpSocket::bind(from).ok()?;
-    socket.connect(to).ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    (!ip.is_unspecified()).then_some(ip)
 }
 
 #[cfg(test)]

@@ -40,6 +40,26 @@ fn dialer() -> (RtcDialer, Receiver<RtcEvent>) {
     RtcDialer::new(PATIENCE, RtcLimits::default().send_bytes_max)
 }
 
+/// A port on loopback, with a certificate of its own.
+async fn listen() -> (RtcPort, Receiver<RtcEvent>) {
+    let certificate = CertificateFile::generate().unwrap();
+    RtcPort::listen(config("127.0.0.1:0", &certificate))
+        .await
+        .unwrap()
+}
+
+/// A link to that port: its dialler, and its names at the dialler and at the port.
+async fn dial(
+    port: &RtcPort,
+    at_port: &mut Receiver<RtcEvent>,
+) -> (RtcDialer, Receiver<RtcEvent>, LinkId, LinkId) {
+    let (dialer, mut at_dialer) = dialer();
+    dialer.dial(hint(port));
+    let (near, ..) = up(&mut at_dialer).await;
+    let (far, ..) = up(at_port).await;
+    (dialer, at_dialer, near, far)
+}
+
 /// Wait for a condition that nothing announces.
 async fn until(condition: impl Fn() -> bool) {
     let wait = async {
@@ -259,10 +279,7 @@ async fn listen_again(config: RtcConfig) -> (RtcPort, Receiver<RtcEvent>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_password_gets_no_answer() {
-    let certificate = CertificateFile::generate().unwrap();
-    let (port, _at_port) = RtcPort::listen(config("127.0.0.1:0", &certificate))
-        .await
-        .unwrap();
+    let (port, _at_port) = listen().await;
     let (dialer, mut at_dialer) = RtcDialer::new(Duration::from_secs(2), 1 << 22);
     let pwd = "wrongwrongwrongwrongwrong".to_owned();
     let link = dialer.dial(RtcHint { pwd, ..hint(&port) });
@@ -282,10 +299,7 @@ async fn a_wrong_password_gets_no_answer() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_dialler_notices_a_wrong_certificate() {
-    let certificate = CertificateFile::generate().unwrap();
-    let (port, _at_port) = RtcPort::listen(config("127.0.0.1:0", &certificate))
-        .await
-        .unwrap();
+    let (port, _at_port) = listen().await;
     let (dialer, mut at_dialer) = dialer();
     let fingerprint = CertificateFile::generate().unwrap().fingerprint();
     let link = dialer.dial(RtcHint {
@@ -305,10 +319,7 @@ async fn the_dialler_notices_a_wrong_certificate() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn links_work_through_a_flood_of_garbage() {
-    let certificate = CertificateFile::generate().unwrap();
-    let (port, mut at_port) = RtcPort::listen(config("127.0.0.1:0", &certificate))
-        .await
-        .unwrap();
+    let (port, mut at_port) = listen().await;
     let to = port.local_addr();
     let flood = tokio::task::spawn_blocking(move || {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -342,10 +353,7 @@ async fn links_work_through_a_flood_of_garbage() {
         }
         answered
     });
-    let (dialer, mut at_dialer) = dialer();
-    dialer.dial(hint(&port));
-    let (near, ..) = up(&mut at_dialer).await;
-    let (far, ..) = up(&mut at_port).await;
+    let (dialer, _at_dialer, near, far) = dial(&port, &mut at_port).await;
     for seed in 0..200 {
         dialer.try_send(near, pattern(seed, 1_000)).unwrap();
         assert_eq!(message(&mut at_port).await, (far, pattern(seed, 1_000)));
@@ -358,14 +366,8 @@ async fn links_work_through_a_flood_of_garbage() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_queue_says_so_and_drains() {
-    let certificate = CertificateFile::generate().unwrap();
-    let (port, mut at_port) = RtcPort::listen(config("127.0.0.1:0", &certificate))
-        .await
-        .unwrap();
-    let (dialer, mut at_dialer) = dialer();
-    dialer.dial(hint(&port));
-    let (near, ..) = up(&mut at_dialer).await;
-    let (far, ..) = up(&mut at_port).await;
+    let (port, mut at_port) = listen().await;
+    let (_dialer, mut at_dialer, near, far) = dial(&port, &mut at_port).await;
     // Nobody takes events at the dialler, so the port's queue must fill, and not grow.
     let (mut sent, mut congested) = (0, false);
     loop {
@@ -396,14 +398,8 @@ async fn a_full_queue_says_so_and_drains() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_drained_queue_is_told_of_even_if_nobody_took_events_for_long() {
-    let certificate = CertificateFile::generate().unwrap();
-    let (port, mut at_port) = RtcPort::listen(config("127.0.0.1:0", &certificate))
-        .await
-        .unwrap();
-    let (dialer, mut at_dialer) = dialer();
-    dialer.dial(hint(&port));
-    let (near, ..) = up(&mut at_dialer).await;
-    let (far, ..) = up(&mut at_port).await;
+    let (port, mut at_port) = listen().await;
+    let (dialer, mut at_dialer, near, far) = dial(&port, &mut at_port).await;
     // The link stands still with a message that finds no room among the events.
     let events = 1_025;
     for _ in 0..events {

@@ -247,6 +247,9 @@ pub enum StoreError {
     Full,
     /// The store cannot be used: locked by another tab, private mode, damaged, or gone.
     Unavailable,
+    /// The store can be used, but all that was in it is gone: browsers do so when the disk is full.
+    /// What is saved from now on stays.
+    Emptied,
 }
 
 /// Argon2id's cost, stored beside what it protects.

@@ -181,6 +181,21 @@ test('without the relay messages wait, can be cancelled and sent again; it comes
   await Promise.all([ada.close(), bob.close()])
 })
 
+test('the page’s own relay is looked for again where it is now', async () => {
+  const ada = await stage.person({ url: 'about:blank' })
+  const hint = Buffer.from(stage.relay.hint, 'base64url')
+  // The port stands behind flags and address: nobody is there.
+  hint.writeUInt16LE(9, 5)
+  const told = { json: { hint: hint.toString('base64url') } }
+  await ada.page.route('**/relay', (route) => route.fulfill(told), { times: 1 })
+  await ada.page.goto(stage.relay.url)
+  await ada.create('Ada')
+  await ada.connected()
+  await ada.invite()
+  stage.check()
+  await ada.close()
+})
+
 test('a browser and a bot chat', async () => {
   const ada = await stage.person()
   await ada.create('Ada')

@@ -11,12 +11,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import { launch } from '../browser.mjs'
 import { Person } from './person.mjs'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const bin = process.env.WIREMIN_BIN_DIR ?? join(root, 'target/debug')
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
 /** How long a state may take on a busy machine before the test has failed, in milliseconds. */
 const PATIENCE = Number(process.env.WIREMIN_PATIENCE_S ?? 60) * 1000
 
@@ -82,8 +81,14 @@ export class Stage {
   static async open() {
     const stage = new Stage()
     stage.errors = []
-    stage.relay = await Relay.start()
-    stage.browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: flags })
+    try {
+      stage.browser = await launch()
+      stage.relay = await Relay.start()
+    } catch (error) {
+      // What is left running would keep this from ending.
+      await stage.close()
+      throw error
+    }
     return stage
   }
 

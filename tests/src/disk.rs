@@ -1,10 +1,10 @@
 //! A disk that loses what was not made durable, and tells when it is asked to crash between two
-//! writes.
+//! writes. It can be full, and it can be emptied from outside.
 //!
 //! Invariant: a batch is there whole or not at all; batches become durable in their order.
 
-use shared::io::{Batch, Change, Query, Row};
-use std::collections::BTreeMap;
+use shared::io::{Batch, Change, Query, Row, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one host has on disk, and what is still on its way there.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub struct Disk {
     pub saves: u64,
     /// The disk refuses to write from now on.
     pub full: bool,
+    /// All was lost, and the node was not told yet.
+    pub emptied: bool,
 }
 
 impl Disk {
@@ -45,6 +47,20 @@ impl Disk {
 
     pub fn waiting(&self) -> usize {
         self.waiting.len()
+    }
+
+    /// What is stored is deleted from outside, as browsers do. The next request is told.
+    pub fn empty(&mut self) {
+        self.erase();
+        self.emptied = true;
+    }
+
+    /// Why a batch is not taken.
+    pub fn refusal(&mut self) -> Option<StoreError> {
+        if self.full {
+            return Some(StoreError::Full);
+        }
+        std::mem::take(&mut self.emptied).then_some(StoreError::Emptied)
     }
 
     pub fn erase(&mut self) {
@@ -82,6 +98,12 @@ impl Disk {
                 .map(|((_, key), value)| row(key, value))
                 .collect(),
         }
+    }
+
+    /// Where the rows of a table lie.
+    pub fn places(&self, table: u8) -> BTreeSet<Vec<u8>> {
+        let rows = self.present.keys().filter(|(of, _)| *of == table);
+        rows.map(|(_, key)| key.clone()).collect()
     }
 
     /// Every row's table and value, for tests that look for leaks.

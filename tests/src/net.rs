@@ -185,14 +185,18 @@ impl World {
     }
 }
 
-/// A relay's frame; a receipt is turned into a refusal. For lies.
-pub fn refused(code: u8, detail: u32, bytes: Vec<u8>) -> Option<Vec<u8>> {
-    if bytes[0] != 0x11 {
+/// A lie of the first host, a relay: it refuses what it has stored, for that reason.
+pub fn refusing<const CODE: u8, const DETAIL: u32>(
+    from: At,
+    _: At,
+    bytes: Vec<u8>,
+) -> Option<Vec<u8>> {
+    if from != 0 || bytes[0] != 0x11 {
         return Some(bytes);
     }
     let mut answer = vec![0x12];
     answer.extend_from_slice(&bytes[1..5]);
-    answer.push(code);
-    answer.extend_from_slice(&detail.to_le_bytes());
+    answer.push(CODE);
+    answer.extend_from_slice(&DETAIL.to_le_bytes());
     Some(answer)
 }

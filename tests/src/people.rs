@@ -8,6 +8,15 @@ use account::api::*;
 use std::collections::BTreeMap;
 
 impl World {
+    /// A world with a relay, and Ann and Bob, who use it and have not met.
+    pub fn two(seed: u64) -> (World, At, At, At) {
+        let mut world = World::new(seed);
+        let relay = world.add("relay", true);
+        let ann = world.person("Ann", "relay");
+        let bob = world.person("Bob", "relay");
+        (world, relay, ann, bob)
+    }
+
     /// A person with a new account that knows the relay of that name.
     pub fn person(&mut self, name: &str, relay: &str) -> At {
         self.person_with_clock(name, relay, 0)
@@ -51,9 +60,13 @@ impl World {
         self.must(at, Command::Unlock { passcode, remember });
     }
 
-    /// Makes an invitation and waits until a relay has it.
+    /// Makes an invitation for several and waits until a relay has it.
     pub fn invite_for(&mut self, at: At, hours: u32) -> InviteView {
-        let single_use = false;
+        self.invite_as(at, hours, false)
+    }
+
+    /// Makes an invitation and waits until a relay has it.
+    pub fn invite_as(&mut self, at: At, hours: u32, single_use: bool) -> InviteView {
         let made = self.must(at, Command::Invite { hours, single_use });
         let Some(Answer::Invitation { invite, .. }) = made else {
             panic!("no invitation: {made:?}");

@@ -279,6 +279,12 @@ impl World {
         self.hosts[at].dies_at_save = Some(saves);
     }
 
+    /// What a host has stored is deleted from outside, its remembered key too.
+    pub fn empty(&mut self, at: At) {
+        self.hosts[at].disk.empty();
+        self.hosts[at].remembered = None;
+    }
+
     /// Another host with a copy of this one's disk and remembered key; it is not started.
     pub fn copy(&mut self, at: At) -> At {
         let old = &self.hosts[at];
@@ -444,8 +450,7 @@ impl World {
             }
             Coming::Down { link } => host.input(now, Input::LinkDown { link }),
             Coming::Saved { token, batch } => {
-                if host.disk.full {
-                    let error = StoreError::Full;
+                if let Some(error) = host.disk.refusal() {
                     host.input(now, Input::StoreFailed { token, error });
                 } else {
                     host.disk.save(batch);
@@ -460,8 +465,13 @@ impl World {
                 }
             }
             Coming::Loaded { token, query } => {
-                let rows = host.disk.load(&query);
-                host.input(now, Input::Loaded { token, rows });
+                if std::mem::take(&mut host.disk.emptied) {
+                    let error = StoreError::Emptied;
+                    host.input(now, Input::StoreFailed { token, error });
+                } else {
+                    let rows = host.disk.load(&query);
+                    host.input(now, Input::Loaded { token, rows });
+                }
             }
             Coming::Solved {
                 token,

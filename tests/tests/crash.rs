@@ -10,10 +10,7 @@ const HOUR: u64 = 60 * MINUTE;
 /// Plays a conversation; `victim` is killed when its disk has finished that many saves, and started
 /// again.
 fn play(victim: usize, after: u64) -> (World, bool) {
-    let mut world = World::new(after);
-    let relay = world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, relay, ann, bob) = World::two(after);
     let victim = [relay, ann, bob][victim];
     world.meet(ann, bob);
     world.run(MINUTE);
@@ -79,10 +76,7 @@ fn no_save_is_a_bad_moment_to_die() {
 #[test]
 fn a_copied_disk_uses_no_nonce_twice() {
     for seed in 1..=4 {
-        let mut world = World::new(seed);
-        world.add("relay", true);
-        let ann = world.person("Ann", "relay");
-        let bob = world.person("Bob", "relay");
+        let (mut world, _, ann, bob) = World::two(seed);
         world.meet(ann, bob);
         world.say(bob, ann, "before");
         world.run(2 * MINUTE);

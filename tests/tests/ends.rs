@@ -9,12 +9,13 @@ use tests::world::{At, World};
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+/// Types of frames: an object is stored, and records are asked for.
+const STORED: u8 = 0x11;
+const FIND: u8 = 0x25;
 
 fn two() -> (World, At, At, At) {
-    let mut world = World::new(1);
-    let relay = world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, relay, ann, bob) = World::two(1);
     world.stay_open(ann);
     world.stay_open(bob);
     (world, relay, ann, bob)
@@ -44,6 +45,15 @@ fn failure(message: &MessageView) -> Option<&str> {
         Delivery::Failed { problem } => Some(&problem.code),
         _ => None,
     }
+}
+
+/// Ann accepts Bob's greeting, whatever he was told of it, and that counts.
+fn answers_after_all(world: &mut World, ann: At, bob: At) {
+    world.accept(ann);
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    let delivery = first_message(world, bob).delivery;
+    assert!(matches!(delivery, Delivery::Delivered { .. }));
 }
 
 /// A greeting that was read and not answered: told when nothing can come of it, greeted anew by
@@ -90,11 +100,7 @@ fn a_late_answer_counts() {
     world.greet(bob, &link).unwrap();
     world.run(60 * HOUR);
     assert!(failure(&first_message(&world, bob)).is_some());
-    world.accept(ann);
-    let met = |world: &World| world.knows(bob, ann);
-    assert!(world.run_until(10 * MINUTE, met));
-    let delivery = first_message(&world, bob).delivery;
-    assert!(matches!(delivery, Delivery::Delivered { .. }));
+    answers_after_all(&mut world, ann, bob);
 }
 
 /// A greeting that no relay took while its invitation was good can be read by nobody.
@@ -131,6 +137,169 @@ fn a_link_is_revoked_once_a_relay_says_so() {
     assert_eq!(invite_state(&world, ann), InviteState::Revoked);
     let refused = world.greet(bob, &made.fragment).unwrap_err();
     assert_eq!(refused.code, "invitation_revoked");
+}
+
+/// A greeting is told as too late when its invitation was taken back, is kept, and can be followed
+/// by another one.
+#[test]
+fn a_greeting_to_a_revoked_invitation_ends() {
+    let (mut world, _, ann, bob) = two();
+    let first = world.invite_for(ann, 720);
+    world.greet(bob, &first.fragment).unwrap();
+    world.say(bob, ann, "are you there?");
+    world.run(HOUR);
+    let invite = first.invite;
+    world.must(ann, Command::Revoke { invite });
+    let told = |world: &World| failure(&first_message(world, bob)) == Some("greeting_too_late");
+    assert!(world.run_until(3 * DAY, told));
+    let first = first_message(&world, bob);
+    let retry = Command::Retry {
+        message: first.message,
+        contact: first.contact,
+    };
+    let refused = world.ask_now(bob, retry).unwrap_err();
+    assert_eq!(refused.code, "greeting_too_late");
+    let kept = world.history(bob, ann);
+    let kept: Vec<_> = kept.iter().map(|m| m.text.as_str()).collect();
+    assert_eq!(kept, ["may I?", "are you there?"]);
+
+    let second = world.invite_for(ann, 24);
+    world.greet(bob, &second.fragment).unwrap();
+    let greetings = |world: &World| {
+        let mut shown = world.hosts[ann].events.iter().rev();
+        shown.find_map(|event| match event {
+            Event::Greeting { greeting } => Some(greeting.greeting.clone()),
+            _ => None,
+        })
+    };
+    let before = greetings(&world);
+    let came = |world: &World| greetings(world) != before;
+    assert!(world.run_until(10 * MINUTE, came));
+    let greeting = greetings(&world).unwrap();
+    world.must(ann, Command::Accept { greeting });
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    let heard = |world: &World| world.heard(ann, bob).contains(&"are you there?".into());
+    assert!(world.run_until(10 * MINUTE, heard));
+}
+
+/// What was in the inviter's list already can be answered after all.
+#[test]
+fn an_answer_after_the_invitation_was_revoked_counts() {
+    let (mut world, _, ann, bob) = two();
+    let made = world.invite_for(ann, 720);
+    world.greet(bob, &made.fragment).unwrap();
+    let listed = |world: &World| world.greeting(ann).is_some();
+    assert!(world.run_until(10 * MINUTE, listed));
+    let invite = made.invite;
+    world.must(ann, Command::Revoke { invite });
+    let told = |world: &World| failure(&first_message(world, bob)) == Some("greeting_too_late");
+    assert!(world.run_until(3 * DAY, told));
+    answers_after_all(&mut world, ann, bob);
+}
+
+/// Of two who greet by an invitation for one, the other is told. The one who was accepted never is,
+/// though the tombstone is seen before the acceptance has come.
+#[test]
+fn an_invitation_for_one_ends_for_the_others() {
+    let (mut world, _, ann, bob) = two();
+    let cid = world.person("Cid", "relay");
+    world.stay_open(cid);
+    let link = world.invite_as(ann, 720, true).fragment;
+    world.greet(bob, &link).unwrap();
+    world.run(MINUTE);
+    let listed = |world: &World| world.greeting(ann).is_some();
+    assert!(world.run_until(10 * MINUTE, listed));
+    world.greet(cid, &link).unwrap();
+    world.run(10 * MINUTE);
+    world.kill(bob);
+    let of_bob = world.id(bob);
+    let greeting = world.hosts[ann]
+        .events
+        .iter()
+        .find_map(|event| match event {
+            Event::Greeting { greeting } if greeting.account == of_bob => {
+                Some(greeting.greeting.clone())
+            }
+            _ => None,
+        });
+    let greeting = greeting.unwrap();
+    world.must(ann, Command::Accept { greeting });
+    // She is gone again when the relay has the first of the two: the tombstone.
+    world.seen = Some(Vec::new());
+    let stored = |world: &World| {
+        let mut seen = world.seen.iter().flatten();
+        seen.any(|seen| seen.client == ann && !seen.to_relay && seen.bytes[0] == STORED)
+    };
+    assert!(world.run_until(MINUTE, stored));
+    world.kill(ann);
+    for at in [bob, ann] {
+        world.start(at);
+        world.run(1_000);
+        world.unlock(at);
+        world.run(30 * MINUTE);
+        assert_eq!(world.knows(bob, ann), at == ann);
+    }
+    let told = |world: &World| failure(&first_message(world, cid)) == Some("greeting_too_late");
+    assert!(world.run_until(3 * DAY, told));
+    let too_late = |event: &Event| {
+        matches!(event, Event::Message { message }
+        if failure(message).is_some())
+    };
+    assert!(!world.hosts[bob].events.iter().any(too_late));
+}
+
+/// A relay that lost the record, or withholds it, ends nothing.
+#[test]
+fn a_record_that_is_missing_ends_no_greeting() {
+    let (mut world, relay, ann, bob) = two();
+    let link = world.invite_for(ann, 168).fragment;
+    world.kill(ann);
+    world.greet(bob, &link).unwrap();
+    world.run(10 * MINUTE);
+    world.kill(relay);
+    world.hosts[relay].disk = Default::default();
+    world.start(relay);
+    world.seen = Some(Vec::new());
+    world.run(3 * DAY);
+    let asked = world.seen.take().unwrap();
+    let finds = asked
+        .iter()
+        .filter(|seen| seen.to_relay && seen.bytes[0] == FIND);
+    assert!(finds.count() >= 3, "it was looked for");
+    assert_eq!(failure(&first_message(&world, bob)), None);
+    world.start(ann);
+    world.run(1_000);
+    world.unlock(ann);
+    world.accept(ann);
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+}
+
+/// Somebody who waits asks a few times a day, at moments that nothing tells; who was answered asks
+/// no more.
+#[test]
+fn an_invitation_is_looked_up_again_now_and_then() {
+    let (mut world, _, ann, bob) = two();
+    let link = world.invite_for(ann, 720).fragment;
+    world.greet(bob, &link).unwrap();
+    world.run(HOUR);
+    let finds = |world: &mut World, days: u64| {
+        world.seen = Some(Vec::new());
+        world.run(days * DAY);
+        let seen = world.seen.take().unwrap();
+        let finds = seen.iter();
+        finds
+            .filter(|seen| seen.to_relay && seen.bytes[0] == FIND)
+            .count() as u64
+    };
+    let waiting = finds(&mut world, 10);
+    assert!((10..=90).contains(&waiting), "{waiting} in ten days");
+    world.accept(ann);
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(10 * MINUTE, met));
+    world.run(HOUR);
+    assert_eq!(finds(&mut world, 1), 0);
 }
 
 /// What could not be taken back before its end is gone by itself.

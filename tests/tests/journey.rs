@@ -18,10 +18,7 @@ const HOUR: u64 = 60 * MINUTE;
 
 #[test]
 fn two_people_meet_and_talk() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     world.meet(ann, bob);
     world.say(ann, bob, "hello Bob");
     world.say(bob, ann, "hello Ann");
@@ -35,10 +32,7 @@ fn two_people_meet_and_talk() {
 /// Without acknowledgements a message is as good as it gets once it is stored.
 #[test]
 fn without_acknowledgements_the_outbox_empties() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     world.meet(ann, bob);
     world.run(MINUTE);
     let contact = world.id(bob);
@@ -74,10 +68,7 @@ fn the_same_seed_gives_the_same_world() {
 
 #[test]
 fn a_message_waits_for_one_who_is_away() {
-    let mut world = World::new(1);
-    let relay = world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, relay, ann, bob) = World::two(1);
     world.meet(ann, bob);
     world.run(MINUTE);
     world.kill(bob);
@@ -97,10 +88,7 @@ fn a_message_waits_for_one_who_is_away() {
 /// whoever wrote them is away.
 #[test]
 fn a_message_outlives_the_one_that_began_its_chain() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     world.meet(ann, bob);
     world.run(MINUTE);
     world.kill(bob);
@@ -120,10 +108,7 @@ fn a_message_outlives_the_one_that_began_its_chain() {
 /// Programs that stay open for days: new keys are drawn, what is sent is dated now.
 #[test]
 fn days_pass_while_nobody_starts_anew() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     world.meet(ann, bob);
     for (at, name) in [(ann, "Ann"), (bob, "Bob")] {
         // What is not remembered stays open until it is locked.

@@ -12,10 +12,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
 fn two() -> (World, At, At) {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     world.stay_open(ann);
     world.stay_open(bob);
     (world, ann, bob)

@@ -6,7 +6,7 @@ use account::api::*;
 use shared::object::pow;
 use shared::wire::Header;
 use tests::host::{Host, WORK_DIVISOR};
-use tests::net::refused;
+use tests::net::refusing;
 use tests::world::{At, World};
 
 const MINUTE: u64 = 60_000;
@@ -70,9 +70,7 @@ fn mad_link(world: &mut World) -> String {
 /// Opening a link leaves nothing behind: no relay, no time.
 #[test]
 fn a_link_that_is_only_opened_changes_nothing() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let (ann, bob) = (world.person("Ann", "relay"), world.person("Bob", "relay"));
+    let (mut world, _, ann, bob) = World::two(1);
     world.meet(ann, bob);
     let link = mad_link(&mut world);
     let opened = world.must(ann, Command::OpenInvite { link: link.clone() });
@@ -94,9 +92,7 @@ fn a_link_that_is_only_opened_changes_nothing() {
 /// Even greeted, somebody hostile moves no clock and holds up nobody else.
 #[test]
 fn the_relays_of_somebody_greeted_tell_no_time() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let (ann, bob) = (world.person("Ann", "relay"), world.person("Bob", "relay"));
+    let (mut world, _, ann, bob) = World::two(1);
     world.stay_open(ann);
     world.stay_open(bob);
     world.meet(ann, bob);
@@ -204,9 +200,7 @@ fn a_changed_copy_hides_nothing_from_who_catches_up() {
 #[test]
 fn a_relay_whose_clock_was_set_back_hides_nothing() {
     for ahead in [2 * HOUR, 30 * DAY] {
-        let mut world = World::new(1);
-        let relay = world.add("relay", true);
-        let (ann, bob) = (world.person("Ann", "relay"), world.person("Bob", "relay"));
+        let (mut world, relay, ann, bob) = World::two(1);
         world.meet(ann, bob);
         world.run(5 * MINUTE);
         let set_clock = |world: &mut World, skew: u64| {
@@ -240,10 +234,7 @@ fn a_refusal_is_told_though_another_relay_is_dead() {
     let (mut world, [_, second], [ann, bob]) = two_relays();
     world.kill(second);
     world.run(30 * MINUTE);
-    world.lie = Some(|from, _, bytes| match from {
-        0 => refused(6, 0, bytes),
-        _ => Some(bytes),
-    });
+    world.lie = Some(refusing::<6, 0>);
     world.say(ann, bob, "refused");
     let told = |world: &World| {
         world.hosts[ann].events.iter().any(|event| {
@@ -262,10 +253,7 @@ fn a_relay_without_room_is_told_as_such() {
     for at in [second, bob] {
         world.kill(at);
     }
-    world.lie = Some(|from, _, bytes| match from {
-        0 => refused(8, 0, bytes),
-        _ => Some(bytes),
-    });
+    world.lie = Some(refusing::<8, 0>);
     world.say(ann, bob, "no room");
     world.run(MINUTE);
     let waits = |world: &World| {
@@ -288,10 +276,7 @@ fn a_relay_without_room_is_told_as_such() {
 #[test]
 fn a_greedy_relay_gets_one_more_try() {
     let (mut world, _, [ann, bob]) = two_relays();
-    world.lie = Some(|from, _, bytes| match from {
-        0 => refused(5, 8, bytes),
-        _ => Some(bytes),
-    });
+    world.lie = Some(refusing::<5, 8>);
     world.seen = Some(Vec::new());
     for turn in 0..5 {
         assert!(is_heard(&mut world, ann, bob, &format!("{turn}")));

@@ -6,7 +6,7 @@ use shared::object::pow;
 use shared::wire::Header;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tests::host::{Host, WORK_DIVISOR};
-use tests::net::refused;
+use tests::net::refusing;
 use tests::people::passcode;
 use tests::world::{At, World};
 
@@ -14,10 +14,7 @@ const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;
 
 fn two() -> (World, At, At, At) {
-    let mut world = World::new(1);
-    let relay = world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, relay, ann, bob) = World::two(1);
     world.meet(ann, bob);
     world.run(5 * MINUTE);
     (world, relay, ann, bob)
@@ -98,10 +95,7 @@ fn an_acknowledgement_lost_takes_no_message_along() {
 /// Somebody loses everything right after being accepted, and greets again.
 #[test]
 fn greeting_again_after_losing_everything() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     let Some(Answer::Words { words }) = ({
         let passcode = passcode("Bob");
         world.must(bob, Command::ShowWords { passcode })
@@ -148,10 +142,7 @@ fn greeting_again_after_losing_everything() {
 /// other for weeks.
 #[test]
 fn both_greet_each_other() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     let (from_ann, from_bob) = (world.invite(ann), world.invite(bob));
     world.run(MINUTE);
     for (at, link) in [(ann, from_bob), (bob, from_ann)] {
@@ -214,41 +205,11 @@ fn with_liar() -> (World, At, At) {
 #[test]
 fn a_relay_that_refuses_stops_no_message() {
     let lies: [tests::world::Lie; 5] = [
-        |from, _, bytes| {
-            if from == 0 {
-                refused(3, 0, bytes)
-            } else {
-                Some(bytes)
-            }
-        },
-        |from, _, bytes| {
-            if from == 0 {
-                refused(4, 1, bytes)
-            } else {
-                Some(bytes)
-            }
-        },
-        |from, _, bytes| {
-            if from == 0 {
-                refused(5, 32, bytes)
-            } else {
-                Some(bytes)
-            }
-        },
-        |from, _, bytes| {
-            if from == 0 {
-                refused(9, 0, bytes)
-            } else {
-                Some(bytes)
-            }
-        },
-        |from, _, bytes| {
-            if from == 0 {
-                refused(99, 0, bytes)
-            } else {
-                Some(bytes)
-            }
-        },
+        refusing::<3, 0>,
+        refusing::<4, 1>,
+        refusing::<5, 32>,
+        refusing::<9, 0>,
+        refusing::<99, 0>,
     ];
     for (n, lie) in lies.into_iter().enumerate() {
         let (mut world, ann, bob) = with_liar();
@@ -324,10 +285,7 @@ fn a_relay_that_withholds_an_end_hides_no_invitation() {
 /// Two links of one person, both greeted before the relays have answered.
 #[test]
 fn greeting_twice_at_once_is_one_greeting() {
-    let mut world = World::new(1);
-    world.add("relay", true);
-    let ann = world.person("Ann", "relay");
-    let bob = world.person("Bob", "relay");
+    let (mut world, _, ann, bob) = World::two(1);
     let links = [world.invite(ann), world.invite(ann)];
     world.run(MINUTE);
     let asked = links.map(|link| {

@@ -4,12 +4,11 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { chromium } from 'playwright-core'
+import { launch } from '../browser.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const wasm = join(here, '../../www/src/wasm')
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' }
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
 
 export const PASSCODE = 'a passcode for tests'
 
@@ -33,9 +32,9 @@ function serve() {
  * `fresh(setup)` does so in a profile of its own. Errors of pages are kept in `errors`.
  */
 export async function open() {
+  const browser = await launch()
   const server = await serve()
   const url = `http://localhost:${server.address().port}/`
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: flags })
   const shared = await browser.newContext()
   const errors = []
   async function visit(context, setup) {
@@ -53,6 +52,40 @@ export async function open() {
     fresh: async (setup) => visit(await browser.newContext(), setup),
     async close() {
       await browser.close()
+      server.close()
+    },
+  }
+}
+
+/**
+ * A browser with a profile that outlives it. `page()` opens the page; `restart(meanwhile)` ends the
+ * browser and begins another; `quota(bytes)` is what pages may store, without a number what they might.
+ */
+export async function openProfile(profile) {
+  const server = await serve()
+  const url = `http://localhost:${server.address().port}/`
+  const options = { executablePath: process.env.CHROMIUM, args: flags }
+  const launch = () => chromium.launchPersistentContext(profile, options)
+  let context = await launch()
+  return {
+    async page() {
+      const page = await context.newPage()
+      await page.goto(url)
+      await page.waitForFunction('globalThis.ready')
+      return page
+    },
+    async restart(meanwhile) {
+      await context.close()
+      meanwhile?.()
+      context = await launch()
+    },
+    async quota(quotaSize) {
+      const session = await context.newCDPSession(context.pages().at(-1))
+      const { origin } = new URL(url)
+      await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize })
+    },
+    async close() {
+      await context.close()
       server.close()
     },
   }

@@ -31,18 +31,17 @@ pub struct Disk {
 
 impl Disk {
     /// Starts carrying out requests; results go to `inbox`.
-    pub fn start(mut store: Store, inbox: Inbox) -> Self {
+    pub fn start(store: Store, inbox: Inbox) -> Self {
         // Bounded by what the core has under way.
         let (queue, mut requests) = mpsc::unbounded_channel();
         spawn_local(async move {
+            let mut keeper = Keeper {
+                store,
+                full: false,
+                emptied: false,
+            };
             while let Some(request) = requests.recv().await {
-                let happened = carry_out(&store, request).await;
-                if matches!(happened, Some(Happened::Input(Input::StoreFailed { .. }))) {
-                    // What failed is tried again by the core, or told. If it cannot be opened
-                    // now, the next failure tries again.
-                    let _ = store.reopen().await;
-                }
-                if let Some(happened) = happened {
+                if let Some(happened) = keeper.carry_out(request).await {
                     inbox.put(happened);
                 }
             }
@@ -56,26 +55,87 @@ impl Disk {
     }
 }
 
-async fn carry_out(store: &Store, request: DiskRequest) -> Option<Happened> {
-    match request {
-        DiskRequest::Load { token, query } => Some(match store.load(&query).await {
-            Ok(rows) => Happened::Input(Input::Loaded { token, rows }),
-            Err(error) => failed(token, &error),
-        }),
-        DiskRequest::Save { token, batch } => Some(saved(token, store.save(&batch).await)),
-        DiskRequest::Erase { token } => Some(saved(token, store.erase().await)),
-        DiskRequest::Remember { key } => match keep::remember(store, &key).await {
-            Ok(()) => None,
-            Err(error) => Some(kept(&error, environment::not_remembered())),
-        },
-        DiskRequest::Recall { token } => {
-            let key = keep::recall(store).await.map(|key| *key);
-            Some(Happened::Input(Input::Recalled { token, key }))
+/// The store, and what became of it.
+struct Keeper {
+    store: Store,
+    /// There was no room since the last batch that was saved.
+    full: bool,
+    /// All that was stored is gone, and the core does not know yet.
+    emptied: bool,
+}
+
+impl Keeper {
+    async fn carry_out(&mut self, request: DiskRequest) -> Option<Happened> {
+        // Only what the browser has closed is opened again, and only when something is wanted.
+        if self.store.is_closed()
+            && let Err(error) = self.store.reopen(self.full).await
+        {
+            match error {
+                DbError::Emptied => self.emptied = true,
+                error => return self.refuse(request, error),
+            }
         }
-        DiskRequest::Forget => match keep::forget(store).await {
-            Ok(()) => None,
-            Err(error) => Some(kept(&error, environment::not_forgotten())),
-        },
+        match request {
+            DiskRequest::Load { token, .. } | DiskRequest::Save { token, .. } if self.emptied => {
+                self.emptied = false;
+                Some(failed(token, &DbError::Emptied))
+            }
+            DiskRequest::Load { token, query } => Some(match self.store.load(&query).await {
+                Ok(rows) => Happened::Input(Input::Loaded { token, rows }),
+                Err(error) => failed(token, &error),
+            }),
+            DiskRequest::Save { token, batch } => {
+                let result = self.store.save(&batch).await;
+                self.note(&result);
+                Some(saved(token, result))
+            }
+            DiskRequest::Erase { token } => {
+                self.emptied = false;
+                let result = self.store.erase().await;
+                self.note(&result);
+                Some(saved(token, result))
+            }
+            DiskRequest::Remember { key } => match keep::remember(&self.store, &key).await {
+                Ok(()) => None,
+                Err(error) => {
+                    self.full |= matches!(error, KeepError::Db(DbError::Full));
+                    Some(kept(&error, environment::not_remembered()))
+                }
+            },
+            DiskRequest::Recall { token } => {
+                let key = keep::recall(&self.store).await.map(|key| *key);
+                Some(Happened::Input(Input::Recalled { token, key }))
+            }
+            DiskRequest::Forget => match keep::forget(&self.store).await {
+                Ok(()) => None,
+                Err(error) => {
+                    self.full |= matches!(error, KeepError::Db(DbError::Full));
+                    Some(kept(&error, environment::not_forgotten()))
+                }
+            },
+        }
+    }
+
+    fn note(&mut self, result: &Result<(), DbError>) {
+        match result {
+            Ok(()) => self.full = false,
+            Err(error) => self.full |= matches!(error, DbError::Full),
+        }
+    }
+
+    /// The database cannot be opened again.
+    fn refuse(&mut self, request: DiskRequest, error: DbError) -> Option<Happened> {
+        self.full |= matches!(error, DbError::Full);
+        Some(match request {
+            DiskRequest::Load { token, .. }
+            | DiskRequest::Save { token, .. }
+            | DiskRequest::Erase { token } => failed(token, &error),
+            DiskRequest::Recall { token } => Happened::Input(Input::Recalled { token, key: None }),
+            DiskRequest::Remember { .. } => {
+                kept(&KeepError::Db(error), environment::not_remembered())
+            }
+            DiskRequest::Forget => kept(&KeepError::Db(error), environment::not_forgotten()),
+        })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::lock::TabLock;
 use crate::rtc::{LinkEvent, Links};
 use crate::solve::{Reply, Which, Workers};
 use crate::timer::Timer;
-use crate::{clock, environment};
+use crate::{clock, environment, mark};
 
 /// What the node takes as commands.
 pub type Command = Request;
@@ -202,7 +202,10 @@ impl Driver {
             Output::Dial { token, to } => return links.dial(token, &to),
             Output::Load { token, query } => disk.ask(DiskRequest::Load { token, query }),
             Output::Save { token, batch } => disk.ask(DiskRequest::Save { token, batch }),
-            Output::Erase { token } => disk.ask(DiskRequest::Erase { token }),
+            Output::Erase { token } => {
+                mark::take();
+                disk.ask(DiskRequest::Erase { token });
+            }
             Output::Remember { key } => disk.ask(DiskRequest::Remember {
                 key: Zeroizing::new(key),
             }),
@@ -230,7 +233,11 @@ impl Driver {
     fn on_event(&mut self, event: Event) {
         match &event {
             Event::Done { id, .. } | Event::Failed { id, .. } if *id >= OWN_IDS => return,
+            Event::Phase {
+                phase: Phase::Empty,
+            } if mark::take() => self.events.push(trouble(environment::store_lost())),
             Event::Phase { phase: Phase::Open } => {
+                mark::put();
                 self.add_relays();
                 environment::ask_to_persist();
             }

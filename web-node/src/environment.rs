@@ -46,7 +46,7 @@ pub fn cannot_open(error: &DbError) -> Problem {
             "disk_full",
             "The disk, or what this browser gives this page of it, is full.",
             untouched,
-            "Free some space, then reload.",
+            "Free some space, 10 MB or more, then reload.",
         ),
         DbError::TakenOver => taken_over(),
         DbError::Newer => problem(
@@ -62,7 +62,7 @@ pub fn cannot_open(error: &DbError) -> Problem {
             untouched,
             "Open the page in an ordinary window, or allow it to keep data, then reload.",
         ),
-        DbError::Unavailable => problem(
+        DbError::Unavailable | DbError::Closed | DbError::Emptied => problem(
             "store_unavailable",
             "The browser cannot open what it keeps for this page.",
             untouched,
@@ -70,6 +70,18 @@ pub fn cannot_open(error: &DbError) -> Problem {
              browser's profile may be damaged.",
         ),
     }
+}
+
+/// There was an account, and the database is empty.
+pub fn store_lost() -> Problem {
+    problem(
+        "store_lost",
+        "What WireMin had stored in this browser is gone: some browsers delete it when the disk is \
+         full.",
+        "Contacts and messages of this device are lost, unless you have exported them. The \
+         account itself comes back from its 18 words.",
+        "Free some space, then import your last export, or restore the account from its words.",
+    )
 }
 
 /// The lock is held by another tab.

@@ -3,6 +3,12 @@
 //! Invariant: a batch is one transaction, and no transaction changes anything once another tab has
 //! opened the store: each one first compares the owner row, which every opening replaces.
 //!
+//! Chromium, measured with version 156. It closes the database at the first write that the disk has
+//! no room for, and leaves half a record at the end of LevelDB's journal. Opened again it goes on
+//! in that journal; at the next opening the half record, now in the middle, is damage, and all is
+//! deleted. So nothing is opened before there is room, and the first thing that is done is to make
+//! it begin another journal.
+//!
 //! One object store a table, keys and values as binary, compared byte by byte by IndexedDB too.
 
 use indexed_db_futures::KeyRange;
@@ -16,7 +22,12 @@ use indexed_db_futures::transaction::{
 };
 use js_sys::Uint8Array;
 use shared::io::{Batch, Change, Query, Row, StoreError, Table};
+use std::cell::Cell;
+use std::rc::Rc;
+use wasm_bindgen::prelude::Closure;
 use wasm_bindgen::{JsCast, JsValue};
+
+use crate::room;
 
 const NAME: &str = "wiremin";
 const VERSION: u32 = 1;
@@ -28,6 +39,11 @@ pub const REMEMBERED: &str = "remembered";
 const OWNER: &str = "owner";
 /// Key of the only row of [`OWNER`].
 const OWNER_ROW: &str = "owner";
+/// A database that is made and deleted: Chromium then begins another journal for all of them.
+const JOURNAL: &str = "wiremin-journal";
+/// It does not do so when something else of its own is written at that moment. Of 20 times 3 none
+/// was in vain, of 20 once 4.
+const JOURNAL_TIMES: u32 = 3;
 
 const QUOTA: &str = "QuotaExceededError";
 /// What Chromium's messages hold when the disk, not the quota, is full.
@@ -38,6 +54,10 @@ const NO_SPACE: &str = "NO_SPACE";
 pub enum DbError {
     /// The browser's quota, or the disk, is full.
     Full,
+    /// The browser has closed the database, as Chromium does when it cannot write.
+    Closed,
+    /// All that was stored is gone.
+    Emptied,
     /// Another tab has opened the store since.
     TakenOver,
     /// It was made by a newer version.
@@ -51,7 +71,8 @@ pub enum DbError {
 impl From<&DbError> for StoreError {
     fn from(error: &DbError) -> Self {
         match error {
-            DbError::Full => StoreError::Full,
+            DbError::Full | DbError::Closed => StoreError::Full,
+            DbError::Emptied => StoreError::Emptied,
             _ => StoreError::Unavailable,
         }
     }
@@ -64,8 +85,7 @@ impl From<Error> for DbError {
         };
         let error = error.as_sys();
         match error.name().as_str() {
-            QUOTA => DbError::Full,
-            _ if error.message().contains(NO_SPACE) => DbError::Full,
+            _ if is_full(error) => DbError::Full,
             "VersionError" => DbError::Newer,
             "SecurityError" | "InvalidStateError" => DbError::Forbidden,
             _ => DbError::Unavailable,
@@ -73,14 +93,23 @@ impl From<Error> for DbError {
     }
 }
 
+fn is_full(error: &web_sys::DomException) -> bool {
+    error.name() == QUOTA || error.message().contains(NO_SPACE)
+}
+
 /// The open database. Dropping it closes it after what is under way.
 pub struct Store {
     db: Database,
     owner: String,
+    /// The browser has closed it.
+    closed: Rc<Cell<bool>>,
+    /// Keeps what the browser calls then.
+    _on_close: Closure<dyn FnMut()>,
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
+        self.db.as_sys().set_onclose(None);
         self.db.clone().close();
     }
 }
@@ -95,25 +124,49 @@ impl Store {
     /// Opens the database and becomes its owner. `owner` is drawn anew for each opening.
     pub async fn open(owner: String) -> Result<Self, DbError> {
         let store = Self::connect(owner).await?;
-        let writing = store.begin(&[OWNER], true)?;
-        put(
-            &writing.tx,
-            OWNER,
-            &OWNER_ROW.into(),
-            &(&store.owner).into(),
-        )?;
-        writing.commit().await?;
+        store.own().await?;
         Ok(store)
     }
 
-    /// Opens the database anew, for the same owner: a browser closes it when it cannot write, and
-    /// it stays closed.
-    pub async fn reopen(&mut self) -> Result<(), DbError> {
-        *self = Self::connect(self.owner.clone()).await?;
-        Ok(())
+    /// Whether the browser has closed it. It stays closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Opens the database anew, for the same owner. If all that was in it is gone: `Emptied` once
+    /// if `full` explains it, and `Unavailable` if not, so that what a person has cleared is not
+    /// written again.
+    pub async fn reopen(&mut self, full: bool) -> Result<(), DbError> {
+        let store = Self::connect(self.owner.clone()).await?;
+        let tx = store.transaction(&[OWNER])?;
+        let asked = store.ask_owner(&tx)?.await?;
+        drop(tx.commit().await);
+        if asked.is_some() {
+            // Whose it is, the next batch finds out.
+            *self = store;
+            return Ok(());
+        }
+        if !full {
+            return Err(DbError::Unavailable);
+        }
+        store.own().await?;
+        *self = store;
+        Err(DbError::Emptied)
+    }
+
+    /// Only this opening may write from now on.
+    async fn own(&self) -> Result<(), DbError> {
+        let writing = self.begin(&[OWNER], true)?;
+        let owner = JsValue::from_str(&self.owner);
+        put(&writing.tx, OWNER, &OWNER_ROW.into(), &owner)?;
+        writing.commit().await
     }
 
     async fn connect(owner: String) -> Result<Self, DbError> {
+        if !room::is_there().await {
+            return Err(DbError::Full);
+        }
+        begin_journal().await?;
         let open = Database::open(NAME)
             .with_version(VERSION)
             .with_on_upgrade_needed(|_, db: Database| {
@@ -122,11 +175,18 @@ impl Store {
                 }
                 Ok(())
             });
-        let db = open.await.map_err(|error: OpenDbError| match error {
-            OpenDbError::Base(error) => DbError::from(error),
-            _ => DbError::Forbidden,
-        })?;
-        Ok(Store { db, owner })
+        let db = open.await?;
+        let closed = Rc::new(Cell::new(false));
+        let on_close = closed.clone();
+        let on_close = Closure::<dyn FnMut()>::new(move || on_close.set(true));
+        db.as_sys()
+            .set_onclose(Some(on_close.as_ref().unchecked_ref()));
+        Ok(Store {
+            db,
+            owner,
+            closed,
+            _on_close: on_close,
+        })
     }
 
     /// Applies a batch, all or nothing.
@@ -143,8 +203,7 @@ impl Store {
         for change in &batch.changes {
             apply(&writing.tx, change)?;
         }
-        self.check_owner(owned).await?;
-        writing.commit().await
+        self.end(writing, owned).await
     }
 
     /// The rows a query asks for, ascending.
@@ -176,8 +235,7 @@ impl Store {
         for name in TABLES.iter().chain(&[REMEMBERED]) {
             drop(writing.tx.object_store(name)?.clear()?);
         }
-        self.check_owner(owned).await?;
-        writing.commit().await
+        self.end(writing, owned).await
     }
 
     /// Replaces, or with `None` deletes, the only row of [`REMEMBERED`].
@@ -188,13 +246,12 @@ impl Store {
             Some(value) => put(&writing.tx, REMEMBERED, &REMEMBERED.into(), value)?,
             None => drop(writing.tx.object_store(REMEMBERED)?.clear()?),
         }
-        self.check_owner(owned).await?;
-        writing.commit().await
+        self.end(writing, owned).await
     }
 
     /// The only row of [`REMEMBERED`].
     pub async fn remembered(&self) -> Result<Option<JsValue>, DbError> {
-        let tx = self.db.transaction(REMEMBERED).build()?;
+        let tx = self.transaction(&[REMEMBERED])?;
         let key = JsValue::from_str(REMEMBERED);
         let value = get(&tx.object_store(REMEMBERED)?, key)?.await?;
         tx.commit().await?;
@@ -214,9 +271,28 @@ impl Store {
             .transaction(stores)
             .with_mode(TransactionMode::Readwrite)
             .with_options(options)
-            .build()?;
+            .build()
+            .map_err(|error| self.refused(error))?;
         let raw = tx.as_sys().clone().unchecked_into();
         Ok(Writing { tx, raw })
+    }
+
+    /// A transaction that reads.
+    fn transaction(&self, stores: &[&str]) -> Result<Transaction<'_>, DbError> {
+        let tx = self.db.transaction(stores).build();
+        tx.map_err(|error| self.refused(error))
+    }
+
+    /// Why there is no transaction.
+    fn refused(&self, error: Error) -> DbError {
+        match DbError::from(error) {
+            // What a database that is closed says.
+            DbError::Forbidden => {
+                self.closed.set(true);
+                DbError::Closed
+            }
+            error => error,
+        }
     }
 
     /// Asks for the owner row, in the transaction that depends on it.
@@ -224,12 +300,26 @@ impl Store {
         get(&tx.object_store(OWNER)?, OWNER_ROW.into())
     }
 
+    /// Commits what the owner asked for.
+    async fn end(&self, writing: Writing<'_>, owned: Asked) -> Result<(), DbError> {
+        let raw = writing.raw.clone();
+        let result = async {
+            self.check_owner(owned).await?;
+            writing.commit().await
+        };
+        match result.await {
+            // Why a transaction was broken off shows in itself alone.
+            Err(_) if raw.error().as_ref().is_some_and(is_full) => Err(DbError::Full),
+            result => result,
+        }
+    }
+
     async fn check_owner(&self, asked: Asked) -> Result<(), DbError> {
         let owner = asked.await?.and_then(|owner| owner.as_string());
         match owner {
             Some(owner) if owner == self.owner => Ok(()),
             Some(_) => Err(DbError::TakenOver),
-            // Emptied from outside: Chromium does so with a database it cannot open on a full disk.
+            // Cleared from outside.
             None => Err(DbError::Unavailable),
         }
     }
@@ -239,7 +329,7 @@ impl Store {
         keys.sort_unstable();
         keys.dedup();
         let name = table_name(table)?;
-        let tx = self.db.transaction(name).build()?;
+        let tx = self.transaction(&[name])?;
         let table = tx.object_store(name)?;
         let asked = keys
             .iter()
@@ -271,7 +361,7 @@ impl Store {
             Some(to) => KeyRange::Bound(binary(from), false, binary(to), true),
             None => KeyRange::LowerBound(binary(from), false),
         };
-        let tx = self.db.transaction(name).build()?;
+        let tx = self.transaction(&[name])?;
         let table = tx.object_store(name)?;
         let keys = table
             .get_all_keys::<JsValue>()
@@ -299,13 +389,39 @@ impl Store {
 
 impl Writing<'_> {
     async fn commit(self) -> Result<(), DbError> {
-        match self.tx.commit().await {
-            Ok(()) => Ok(()),
-            // A quota that is exceeded only when committing shows in the transaction alone.
-            Err(_) if self.raw.error().is_some_and(|cause| cause.name() == QUOTA) => {
-                Err(DbError::Full)
-            }
-            Err(error) => Err(error.into()),
+        Ok(self.tx.commit().await?)
+    }
+}
+
+/// Has the browser begin another journal, see above. Other browsers have none.
+async fn begin_journal() -> Result<(), DbError> {
+    for _ in 0..JOURNAL_TIMES {
+        match make_and_delete(JOURNAL).await {
+            Err(DbError::Full) => return Err(DbError::Full),
+            // What stands in the way stands in the way of the database too, and is told then.
+            Err(_) => break,
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn make_and_delete(name: &str) -> Result<(), DbError> {
+    let open = Database::open(name)
+        .with_version(VERSION)
+        .with_on_upgrade_needed(|_, db: Database| {
+            db.create_object_store(OWNER).build()?;
+            Ok(())
+        });
+    open.await?.delete()?.await?;
+    Ok(())
+}
+
+impl From<OpenDbError> for DbError {
+    fn from(error: OpenDbError) -> Self {
+        match error {
+            OpenDbError::Base(error) => DbError::from(error),
+            _ => DbError::Forbidden,
         }
     }
 }

@@ -11,6 +11,7 @@
  */
 import * as wasm from './wasm/web_node.js'
 import workerUrl from './worker?worker&url'
+import { ownRelay } from './ownRelay'
 import type { Event, Request } from './state/api'
 import { ProblemError } from './state/problem'
 import { s } from './strings'
@@ -55,23 +56,6 @@ function checkBrowser(): void {
   }
 }
 
-const RELAY_MS = 3_000
-
-/** The relay that serves this page, if a relay does. Any other host has no such file: fine. */
-async function ownRelay(): Promise<string[]> {
-  try {
-    // A host that is slow to answer must not keep the account from opening.
-    const signal = AbortSignal.timeout(RELAY_MS)
-    const response = await fetch('/relay', { cache: 'no-store', signal })
-    if (!response.ok) return []
-    const body: unknown = await response.json()
-    const hint = (body as { hint?: unknown } | null)?.hint
-    return typeof hint === 'string' ? [hint] : []
-  } catch {
-    return []
-  }
-}
-
 interface TrustedTypes {
   createPolicy(
     name: string,
@@ -100,7 +84,8 @@ export async function startCore(
   options: { takeOver: boolean },
 ): Promise<Core> {
   checkBrowser()
-  const [hints] = await Promise.all([ownRelay(), init()])
+  const [hint] = await Promise.all([ownRelay(), init()])
+  const hints = hint === null ? [] : [hint]
   const config = JSON.stringify({ hints, take_over: options.takeOver })
   const peer = await Peer.start(config, (json) => onEvents(JSON.parse(json) as Event[]), newWorker)
   return { command: (request) => peer.command(JSON.stringify(request)) }

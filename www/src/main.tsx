@@ -11,6 +11,7 @@ import './styles/chat.css'
 import './parts/viewport'
 import './state/prefs'
 import { render } from 'preact'
+import { followRelay } from './state/moved'
 import { startRouting } from './state/route'
 import { start } from './state/store'
 import { App } from './views/app'
@@ -18,6 +19,7 @@ import { App } from './views/app'
 const root = document.getElementById('app')
 if (root) {
   startRouting()
+  followRelay()
   // What is said where no script runs.
   root.replaceChildren()
   render(<App />, root)

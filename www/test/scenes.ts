@@ -218,7 +218,7 @@ export const scenes: Record<string, Scene> = {
           problem: {
             code: 'disk_full',
             happened: 'The disk, or this browser’s quota, is full.',
-            safe: 'What is new is kept only while this stays open, and some browsers lose what they stored when the disk stays full.',
+            safe: 'What is stored is kept; what is new is kept only while this stays open.',
             todo: 'Free some space; it is tried again by itself every few seconds.',
           },
         },

@@ -3,6 +3,7 @@
 //! Invariant: what a stranger sends is bounded in bytes, time and connections, and every answer
 //! carries the security headers. PROTOCOL.md section 3.
 
+mod outward;
 mod page;
 mod serve;
 #[cfg(test)]
@@ -55,6 +56,8 @@ const SECURITY_HEADERS: [(&str, &str); 7] = [
 #[derive(Clone)]
 pub struct Site {
     pub rtc: Arc<RtcPort>,
+    /// What both ports are bound to.
+    pub bound: Vec<IpAddr>,
     /// With any address: the one that a request came to is put in its place.
     pub hint: RelayHint,
     /// Tell this address instead, and this port if there is one.
@@ -97,11 +100,26 @@ impl Site {
     /// The hint for somebody who came to that address.
     pub fn hint_at(&self, arrived: IpAddr) -> RelayHint {
         let advertised = self.advertise;
+        let address = || self.addresses(arrived)[0];
         RelayHint {
-            address: advertised.map_or(arrived.to_canonical(), |to| to.address),
+            address: advertised.map_or_else(address, |to| to.address),
             port: advertised.and_then(|to| to.port).unwrap_or(self.hint.port),
             ..self.hint
         }
+    }
+
+    /// Where somebody who came to that address finds the WebRTC port, the best first.
+    ///
+    /// Firefox never sends WebRTC to a loopback address. So who came to one is told this machine's
+    /// address on its way out instead, as it is at this moment, as long as there is any.
+    fn addresses(&self, arrived: IpAddr) -> Vec<IpAddr> {
+        let arrived = arrived.to_canonical();
+        let wildcards = self.bound.iter().filter(|ip| ip.is_unspecified());
+        let outward = match arrived.is_loopback() {
+            true => wildcards.copied().find_map(outward::outward),
+            false => None,
+        };
+        outward.into_iter().chain([arrived]).collect()
     }
 }
 
@@ -128,8 +146,11 @@ async fn offer(
     Extension(Arrived(ip)): Extension<Arrived>,
     offer: String,
 ) -> Response {
-    let hint = site.hint_at(ip);
-    match site.rtc.answer(&offer, &[hint.address]) {
+    let addresses = match site.advertise {
+        Some(to) => vec![to.address],
+        None => site.addresses(ip),
+    };
+    match site.rtc.answer(&offer, &addresses) {
         Ok(answer) => {
             let kind = HeaderValue::from_static("application/sdp");
             uncached(([(header::CONTENT_TYPE, kind)], answer))

@@ -32,6 +32,12 @@ fn numbers(state: RelayState) -> Status {
 }
 
 async fn start(advertise: Option<Advertise>) -> Running {
+    start_on("127.0.0.1", advertise).await
+}
+
+/// Listens on that address; requests come over loopback.
+async fn start_on(bind: &str, advertise: Option<Advertise>) -> Running {
+    let bind: IpAddr = bind.parse().unwrap();
     let certificate = CertificateFile::generate().unwrap();
     let mut hint = RelayHint {
         address: "192.0.2.9".parse().unwrap(),
@@ -41,7 +47,7 @@ async fn start(advertise: Option<Advertise>) -> Running {
     };
     let ice = hint.ice();
     let config = RtcConfig {
-        bind: vec!["127.0.0.1:0".parse().unwrap()],
+        bind: vec![SocketAddr::new(bind, 0)],
         certificate,
         ufrag: ice.ufrag,
         pwd: ice.pwd,
@@ -55,6 +61,7 @@ async fn start(advertise: Option<Advertise>) -> Running {
     let at = listener.local_addr();
     let site = Site {
         rtc: Arc::new(rtc),
+        bound: vec![bind],
         hint,
         advertise,
         status: watched,
@@ -173,6 +180,30 @@ async fn the_hint_names_the_address_the_request_came_to() {
     for text in ["", "relay.example", "1.2.3.4:0", "1.2.3.4:x"] {
         assert!(text.parse::<Advertise>().is_err(), "{text}");
     }
+}
+
+/// Firefox sends no WebRTC to a loopback address. A machine without a network has no other.
+#[tokio::test]
+async fn who_comes_over_loopback_is_told_the_way_out() {
+    let wildcard: IpAddr = "0.0.0.0".parse().unwrap();
+    let loopback: IpAddr = "127.0.0.1".parse().unwrap();
+    let expected = outward::outward(wildcard).unwrap_or(loopback);
+    assert!(!expected.is_unspecified());
+
+    let relay = start_on("0.0.0.0", None).await;
+    let told = RelayHint {
+        address: expected,
+        ..relay.hint
+    };
+    assert!(relay.get("/relay", "").await.contains(&told.to_text()));
+    let answer = relay.post("/offer", OFFER.as_bytes()).await;
+    let at = |ip: IpAddr| answer.find(&format!(" {ip} {} ", relay.hint.port));
+    assert!(at(expected).unwrap() <= at(loopback).unwrap(), "{answer}");
+
+    let advertised = start_on("0.0.0.0", Some("203.0.113.7".parse().unwrap())).await;
+    let answer = advertised.post("/offer", OFFER.as_bytes()).await;
+    let candidates = answer.matches("a=candidate:").count();
+    assert_eq!((candidates, answer.contains(" 203.0.113.7 ")), (1, true));
 }
 
 #[tokio::test]

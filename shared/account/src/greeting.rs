@@ -90,6 +90,9 @@ pub struct PendingGreeting {
     time: Millis,
     #[n(12)]
     pub(crate) sealings: Vec<Exchange>,
+    /// Hour from which it is too late: its invitation was seen to be revoked or used up.
+    #[n(13)]
+    pub too_late: Option<u32>,
 }
 
 /// What one sealing of a greeting made common.
@@ -150,7 +153,13 @@ impl PendingGreeting {
             message_id: intro.message_id,
             time: intro.time,
             sealings: Vec::new(),
+            too_late: None,
         })
+    }
+
+    /// The invitation it answers, without the relays that the link named.
+    pub fn invitation(&self) -> InviteLink {
+        InviteLink::answered(self.inviter, self.secret, self.expiry)
     }
 
     /// Seals it, for the first time or anew after its 48 hours. Save before it leaves: the

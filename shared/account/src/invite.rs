@@ -109,6 +109,17 @@ impl InviteLink {
             })
     }
 
+    /// What is kept of one that was answered: it leads to the record, and to no relay.
+    pub(crate) fn answered(inviter: PublicKey, secret: [u8; 16], expiry: u32) -> InviteLink {
+        InviteLink {
+            inviter,
+            secret: Key::new(widen(secret)),
+            expiry,
+            single_use: false,
+            hints: Vec::new(),
+        }
+    }
+
     /// The fields behind the version. A hint of an unknown kind ends the list: its length is not
     /// known.
     fn read(r: &mut Reader<'_>) -> Option<InviteLink> {

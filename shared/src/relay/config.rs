@@ -90,7 +90,7 @@ impl core::fmt::Display for StartError {
             StartError::Store(StoreError::Full) => {
                 f.write_str("the disk is full. What is stored is safe. Make room and start again.")
             }
-            StartError::Store(StoreError::Unavailable) => f.write_str(
+            StartError::Store(StoreError::Unavailable | StoreError::Emptied) => f.write_str(
                 "the store can't be read. It was not changed. See that no other relay uses it.",
             ),
         }

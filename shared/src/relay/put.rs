@@ -332,7 +332,7 @@ impl Relay {
         self.counters.saves_failed += 1;
         let why = match error {
             StoreError::Full => Refused::StoreFull,
-            StoreError::Unavailable => Refused::StoreFailed,
+            StoreError::Unavailable | StoreError::Emptied => Refused::StoreFailed,
         };
         for id in self.puts.batches.remove(&token).unwrap_or_default() {
             let Some(pending) = self.puts.take(&id) else {

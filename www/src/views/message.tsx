@@ -93,6 +93,9 @@ export function Unsaved({ text }: { text: string }) {
   )
 }
 
+/** To an invitation that has ended nothing can be sent again. */
+const ENDED = new Set(['greeting_unanswered', 'greeting_too_late'])
+
 export const Message = memo(function Message(props: {
   message: MessageView
   name: string
@@ -109,8 +112,7 @@ export const Message = memo(function Message(props: {
   const settled = delivery.state === 'delivered' || delivery.state === 'stored'
   const stuck =
     delivery.state === 'cancelled' ||
-    // To an invitation that has ended nothing can be sent again.
-    (delivery.state === 'failed' && delivery.problem.code !== 'greeting_unanswered')
+    (delivery.state === 'failed' && !ENDED.has(delivery.problem.code))
   const telling = mine && (props.telling || !settled)
   return (
     <article

@@ -1,4 +1,5 @@
 /** What asks for the passcode again: the words, a new passcode, and the export. */
+import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { Button } from '../parts/button'
 import { CopyButton } from '../parts/copy'
@@ -8,11 +9,41 @@ import { NewPasscode } from '../parts/passcode'
 import { Sheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
+import type { Problem } from '../state/api'
 import { profile, ask, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { WordList } from './create'
 import { saveFile } from './file'
+
+/** The fields, what went wrong, and one button that works once all is filled in. */
+function Form(props: {
+  children: ComponentChildren
+  button: string
+  ready: boolean
+  busy: boolean
+  problem: Problem | null
+  onSubmit: () => void
+}) {
+  const { children, button, ready, busy, problem, onSubmit } = props
+  return (
+    <form
+      class="stack"
+      onSubmit={(event) => {
+        event.preventDefault()
+        if (ready) onSubmit()
+      }}
+    >
+      {children}
+      {problem && <ProblemNotice problem={problem} />}
+      <div class="actions end">
+        <Button kind="primary" type="submit" busy={busy} disabled={!ready} testid={T.sheetConfirm}>
+          {button}
+        </Button>
+      </div>
+    </form>
+  )
+}
 
 export function ShowWordsSheet({ onClose }: { onClose: () => void }) {
   const [passcode, setPasscode] = useState('')
@@ -33,12 +64,12 @@ export function ShowWordsSheet({ onClose }: { onClose: () => void }) {
           <CopyButton text={words.join(' ')} label={s.words.copy} kind="ghost" small />
         </div>
       ) : (
-        <form
-          class="stack"
-          onSubmit={(event) => {
-            event.preventDefault()
-            if (passcode !== '') show()
-          }}
+        <Form
+          button={s.common.show}
+          ready={passcode !== ''}
+          busy={busy}
+          problem={problem}
+          onSubmit={show}
         >
           <p class="lead">{s.settings.showWordsHint}</p>
           <SecretField
@@ -48,19 +79,7 @@ export function ShowWordsSheet({ onClose }: { onClose: () => void }) {
             testid={T.passcode}
             autoFocus
           />
-          {problem && <ProblemNotice problem={problem} />}
-          <div class="actions end">
-            <Button
-              kind="primary"
-              type="submit"
-              busy={busy}
-              disabled={passcode === ''}
-              testid={T.sheetConfirm}
-            >
-              {s.common.show}
-            </Button>
-          </div>
-        </form>
+        </Form>
       )}
     </Sheet>
   )
@@ -79,12 +98,12 @@ export function ChangePasscodeSheet({ onClose }: { onClose: () => void }) {
   }
   return (
     <Sheet title={s.settings.changePasscode} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault()
-          void change()
-        }}
+      <Form
+        button={s.settings.changePasscode}
+        ready={ready}
+        busy={busy}
+        problem={problem}
+        onSubmit={() => void change()}
       >
         <SecretField
           label={s.passcode.old}
@@ -98,19 +117,7 @@ export function ChangePasscodeSheet({ onClose }: { onClose: () => void }) {
           known={[profile.value?.name ?? '', old, s.app]}
           onChange={setFresh}
         />
-        {problem && <ProblemNotice problem={problem} />}
-        <div class="actions end">
-          <Button
-            kind="primary"
-            type="submit"
-            busy={busy}
-            disabled={!ready}
-            testid={T.sheetConfirm}
-          >
-            {s.settings.changePasscode}
-          </Button>
-        </div>
-      </form>
+      </Form>
     </Sheet>
   )
 }
@@ -133,12 +140,12 @@ export function ExportSheet({ onClose }: { onClose: () => void }) {
   }
   return (
     <Sheet title={s.settings.exportTitle} onClose={onClose}>
-      <form
-        class="stack"
-        onSubmit={(event) => {
-          event.preventDefault()
-          void save()
-        }}
+      <Form
+        button={busy ? s.settings.exporting : s.settings.export}
+        ready={ready}
+        busy={busy}
+        problem={problem}
+        onSubmit={() => void save()}
       >
         <p class="lead">{s.settings.exportLead}</p>
         <SecretField
@@ -155,19 +162,7 @@ export function ExportSheet({ onClose }: { onClose: () => void }) {
           known={[profile.value?.name ?? '', passcode, s.app]}
           onChange={setPassphrase}
         />
-        {problem && <ProblemNotice problem={problem} />}
-        <div class="actions end">
-          <Button
-            kind="primary"
-            type="submit"
-            busy={busy}
-            disabled={!ready}
-            testid={T.sheetConfirm}
-          >
-            {busy ? s.settings.exporting : s.settings.export}
-          </Button>
-        </div>
-      </form>
+      </Form>
     </Sheet>
   )
 }

@@ -43,6 +43,10 @@ pub struct Cx {
     saving: Option<Saving>,
     waiting: Saving,
     retry_at: Option<Millis>,
+    /// The changes of this input are all there is.
+    whole: bool,
+    /// The store was emptied: nothing leaves before all there is has been saved anew.
+    owes_whole: bool,
     /// Codes of what was told and may be over some time.
     troubles: BTreeSet<String>,
 }
@@ -53,6 +57,8 @@ struct Saving {
     token: Option<Token>,
     changes: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
     durable: bool,
+    /// It makes an empty store right.
+    whole: bool,
     after: Vec<Output<Event>>,
 }
 
@@ -60,6 +66,7 @@ impl Saving {
     fn add(&mut self, later: Saving) {
         self.changes.extend(later.changes);
         self.durable |= later.durable;
+        self.whole |= later.whole;
         self.after.extend(later.after);
     }
 
@@ -103,6 +110,8 @@ impl Cx {
             saving: None,
             waiting: Saving::default(),
             retry_at: None,
+            whole: false,
+            owes_whole: false,
             troubles: BTreeSet::new(),
         }
     }
@@ -134,6 +143,11 @@ impl Cx {
     pub fn done_at_once(&mut self, id: u64, answer: Answer) {
         let answer = Some(answer);
         self.at_once(Output::Event(Event::Done { id, answer }));
+    }
+
+    /// The same for a refusal.
+    pub fn failed_at_once(&mut self, id: u64, error: Problem) {
+        self.at_once(Output::Event(Event::Failed { id, error }));
     }
 
     pub fn failed(&mut self, id: u64, error: Problem) {
@@ -185,6 +199,12 @@ impl Cx {
         self.durable = true;
     }
 
+    /// What this input changes is everything that there is to be stored.
+    pub fn all_is_written(&mut self) {
+        self.whole = true;
+        self.durable = true;
+    }
+
     /// The rows touched by this input, to be encoded by the account.
     pub fn take_dirty(&mut self) -> BTreeSet<RowKey> {
         core::mem::take(&mut self.dirty)
@@ -206,6 +226,7 @@ impl Cx {
         changes.append(&mut self.sealed);
         let after = core::mem::take(&mut self.after);
         let durable = core::mem::take(&mut self.durable);
+        let whole = core::mem::take(&mut self.whole);
         if changes.is_empty() && self.waiting.changes.is_empty() {
             // What leaves may tell of changes still being saved: it waits for them too.
             match &mut self.saving {
@@ -218,6 +239,7 @@ impl Cx {
             token: None,
             changes: changes.into_iter().collect(),
             durable,
+            whole,
             after,
         });
         self.start_save();
@@ -244,7 +266,12 @@ impl Cx {
                 for code in SAVE_TROUBLES {
                     self.trouble_over(code);
                 }
-                self.out.extend(saving.after);
+                self.owes_whole &= !saving.whole;
+                if self.owes_whole {
+                    self.waiting.after.splice(0..0, saving.after);
+                } else {
+                    self.out.extend(saving.after);
+                }
                 self.start_save();
                 true
             }
@@ -263,20 +290,37 @@ impl Cx {
         failed.token = None;
         failed.add(core::mem::take(&mut self.waiting));
         self.waiting = failed;
-        self.retry_at = Some(self.now.mono + SAVE_RETRY_MS);
-        self.trouble(match error {
+        let problem = match error {
             StoreError::Full => super::problems::disk_full(),
             StoreError::Unavailable => super::problems::store_unavailable(),
-        });
+            // Saved anew at once, with all that was lost.
+            StoreError::Emptied => return true,
+        };
+        self.retry_at = Some(self.now.mono + SAVE_RETRY_MS);
+        self.trouble(problem);
         true
+    }
+
+    /// Nothing leaves before a batch that holds all there is has been saved.
+    pub fn owe_whole(&mut self) {
+        self.owes_whole = true;
+    }
+
+    /// Whether what is still to be saved makes an empty store right.
+    pub fn holds_whole(&self) -> bool {
+        self.waiting.whole || self.saving.as_ref().is_some_and(|saving| saving.whole)
+    }
+
+    /// Whether the last save failed.
+    pub fn is_failing(&self) -> bool {
+        let told = |code: &&str| self.troubles.contains(*code);
+        self.owes_whole || SAVE_TROUBLES.iter().any(told)
     }
 
     /// What the device is ready for. That it is locked shows at once even while nothing can be
     /// saved; of what waits for that only answers are still told then.
     pub fn show_phase(&mut self, phase: Phase) {
-        let failing = SAVE_TROUBLES
-            .iter()
-            .any(|code| self.troubles.contains(*code));
+        let failing = self.is_failing();
         let locked = matches!(phase, Phase::Locked { .. });
         let event = Event::Phase { phase };
         if !(failing && locked) {
@@ -316,6 +360,8 @@ impl Cx {
             self.failed(id, super::problems::locked());
         }
         self.retry_at = None;
+        self.whole = false;
+        self.owes_whole = false;
         self.dirty.clear();
         self.written.clear();
         self.sealed.clear();

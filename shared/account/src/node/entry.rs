@@ -90,7 +90,6 @@ pub(super) enum What {
     ExportRows {
         key: Key,
         salt: [u8; 16],
-        table: Table,
         rows: Vec<ExportRow>,
     },
     Open {
@@ -377,6 +376,10 @@ impl Account {
     /// Drops the open account; what it changed is saved first.
     pub(super) fn close(&mut self) {
         if let Some(open) = &mut self.open {
+            if self.cx.is_failing() {
+                // Should the store be emptied meanwhile, what waits makes it right.
+                open.write_all(&mut self.cx);
+            }
             open.fail_pending(&mut self.cx, problems::locked());
             open.jobs.stop(&mut self.cx);
             open.relays.close_all(&mut self.cx);
@@ -424,12 +427,20 @@ impl Account {
     }
 
     pub(super) fn on_store_failed(&mut self, token: Token, error: StoreError) {
-        if self.cx.on_save_failed(token, error) {
+        let save = self.cx.on_save_failed(token, error);
+        let mut problem = problems::store_unavailable();
+        if error == StoreError::Emptied {
+            problem = problems::store_emptied();
+            self.on_emptied();
+        }
+        if save {
             return;
         }
-        let problem = problems::store_unavailable();
         if let Some(step) = self.entry.step.take_if(|step| step.token == token) {
-            return self.cx.failed(step.request, problem);
+            return match step.what {
+                What::ExportRows { .. } => self.export_failed(step),
+                _ => self.cx.failed(step.request, problem),
+            };
         }
         if let Stage::Reading {
             token: of,
@@ -449,6 +460,50 @@ impl Account {
         } else if let Some(open) = &mut self.open {
             open.load_failed(&mut self.cx, token, problem);
         }
+    }
+
+    /// All that was stored is gone.
+    fn on_emptied(&mut self) {
+        let data = match &mut self.open {
+            Some(open) => {
+                open.write_back(&mut self.cx);
+                Some(open.data.clone())
+            }
+            None if self.cx.holds_whole() => None,
+            None => return self.lost(),
+        };
+        self.cx.owe_whole();
+        if let (Some(data), Some(vault)) = (data, &mut self.entry.vault)
+            && self.entry.remembers
+        {
+            let key = self.cx.rng.array();
+            vault.remember_anew(&data, &Key::new(key), &self.cx.rng.array());
+            self.cx.after(Output::Remember { key });
+        }
+        self.save_vault(Vec::new());
+        self.cx.trouble(problems::store_emptied());
+    }
+
+    /// All that was stored is gone, and it is not in memory either.
+    fn lost(&mut self) {
+        if matches!(self.entry.stage, Stage::Empty) {
+            return;
+        }
+        self.cx.drop_pending();
+        if let Some(step) = self.entry.step.take() {
+            self.cx.failed(step.request, problems::store_lost());
+        }
+        let stage = core::mem::replace(&mut self.entry.stage, Stage::Empty);
+        if let Stage::Reading {
+            answer: Some(id), ..
+        } = stage
+        {
+            self.cx.failed(id, problems::store_lost());
+        }
+        self.entry.vault = None;
+        self.entry.remembers = false;
+        self.cx.trouble(problems::store_lost());
+        self.show_phase();
     }
 
     pub(super) fn on_timer(&mut self) {

@@ -171,6 +171,12 @@ impl Open {
                 }
                 Err(error) => self.fail_lookup(cx, lookup, request, error),
             },
+            Purpose::Again { link } => {
+                let read = choose_offer(&link, &records, hour);
+                if read == Err(OfferError::Revoked) && self.lookups.finish(lookup) {
+                    self.on_revoked(cx, &link);
+                }
+            }
         }
     }
 
@@ -219,6 +225,7 @@ impl Open {
         }
         contact.row.handshake = Some(message);
         cx.touch(RowKey::Contact(who));
+        self.look_again_later(cx, who);
         self.expect_acceptance(&who);
         let row = self.append(cx, &who, MessageRow::mine(message, text, now), None);
         self.outgoing.insert((who, message), row.clone());
@@ -231,56 +238,6 @@ impl Open {
         if let Some(contact) = self.contacts.get(&who) {
             let view = views::contact(contact, self.waits_for(&who));
             cx.done(request, Some(contact_answer(view)));
-        }
-    }
-
-    /// Whether our greeting to them waits for an answer to an invitation that has ended.
-    pub fn greeting_is_over(&self, who: &Who) -> bool {
-        let hour = time::hour(self.clock.assumed());
-        let contact = self.contacts.get(who).filter(|c| c.is_greeting());
-        contact
-            .and_then(|c| c.greeting.as_ref())
-            .is_some_and(|g| g.expiry <= hour)
-    }
-
-    /// Greetings that were accepted so long ago that no answer comes again are forgotten.
-    pub fn forget_greetings_sent(&mut self, cx: &mut Cx) {
-        let hour = time::hour(self.clock.assumed());
-        let over = |c: &Contact| {
-            let pending = c.greeting.as_ref().filter(|_| !c.is_greeting());
-            pending.is_some_and(|g| g.expiry.saturating_add(limits::ACCEPTANCE_HOURS_MAX) <= hour)
-        };
-        let over: Vec<Who> = self
-            .contacts
-            .iter()
-            .filter(|(_, c)| over(c))
-            .map(|(who, _)| *who)
-            .collect();
-        for who in over {
-            self.end_handshake(&who);
-            cx.touch(RowKey::Contact(who));
-        }
-    }
-
-    /// Greetings nobody can read any more are told of. One that a relay has may have been read.
-    pub fn expire_greetings(&mut self, cx: &mut Cx) {
-        let over: Vec<Who> = self
-            .contacts
-            .keys()
-            .filter(|who| self.greeting_is_over(who))
-            .filter(|who| {
-                let parcel = self.parcels.get(&Owner::Greeting(**who));
-                parcel.is_none_or(|p| p.stored.is_empty())
-            })
-            .copied()
-            .collect();
-        for who in over {
-            let owner = Owner::Greeting(who);
-            self.drop_parcel(cx, &owner);
-            self.drop_job(cx, &owner);
-            if let Some(id) = self.contacts.get(&who).and_then(|c| c.row.handshake) {
-                self.set_delivery(cx, &who, &id, DeliveryRow::Unanswered);
-            }
         }
     }
 
@@ -330,6 +287,8 @@ impl Open {
         for purpose in self.lookups.take_failed(cx.now.mono, &self.relays) {
             match purpose {
                 Purpose::Keys { who } => self.keys_not_found(cx, &who),
+                // It still stands, as far as is known: nothing follows from what is not there.
+                Purpose::Again { .. } => {}
                 Purpose::Open { request, .. } | Purpose::Greet { request, .. } => {
                     let reached = self.relays.open().next().is_some();
                     cx.failed(

@@ -26,6 +26,11 @@ pub const FAST_TICK_MS_MEAN: u64 = 700;
 pub const FAST_MS: u64 = 120_000;
 /// What a relay stored so lately is not put to it again on a new link.
 pub const STORED_LATELY_MS: u64 = 600_000;
+/// Mean time between two looks at whether an invitation that was answered still stands, ms.
+pub const AGAIN_MS_MEAN: u64 = 6 * 3_600_000;
+/// Hours, the one that has begun included, from a tombstone to the word that a greeting is too
+/// late: of a single use, the acceptance may come after it.
+pub const TOO_LATE_HOURS: u32 = 2;
 /// Hours for which an acceptance sealed anew is taken after the invitation has ended.
 pub const ACCEPTANCE_HOURS_MAX: u32 = 336;
 /// Relays that an account holds links to, if it knows of so many.

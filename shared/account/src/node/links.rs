@@ -211,6 +211,7 @@ impl Open {
             self.expire_parcels(cx);
             self.expire_invites(cx);
             self.expire_greetings(cx);
+            self.look_again(cx);
             self.forget_greetings_sent(cx);
             self.pump_jobs(cx);
             self.pump_puts(cx);

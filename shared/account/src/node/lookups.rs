@@ -1,4 +1,5 @@
-//! Records asked for: an invitation somebody opened, a contact's epoch keys. PROTOCOL.md section 4.
+//! Records asked for: an invitation somebody opened or answered, a contact's epoch keys.
+//! PROTOCOL.md section 4.
 //!
 //! Invariant: a lookup asks each open relay once and ends when all answered or its time is over.
 
@@ -35,6 +36,8 @@ pub enum Purpose {
         link: InviteLink,
         text: String,
     },
+    /// Whether an invitation that was answered still stands.
+    Again { link: InviteLink },
     /// A contact's epoch keys.
     Keys { who: Who },
 }
@@ -56,7 +59,7 @@ impl Lookup {
     fn may_ask(&self, relay: &Relay) -> bool {
         !relay.is_guest()
             || match &self.purpose {
-                Purpose::Keys { .. } => false,
+                Purpose::Keys { .. } | Purpose::Again { .. } => false,
                 Purpose::Open { link, .. } | Purpose::Greet { link, .. } => {
                     let key = relay.hint.node_key;
                     link.hints.iter().any(|hint| hint.node_key == key)
@@ -73,6 +76,8 @@ pub struct Lookups {
     next: u64,
     /// Keys not found: when to ask again (mono), and the pause after that.
     pub retry: BTreeMap<Who, (Millis, Millis)>,
+    /// Greetings that wait: when to look their invitation up again (mono).
+    pub again: BTreeMap<Who, Millis>,
 }
 
 /// A lookup that ended with records which may answer it.

@@ -5,7 +5,7 @@
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
 //!         -> Open -> relays, named, fetch, lookups  what comes
 //!                 -> jobs, seal, outbox     what goes
-//!                 -> inbox, invites, greet, people  what it means
+//!                 -> inbox, invites, greet, waiting, people  what it means
 //! ```
 
 mod assemble;
@@ -31,6 +31,8 @@ mod seal;
 mod transfer;
 mod unlock;
 mod views;
+mod waiting;
+mod whole;
 
 pub use cx::Config;
 

@@ -254,6 +254,9 @@ pub enum DeliveryRow {
     /// A greeting that was not answered before its invitation ended.
     #[n(6)]
     Unanswered,
+    /// A greeting whose invitation was revoked or used up.
+    #[n(7)]
+    TooLate,
 }
 
 impl DeliveryRow {
@@ -275,6 +278,9 @@ impl DeliveryRow {
             },
             Self::Unanswered => Delivery::Failed {
                 problem: super::problems::greeting_unanswered(),
+            },
+            Self::TooLate => Delivery::Failed {
+                problem: super::problems::greeting_too_late(),
             },
         }
     }

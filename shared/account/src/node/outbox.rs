@@ -8,6 +8,7 @@ use super::jobs::keeps_parcel;
 use super::model::*;
 use super::open::Open;
 use super::relays::{NodeKey, Relay, Stage};
+use super::waiting::GreetingEnd;
 use super::{limits, problems, views};
 use crate::api::{Answer, Problem};
 use crate::session::message_id;
@@ -533,8 +534,11 @@ impl Open {
         }
         let owner = match self.is_plain_message(who, id) {
             true => Owner::Message(*who, *id),
-            false if self.greeting_is_over(who) => return Err(problems::greeting_unanswered()),
-            false => Owner::Greeting(*who),
+            false => match self.greeting_end(who) {
+                Some(GreetingEnd::TooLate) => return Err(problems::greeting_too_late()),
+                Some(GreetingEnd::Unanswered) => return Err(problems::greeting_unanswered()),
+                None => Owner::Greeting(*who),
+            },
         };
         self.set_delivery(cx, who, id, DeliveryRow::Queued);
         self.remakes.remove(&owner);

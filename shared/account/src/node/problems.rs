@@ -94,6 +94,11 @@ problems! {
     greeting_unanswered: "The invitation ended before this greeting was answered.",
         "The greeting is kept here. If it has arrived, an answer still counts.",
         "Ask for a new invitation, open it and greet again.";
+    greeting_too_late:
+        "The invitation was withdrawn, or used up by somebody else, before this greeting was \
+            answered.",
+        "The greeting is kept here. If it had arrived before, an answer still counts.",
+        "Ask for a new invitation, open it and greet again.";
     contact_unknown: "There is no such contact.", NOTHING_CHANGED, "Reload the list.";
     contact_blocked: "This contact is blocked.", NOTHING_CHANGED, "Unblock it first.";
     text_empty: "There is no text.", NOTHING_CHANGED, "Write something first.";
@@ -115,14 +120,29 @@ problems! {
     export_too_large: "The account is larger than 64 MiB.", NOTHING_CHANGED,
         "Delete conversations that are not needed, then export again.";
     disk_full: "The disk, or this browser's quota, is full.",
-        "What is new is kept only while this stays open, and some browsers lose what they stored \
-         when the disk stays full.",
-        "Free some space now, without reloading; it is tried again by itself every few seconds.";
+        "What is stored is kept; what is new is kept only while this stays open.",
+        "Free some space now, without reloading; it is tried again by itself every few seconds. \
+         The account can be exported meanwhile.";
     store_unavailable:
         "The store cannot be used: another tab has it, this is a private window, or it is damaged.",
 
         "Nothing new can be stored.",
         "Close other tabs of WireMin, leave private browsing, and reload.";
+    store_emptied:
+        "What this app had stored here was deleted, as some browsers do when the disk is full.",
+        "Your account, your contacts and what is still on its way are in memory, and are written \
+         back as soon as there is room. Older messages on this device are lost.",
+        "Free some space now, without reloading, then export the account.";
+    store_lost:
+        "What this app had stored here was deleted, as some browsers do when the disk is full, \
+         and nothing of a locked account is in memory.",
+        "Contacts and messages of this device are lost, unless you have exported them. The \
+         account itself comes back from its 18 words.",
+        "Free some space, then import your last export, or restore the account from its words.";
+    export_partial: "The messages stored here could not be read for the file.",
+        "The file holds the account, its contacts and what is still on its way, but no older \
+         messages.",
+        "Keep the file, and export again when the store works.";
     store_newer: "What is stored here was written by a newer version of WireMin.",
         "It was left as it was.", "Update, or reload the page.";
     store_damaged: "Part of what is stored here could not be read.",

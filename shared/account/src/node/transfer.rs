@@ -3,7 +3,7 @@
 //! Invariant: an import changes nothing before the whole file has been opened.
 
 use super::Account;
-use super::entry::{PAGE_ROWS, Stage, What, after, all_rows};
+use super::entry::{PAGE_ROWS, Stage, Step, What, after, all_rows};
 use super::model::RowKey;
 use super::open::Open;
 use super::problems;
@@ -12,7 +12,7 @@ use crate::api::*;
 use crate::export::{self, ExportError, ExportHeader, ExportRow};
 use crate::passcode::COST;
 use crate::rows::{self, PlainRow, Rows};
-use alloc::{string::String, vec::Vec};
+use alloc::{collections::BTreeSet, string::String, vec::Vec};
 use data_encoding::BASE64;
 use shared::crypto::{Key, PublicKey};
 use shared::io::*;
@@ -28,57 +28,76 @@ impl Account {
         self.try_passcode(id, passcode, What::CheckExport { passphrase })
     }
 
+    /// The account as it stands in memory, then the messages as they are stored.
+    pub(super) fn begin_export(&mut self, id: u64, key: Key, salt: [u8; 16]) {
+        let Some(open) = &self.open else { return };
+        let rows = open.export_state();
+        let token = self.cx.load(all_rows(rows::MESSAGES, Vec::new()));
+        self.entry.step = Some(Step {
+            token,
+            request: id,
+            what: What::ExportRows { key, salt, rows },
+        });
+    }
+
     pub(super) fn on_export_rows(&mut self, found: Vec<Row>) {
         let (Some(open), Some(mut step)) = (&self.open, self.entry.step.take()) else {
             return;
         };
-        let What::ExportRows {
-            key,
-            salt,
-            table,
-            rows: entries,
-        } = &mut step.what
-        else {
+        let What::ExportRows { rows: entries, .. } = &mut step.what else {
             return;
         };
+        let table = rows::MESSAGES;
         for row in &found {
-            if let Ok(PlainRow { key, value }) = open.rows.open(*table, &row.key, &row.value) {
-                entries.push(ExportRow {
-                    table: *table,
-                    key,
-                    value,
-                });
+            if let Ok(PlainRow { key, value }) = open.rows.open(table, &row.key, &row.value) {
+                entries.push(ExportRow { table, key, value });
             }
         }
         let size: usize = entries.iter().map(|e| e.key.len() + e.value.len()).sum();
         if size > export::EXPORT_MAX {
-            return self.cx.failed(step.request, problems::export_too_large());
+            let problem = problems::export_too_large();
+            return self.cx.failed_at_once(step.request, problem);
         }
-        let next = match (found.len() == PAGE_ROWS as usize, *table) {
-            (true, table) => found.last().map(|row| (table, after(&row.key))),
-            (false, rows::STATE) => Some((rows::MESSAGES, Vec::new())),
-            _ => None,
-        };
-        if let Some((next, from)) = next {
-            *table = next;
-            step.token = self.cx.load(all_rows(next, from));
+        if let Some(last) = found.last().filter(|_| found.len() == PAGE_ROWS as usize) {
+            step.token = self.cx.load(all_rows(table, after(&last.key)));
             self.entry.step = Some(step);
             return;
         }
-        let header = ExportHeader {
-            cost: COST,
-            salt: *salt,
+        self.finish_export(step);
+    }
+
+    /// Messages could not be read: the file does without those that are not in memory.
+    pub(super) fn export_failed(&mut self, step: Step) {
+        self.cx.trouble(problems::export_partial());
+        self.finish_export(step);
+    }
+
+    fn finish_export(&mut self, step: Step) {
+        let What::ExportRows {
+            key,
+            salt,
+            rows: mut entries,
+        } = step.what
+        else {
+            return;
         };
-        match export::seal_export(entries, &header, key, &mut self.cx.rng) {
+        let Some(open) = &self.open else { return };
+        // What is in memory is newer than what is stored.
+        let newer = open.export_messages();
+        let keys: BTreeSet<&[u8]> = newer.iter().map(|row| row.key.as_slice()).collect();
+        entries.retain(|row| row.table == rows::STATE || !keys.contains(row.key.as_slice()));
+        drop(keys);
+        entries.extend(newer);
+        let header = ExportHeader { cost: COST, salt };
+        match export::seal_export(&entries, &header, &key, &mut self.cx.rng) {
             Ok(file) => {
-                self.cx.done(
-                    step.request,
-                    Some(Answer::File {
-                        file: BASE64.encode(&file),
-                    }),
-                );
+                let file = BASE64.encode(&file);
+                self.cx.done_at_once(step.request, Answer::File { file });
             }
-            Err(_) => self.cx.failed(step.request, problems::export_too_large()),
+            Err(_) => {
+                let problem = problems::export_too_large();
+                self.cx.failed_at_once(step.request, problem);
+            }
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::Account;
 use super::cx::SealedRow;
-use super::entry::{Draft, Stage, Step, What, all_rows};
+use super::entry::{Draft, Stage, Step, What};
 use super::open::Open;
 use super::{commands, problems};
 use crate::api::*;
@@ -84,12 +84,17 @@ impl Account {
             what,
         });
         let secret = Secret(secret.into_bytes());
-        self.cx.after(Output::Derive {
+        let derive = Output::Derive {
             token,
             secret,
             salt,
             cost,
-        });
+        };
+        // Where nothing can be stored, words and files are wanted most.
+        match self.open.is_some() && self.cx.is_failing() {
+            true => self.cx.at_once(derive),
+            false => self.cx.after(derive),
+        }
         None
     }
 
@@ -175,8 +180,9 @@ impl Account {
             What::ShowWords => {
                 if self.finish_attempt(id, &key).is_some() {
                     self.save_vault(Vec::new());
-                    let answer = self.open.as_ref().map(|open| words_answer(&open.seed()));
-                    self.cx.done(id, answer);
+                    if let Some(open) = &self.open {
+                        self.cx.done_at_once(id, words_answer(&open.seed()));
+                    }
                 }
             }
             What::CheckExport { passphrase } => {
@@ -186,20 +192,7 @@ impl Account {
                     self.derive(id, passphrase, salt, COST, What::Export { salt });
                 }
             }
-            What::Export { salt } => {
-                let token = self.cx.load(all_rows(rows::STATE, Vec::new()));
-                let what = What::ExportRows {
-                    key,
-                    salt,
-                    table: rows::STATE,
-                    rows: Vec::new(),
-                };
-                self.entry.step = Some(Step {
-                    token,
-                    request: id,
-                    what,
-                });
-            }
+            What::Export { salt } => self.begin_export(id, key, salt),
             What::Open {
                 file,
                 passcode,
@@ -264,7 +257,7 @@ impl Account {
         match vault.finish_unlock(key) {
             Ok(data) => Some(data),
             Err(_) => {
-                self.cx.failed(id, problems::wrong_passcode());
+                self.cx.failed_at_once(id, problems::wrong_passcode());
                 if matches!(self.entry.stage, Stage::Locked) {
                     self.show_phase();
                 }

@@ -1,9 +1,10 @@
 //! The vault: one row that holds the key of all others, wrapped under the passcode and, for 20
 //! hours, under a key that the shell remembers. PROTOCOL.md section 8.
 //!
-//! Invariant: an attempt is counted, in the store, before its passcode is tried; and a remembered
-//! key opens nothing once its time is over or the clock went backwards. Whoever holds the disk can
-//! still guess offline: only Argon2id and the passcode stand against that.
+//! Invariant: an attempt is counted, in the store, before its passcode is tried (in memory alone
+//! where the account is open and nothing can be stored: words and files are wanted then); and a
+//! remembered key opens nothing once its time is over or the clock went backwards. Whoever holds
+//! the disk can still guess offline: only Argon2id and the passcode stand against that.
 //!
 //! The core's part: save the row after each call that changes it, and before the `Output::Derive`
 //! of an attempt.
@@ -175,6 +176,16 @@ impl VaultRow {
             until,
             last_seen: now,
         });
+    }
+
+    /// As before and for no longer, but by a new key: the shell has lost the old one.
+    pub fn remember_anew(&mut self, data: &DataKey, remember: &Key, fresh: &[u8; 32]) {
+        let Some(kept) = &self.remembered else { return };
+        let aad = self.remember_aad(kept.since, kept.until);
+        let wrapped = wrap(&remember_key(remember), fresh, &aad, data);
+        if let Some(kept) = &mut self.remembered {
+            kept.wrapped = wrapped;
+        }
     }
 
     /// Whether it is worth asking the shell for the remembered key.

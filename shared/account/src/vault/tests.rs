@@ -113,6 +113,22 @@ fn remembered_for_twenty_hours() {
 }
 
 #[test]
+fn remembered_anew_for_no_longer() {
+    let (mut row, data) = vault();
+    let start = 500 * HOUR;
+    row.remember_anew(&data, &derived(8), &[1; 32]);
+    assert!(!row.is_remembered(start));
+    row.remember(&data, &derived(8), start, &[1; 32]);
+    row.remember_anew(&data, &derived(9), &[2; 32]);
+    let row = stored(&row);
+    let at = |ms| row.clone().recall(&derived(9), start + ms);
+    assert_eq!(at(20 * HOUR - 1), Ok(data));
+    assert_eq!(at(20 * HOUR), Err(NotRemembered));
+    let lost = row.clone().recall(&derived(8), start);
+    assert_eq!(lost, Err(NotRemembered));
+}
+
+#[test]
 fn a_clock_turned_back_forgets() {
     let (mut row, data) = vault();
     let start = 500 * HOUR;

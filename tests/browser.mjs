@@ -1,0 +1,14 @@
+/** The browser of the tests, which `CHROMIUM` names. Without one nothing is begun. */
+import { existsSync } from 'node:fs'
+import { chromium } from 'playwright-core'
+
+const { CHROMIUM = '' } = process.env
+const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
+
+if (!existsSync(CHROMIUM)) {
+  const found = CHROMIUM ? `${CHROMIUM} is not there` : 'CHROMIUM is not set'
+  console.error(`${found}: name a Chromium, as in CHROMIUM=/usr/bin/chromium, or run make test.`)
+  process.exit(1)
+}
+
+export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: flags })
