@@ -118,10 +118,11 @@ export const s = {
   learn: {
     title: 'Who learns what',
     lead: 'Read this once, before anything leaves this device.',
-    relayTitle: 'The relay that carries your messages',
+    relayTitle: 'The relays that carry your messages',
     relay:
-      'learns your IP address, and when you fetch and send. It cannot read your messages, your ' +
-      'name or your contacts’. While few people use it, it may guess from timing who writes to whom.',
+      'learn your IP address, and when you fetch and send. They cannot read your messages, your ' +
+      'name or your contacts’. While few people use one, it may guess from timing who writes to ' +
+      'whom. This app keeps in touch with up to three, and finds others when one is gone.',
     hostTitle: (host: string) => `Whoever serves this page: ${host}`,
     host:
       'gives your browser the program you are using. An honest one learns your IP address only. ' +
@@ -452,7 +453,8 @@ export const s = {
     import: 'To import a file, start from an empty device: erase this one first.',
     relays: 'Relays',
     relaysText:
-      'They carry your messages. They see your IP address, and nothing of what you write.',
+      'They carry your messages and pass them on to each other. They see your IP address, and ' +
+      'nothing of what you write. This app keeps in touch with three, where it knows so many.',
     relaysNone: 'No relay yet. One is added with the page it serves, or with an invitation.',
     addRelay: 'Add a relay',
     addRelayLabel: 'Relay hint',
@@ -464,6 +466,7 @@ export const s = {
       'What only this relay keeps for you will not arrive. Contacts who use no other relay of ' +
       'yours cannot reach you. A relay that serves this page comes back when the page is loaded again.',
     relayRemoved: 'Relay removed.',
+    relayFound: 'found by itself',
     relayStates: {
       open: 'Connected',
       catching_up: 'Catching up',

@@ -18,6 +18,7 @@ function relay(account: FakeAccount, state: 'open' | 'down' = 'open'): void {
       address: '127.0.0.1:8420',
       hint: 'BH8AAAEg5A',
       state,
+      found: false,
       ...(state === 'down'
         ? {
             error: {
@@ -34,6 +35,7 @@ function relay(account: FakeAccount, state: 'open' | 'down' = 'open'): void {
       address: '203.0.113.9:8420',
       hint: 'BMsAcQkg',
       state: 'connecting',
+      found: true,
     },
   ]
 }

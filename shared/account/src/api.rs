@@ -330,6 +330,8 @@ pub struct RelayView {
     pub address: String,
     pub hint: String,
     pub state: RelayState,
+    /// Found by this device itself: another relay named it.
+    pub found: bool,
     /// Why the last attempt failed, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<Problem>,

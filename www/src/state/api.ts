@@ -22,6 +22,8 @@ export interface RelayView {
   address: string
   hint: string
   state: RelayState
+  /** Another relay named it. */
+  found: boolean
   error?: Problem
 }
 

@@ -19,6 +19,7 @@ function Relay({ relay, onRemove }: { relay: RelayView; onRemove: () => void }) 
         <span>{relay.address}</span>
         <span class="field-hint">
           {s.settings.relayStates[relay.state]} · <code>{relay.relay}</code>
+          {relay.found && ` · ${s.settings.relayFound}`}
         </span>
         {relay.state === 'down' && relay.error && (
           <span class="field-hint">

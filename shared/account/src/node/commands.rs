@@ -148,6 +148,7 @@ impl Open {
         let key = self.relays.remove(cx, relay);
         let key = key.ok_or_else(problems::relay_unknown)?;
         self.clock.listen_to(&self.relays.clocks());
+        self.named.refuse(key);
         self.on_relay_lost(cx, key);
         Ok(None)
     }

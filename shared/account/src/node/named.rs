@@ -22,6 +22,8 @@ const ASK_LATER_MS: Millis = 30 * 60_000;
 #[derive(Default)]
 pub struct Named {
     hints: BTreeMap<NodeKey, RelayHint>,
+    /// Removed by the person since this start.
+    unwanted: BTreeSet<NodeKey>,
     ask_at: Millis,
 }
 
@@ -37,7 +39,8 @@ impl Open {
             .addresses
             .iter()
             .find(|address| reach(address.ip()) >= nearest);
-        let known = self.relays.is_known(&descriptor.node_key);
+        let key = &descriptor.node_key;
+        let known = self.relays.is_known(key) || self.named.unwanted.contains(key);
         let Some(address) = address.filter(|_| descriptor.browsers && !known) else {
             return;
         };
@@ -106,6 +109,12 @@ impl Open {
 }
 
 impl Named {
+    /// The person does not want that one.
+    pub fn refuse(&mut self, key: NodeKey) {
+        self.hints.remove(&key);
+        self.unwanted.insert(key);
+    }
+
     /// Asks again soon: a new relay may know others.
     pub fn hurry(&mut self) {
         self.ask_at = 0;

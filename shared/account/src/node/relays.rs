@@ -548,6 +548,7 @@ impl Relay {
                 } => RelayState::CatchingUp,
                 Stage::Open { .. } => RelayState::Open,
             },
+            found: self.row.by == Chooser::Relay,
             error: self.error.clone(),
         }
     }
