@@ -5,6 +5,7 @@
 
 use crate::driver::{Base, Driven, Parts, StartError};
 use crate::files;
+use crate::find::{self, FindOptions, Finders, Own, own};
 use crate::http::{Advertise, HttpListener, HttpStop, Site};
 use crate::rtc::{
     CertificateError, CertificateFile, RtcConfig, RtcError, RtcEvent, RtcLimits, RtcPort,
@@ -14,7 +15,7 @@ use shared::object::network_id;
 use shared::relay::{Relay, RelayConfig, State, Status};
 use shared::wire::RelayHint;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,6 +47,8 @@ pub struct RelayOptions {
     pub network: String,
     /// Headers and bodies kept, bytes.
     pub store_bytes_max: u64,
+    /// How it finds other relays.
+    pub find: FindOptions,
 }
 
 /// Why a relay does not start. Texts say what happened, what is safe, what to do.
@@ -126,6 +129,7 @@ pub struct RunningRelay {
     http: HttpStop,
     site: Site,
     addresses: Vec<IpAddr>,
+    finders: Finders,
 }
 
 /// What both ports are bound to.
@@ -157,7 +161,14 @@ impl RunningRelay {
         let sockets = bind(&options, &certificate, &hint).await?;
         hint.port = sockets.http.local_addr().port();
 
-        let mut config = RelayConfig::new(key, network_id(&options.network));
+        let own = Own {
+            network: network_id(&options.network),
+            node_key: hint.node_key,
+            bound: sockets.addresses.clone(),
+            port: hint.port,
+            advertise: options.advertise,
+        };
+        let mut config = RelayConfig::new(key, own.network);
         config.store_bytes_max = options.store_bytes_max;
         let (told, status) = watch::channel(starting());
         let parts = Parts {
@@ -178,6 +189,7 @@ impl RunningRelay {
             status,
         };
         let relay = RunningRelay {
+            finders: find::start(options.find, &own, &driven.outside),
             driven,
             http: sockets.http.serve(site.clone()),
             site,
@@ -221,10 +233,11 @@ impl RunningRelay {
 
     /// The hint for others: with the advertised address, or else the best one of this machine.
     pub fn hint(&self) -> RelayHint {
-        let bound = self.addresses.first().copied();
-        let address = match bound {
-            Some(ip) if !ip.is_unspecified() => ip,
-            _ => outward(bound).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let address = match self.addresses.first() {
+            Some(ip) if !ip.is_unspecified() => *ip,
+            Some(any) => own::outward(*any).unwrap_or(local),
+            None => local,
         };
         self.site.hint_at(address)
     }
@@ -236,7 +249,7 @@ impl RunningRelay {
 
     /// Waits until the store is written and the links are closed.
     pub async fn stop(self) {
-        drop(self.http);
+        drop((self.http, self.finders));
         self.driven.stop().await;
     }
 }
@@ -378,25 +391,6 @@ fn distinct(chosen: &[IpAddr]) -> Vec<IpAddr> {
     kept
 }
 
-/// The address of this machine on its way out. Nothing is sent.
-fn outward(bound: Option<IpAddr>) -> Option<IpAddr> {
-    // Documentation addresses: only the routing table is asked.
-    let (from, to): (SocketAddr, SocketAddr) = match bound {
-        Some(IpAddr::V6(_)) => (
-            (Ipv6Addr::UNSPECIFIED, 0).into(),
-            ("2001:db8::1".parse::<Ipv6Addr>().ok()?, 9).into(),
-        ),
-        _ => (
-            (Ipv4Addr::UNSPECIFIED, 0).into(),
-            (Ipv4Addr::new(192, 0, 2, 1), 9).into(),
-        ),
-    };
-    let socket = UdpSocket::bind(from).ok()?;
-    socket.connect(to).ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    (!ip.is_unspecified()).then_some(ip)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -423,6 +417,7 @@ mod tests {
             advertise: None,
             network: "main".into(),
             store_bytes_max: 1 << 20,
+            find: FindOptions::default(),
         };
         assert!(bind_http(&options).is_ok());
     }

@@ -1,6 +1,7 @@
 //! The relay: stores and hands out what it cannot read, and serves the page.
 
 use clap::Parser;
+use native_node::find::{DhtOptions, FindOptions, Place, lan};
 use native_node::http::{self, Advertise};
 use native_node::process;
 use native_node::relay::{PORT_DEFAULT, RelayOptions, RunningRelay};
@@ -28,6 +29,21 @@ struct Args {
     /// The network's name; only relays and accounts of one network understand each other
     #[arg(long, value_name = "NAME", default_value = "main")]
     network: String,
+    /// Another relay to exchange messages with (may be repeated)
+    #[arg(long = "peer", value_name = "HOST[:PORT]")]
+    peers: Vec<Place>,
+    /// Neither say on the local network that there is a relay, nor listen for others there
+    #[arg(long)]
+    no_lan: bool,
+    /// Another UDP port for that
+    #[arg(long, hide = true, value_name = "PORT", default_value_t = lan::PORT)]
+    lan_port: u16,
+    /// Neither announce this relay in the BitTorrent DHT, nor look for others there
+    #[arg(long)]
+    no_dht: bool,
+    /// Enter the DHT here (may be repeated) [default: its well-known nodes]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_dht")]
+    dht_bootstrap: Vec<Place>,
     /// Most megabytes of messages to keep
     #[arg(long, value_name = "MB", default_value_t = STORE_BYTES_DEFAULT >> 20,
           value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
@@ -40,6 +56,28 @@ struct Args {
     until_stdin_ends: bool,
 }
 
+impl Args {
+    fn options(self, data: PathBuf) -> RelayOptions {
+        let dht = DhtOptions {
+            bootstrap: self.dht_bootstrap,
+            announces: true,
+        };
+        RelayOptions {
+            data,
+            bind: self.bind,
+            port: self.port,
+            advertise: self.advertise,
+            network: self.network,
+            store_bytes_max: self.store_mb << 20,
+            find: FindOptions {
+                peers: self.peers,
+                lan: (!self.no_lan).then_some(self.lan_port),
+                dht: (!self.no_dht).then_some(dht),
+            },
+        }
+    }
+}
+
 /// Said when the relay ended by itself.
 const FAULT: &str = "The relay ended because of a fault of its own. What it stored is safe. Start \
     it again; if that does not help, set WIREMIN_LOG=debug to see why.";
@@ -48,23 +86,15 @@ const FAULT: &str = "The relay ended because of a fault of its own. What it stor
 async fn main() -> ExitCode {
     let args = Args::parse();
     process::start_log();
-    let Some(data) = args.data.or_else(|| process::data_dir("relay")) else {
+    let Some(data) = args.data.clone().or_else(|| process::data_dir("relay")) else {
         eprintln!(
             "The user's data directory is not known: HOME is not set. Nothing was changed. \
              Choose a directory with --data."
         );
         return ExitCode::FAILURE;
     };
-    let options = RelayOptions {
-        data: data.clone(),
-        bind: args.bind,
-        port: args.port,
-        advertise: args.advertise,
-        network: args.network,
-        store_bytes_max: args.store_mb << 20,
-    };
     // Heard from the first moment on, so that an early signal is not lost.
-    let watches_stdin = args.until_stdin_ends;
+    let (watches_stdin, json) = (args.until_stdin_ends, args.json);
     let ended = async {
         tokio::select! {
             () = process::asked_to_end() => {}
@@ -73,7 +103,7 @@ async fn main() -> ExitCode {
     };
     tokio::pin!(ended);
     let started = tokio::select! {
-        started = RunningRelay::start(options) => started,
+        started = RunningRelay::start(args.options(data.clone())) => started,
         () = &mut ended => return ExitCode::SUCCESS,
     };
     let mut relay = match started {
@@ -83,7 +113,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    announce(&relay, &data, args.json);
+    announce(&relay, &data, json);
     let code = tokio::select! {
         () = ended => ExitCode::SUCCESS,
         () = relay.ended() => {
