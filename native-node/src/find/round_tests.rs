@@ -90,8 +90,8 @@ async fn without_a_dht_nothing_is_found() {
     assert!(found.is_empty() && !looked.announced && looked.nodes.is_empty());
 }
 
-/// A node of a DHT that answers whatever it is asked with the same peers. What it was asked is
-/// kept.
+/// A node of a DHT that answers whoever looks for peers with the same ones, and asks back. What
+/// it was sent is kept.
 struct Liar {
     at: String,
     asked: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -120,6 +120,8 @@ impl Liar {
                     false => b"",
                 };
                 let answer = [&head[..], &id, peers, &tail].concat();
+                let ping = [&b"d1:ad2:id20:"[..], &id, b"e1:q4:ping1:t4:zzzz1:y1:qe"].concat();
+                socket.send_to(&ping, from).unwrap();
                 socket.send_to(&answer, from).unwrap();
             }
         });
@@ -186,14 +188,15 @@ async fn poisoned_addresses_are_dropped_and_there_is_an_end_of_them() {
 }
 
 #[tokio::test]
-async fn it_says_that_it_answers_nothing_and_announces_its_port() {
+async fn it_answers_nothing_and_says_so_and_announces_its_port() {
     let liar = Liar::start(1, &[]);
     let (looked, _) = look(std::slice::from_ref(&liar.at), 1001, true).await;
     assert!(looked.announced);
     let asked = liar.asked.lock().unwrap();
     assert!(!asked.is_empty());
     for query in asked.iter() {
-        assert!(has(query, b"2:roi1e"), "{}", query.escape_ascii());
+        let asks = has(query, b"1:y1:q") && has(query, b"2:roi1e");
+        assert!(asks, "{}", query.escape_ascii());
     }
     let announced = asked.iter().find(|query| has(query, b"13:announce_peer"));
     let announced = announced.expect("an announcement");
