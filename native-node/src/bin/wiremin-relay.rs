@@ -57,6 +57,23 @@ struct Args {
 }
 
 impl Args {
+    /// Where others are told that there is a relay at this machine's address.
+    fn shows(&self) -> &'static str {
+        let local = |ip: &IpAddr| ip.is_loopback();
+        if !self.bind.is_empty() && self.bind.iter().all(local) {
+            return "";
+        }
+        match (self.no_lan, self.no_dht) {
+            (true, true) => "",
+            (true, false) => "shown in the BitTorrent DHT (--no-dht: not there)\n",
+            (false, true) => "shown on the local network (--no-lan: not there)\n",
+            (false, false) => {
+                "shown on the local network and in the BitTorrent DHT (--no-lan, --no-dht: not \
+                 there)\n"
+            }
+        }
+    }
+
     fn options(self, data: PathBuf) -> RelayOptions {
         let dht = DhtOptions {
             bootstrap: self.dht_bootstrap,
@@ -95,6 +112,7 @@ async fn main() -> ExitCode {
     };
     // Heard from the first moment on, so that an early signal is not lost.
     let (watches_stdin, json) = (args.until_stdin_ends, args.json);
+    let shows = args.shows();
     let ended = async {
         tokio::select! {
             () = process::asked_to_end() => {}
@@ -113,7 +131,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    announce(&relay, &data, json);
+    announce(&relay, &data, shows, json);
     let code = tokio::select! {
         () = ended => ExitCode::SUCCESS,
         () = relay.ended() => {
@@ -126,7 +144,7 @@ async fn main() -> ExitCode {
     code
 }
 
-fn announce(relay: &RunningRelay, data: &std::path::Path, json: bool) {
+fn announce(relay: &RunningRelay, data: &std::path::Path, shows: &str, json: bool) {
     use std::io::Write;
     let (open, hint) = (relay.open_url(), relay.hint());
     let text = if json {
@@ -145,7 +163,7 @@ fn announce(relay: &RunningRelay, data: &std::path::Path, json: bool) {
         };
         format!(
             "The relay is running. Open this address in a browser:\n\n    {open}\n\n\
-             hint  {}   ({})\ndata  {}\n{page}\nCtrl-C ends it; what it stores is kept.\n",
+             hint  {}   ({})\ndata  {}\n{shows}{page}\nCtrl-C ends it; what it stores is kept.\n",
             hint.to_text(),
             hint.address_text(),
             data.display(),

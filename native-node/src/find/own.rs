@@ -51,8 +51,23 @@ pub(super) async fn watch(own: Own, mut told: Vec<SocketAddr>, tell: mpsc::Sende
     }
 }
 
-/// The address of this machine on its way out, of the family of `bound`. Nothing is sent.
+/// The address of this machine, of the family of `bound`, on its way out or else on a network
+/// that leads nowhere further. Nothing is sent.
 pub fn outward(bound: IpAddr) -> Option<IpAddr> {
+    let usable = |ip: &IpAddr| match ip {
+        IpAddr::V4(v4) => !v4.is_unspecified() && !v4.is_loopback(),
+        // A link-local address says nothing without the interface.
+        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_loopback() && !v6.is_unicast_link_local(),
+    };
+    if let Some(ip) = routed(bound).filter(usable) {
+        return Some(ip);
+    }
+    let interfaces = if_addrs::get_if_addrs().ok()?;
+    let mut ips = interfaces.iter().map(if_addrs::Interface::ip);
+    ips.find(|ip| ip.is_ipv4() == bound.is_ipv4() && usable(ip))
+}
+
+fn routed(bound: IpAddr) -> Option<IpAddr> {
     // Documentation addresses: only the routing table is asked.
     let (from, to): (SocketAddr, SocketAddr) = match bound {
         IpAddr::V6(_) => {
@@ -66,13 +81,7 @@ pub fn outward(bound: IpAddr) -> Option<IpAddr> {
     };
     let socket = UdpSocket::bind(from).ok()?;
     socket.connect(to).ok()?;
-    let ip = socket.local_addr().ok()?.ip();
-    let usable = match ip {
-        IpAddr::V4(v4) => !v4.is_unspecified(),
-        // A link-local address says nothing without the interface.
-        IpAddr::V6(v6) => !v6.is_unspecified() && !v6.is_unicast_link_local(),
-    };
-    usable.then_some(ip)
+    Some(socket.local_addr().ok()?.ip())
 }
 
 #[cfg(test)]

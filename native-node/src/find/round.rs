@@ -18,6 +18,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 /// Addresses taken of a look-up.
 pub(super) const FOUND_MAX: usize = 200;
+/// Ports taken at one address: a liar may name one that is somebody else's, again and again.
+pub(super) const PORTS_MAX: usize = 8;
 /// Longest look-up of one key. Most of it is waiting for nodes that are gone.
 const LOOK_MAX: Duration = Duration::from_secs(60);
 /// Longest announcement.
@@ -181,11 +183,17 @@ impl Sieve {
         }
     }
 
+    /// How many were told of one address.
+    fn ports(&self, ip: Ipv4Addr) -> usize {
+        self.told.iter().filter(|told| *told.ip() == ip).count()
+    }
+
     fn pass(&mut self, at: SocketAddrV4) -> Option<SocketAddr> {
         let address = SocketAddr::V4(at);
         let near = at.ip().is_loopback() || at.ip().is_private();
         let own = self.own.contains(&address)
             || (self.public == Some(*at.ip()) && self.port == at.port());
+        let full = self.told.len() >= FOUND_MAX || self.ports(*at.ip()) >= PORTS_MAX;
         let dropped = &mut self.dropped;
         let reason = if self.told.contains(&at) {
             return None;
@@ -193,9 +201,9 @@ impl Sieve {
             &mut dropped.port_zero
         } else if own {
             &mut dropped.own
-        } else if !is_global(address.ip()) && !(self.local && near) {
+        } else if !(is_global(address.ip()) || self.local && near) {
             &mut dropped.not_global
-        } else if self.told.len() >= FOUND_MAX {
+        } else if full {
             &mut dropped.too_many
         } else {
             self.told.insert(at);

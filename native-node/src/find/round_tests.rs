@@ -1,7 +1,7 @@
 //! Look-ups in DHTs on loopback: one of the library's nodes, and one of liars.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::round::{Dropped, FOUND_MAX, Looked, Round};
+use super::round::{Dropped, FOUND_MAX, Looked, PORTS_MAX, Round};
 use super::{Place, aside, dht};
 use crate::driver::Outside;
 use shared::io::Finder;
@@ -100,7 +100,10 @@ struct Liar {
 impl Liar {
     fn start(id: u8, peers: &[SocketAddrV4]) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-        let at = socket.local_addr().unwrap().to_string();
+        let at = socket.local_addr().unwrap();
+        // It names itself alone.
+        let place = [&[id; 20][..], &[127, 0, 0, 1], &at.port().to_be_bytes()].concat();
+        let (nodes, at) = ([b"5:nodes26:", &place[..]].concat(), at.to_string());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (kept, peers) = (asked.clone(), values(peers));
         // It ends with the test.
@@ -115,11 +118,12 @@ impl Liar {
                 let number = &query[at + 5..at + 9];
                 let (head, id) = (b"d1:rd2:id20:", [id; 20]);
                 let tail = [&b"e1:t4:"[..], number, b"1:y1:re"].concat();
-                let peers: &[u8] = match has(query, b"9:get_peers") {
-                    true => &peers,
-                    false => b"",
+                let body = match (has(query, b"9:get_peers"), has(query, b"9:find_node")) {
+                    (true, _) => [&nodes[..], &peers].concat(),
+                    (_, true) => nodes.clone(),
+                    _ => Vec::new(),
                 };
-                let answer = [&head[..], &id, peers, &tail].concat();
+                let answer = [&head[..], &id, &body, &tail].concat();
                 let ping = [&b"d1:ad2:id20:"[..], &id, b"e1:q4:ping1:t4:zzzz1:y1:qe"].concat();
                 socket.send_to(&ping, from).unwrap();
                 socket.send_to(&answer, from).unwrap();
@@ -185,6 +189,15 @@ async fn poisoned_addresses_are_dropped_and_there_is_an_end_of_them() {
     };
     assert!(times > 0 && looked.dropped.too_many >= 40);
     assert_eq!(looked.dropped, expected);
+}
+
+#[tokio::test]
+async fn one_address_is_named_a_few_times_only() {
+    let victim = (1..=100).map(|port| SocketAddrV4::new([127, 0, 0, 9].into(), port));
+    let liar = Liar::start(1, &victim.collect::<Vec<_>>());
+    let (looked, found) = look(&[liar.at], 1001, false).await;
+    assert_eq!((looked.found, found.len()), (PORTS_MAX, PORTS_MAX));
+    assert!(looked.dropped.too_many >= 92);
 }
 
 #[tokio::test]
