@@ -42,7 +42,7 @@ struct Args {
     #[arg(long)]
     no_dht: bool,
     /// Enter the DHT here (may be repeated) [default: its well-known nodes]
-    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_dht")]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_dht", value_parser = dht_entry)]
     dht_bootstrap: Vec<Place>,
     /// Most megabytes of messages to keep
     #[arg(long, value_name = "MB", default_value_t = STORE_BYTES_DEFAULT >> 20,
@@ -54,6 +54,15 @@ struct Args {
     /// End when standard input does: for programs that start a relay and may be killed
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
+}
+
+/// The DHT has no usual port, so it has to be named.
+fn dht_entry(text: &str) -> Result<Place, String> {
+    let has_port = text.parse::<IpAddr>().is_err() && text.contains(':');
+    match text.parse() {
+        Ok(place) if has_port => Ok(place),
+        _ => Err("give an IPv4 address or a name, and a port, such as dht.example:6881".into()),
+    }
 }
 
 impl Args {
