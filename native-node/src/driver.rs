@@ -9,7 +9,8 @@ use crate::links::{Links, Side};
 use crate::rtc::{RtcDialer, RtcEvent, RtcPort};
 use crate::solve::{SolveWorker, Solving};
 use crate::store::{OpenError, Store, StoreAnswer, StoreRequest};
-use shared::io::{Input, KdfCost, Node, Output, Secret, Token};
+use shared::io::{Finder, Input, KdfCost, Node, Output, Secret, Token};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub type Observer<N> = Box<dyn FnMut(&N) + Send>;
 const STORE_FILE: &str = "store.redb";
 /// Name of the file for the remembered key.
 const KEY_FILE: &str = "remembered.key";
+/// What was found outside, waiting for the node.
+const OUTSIDE_MAX: usize = 64;
 /// Events waiting to be taken.
 const EVENTS_MAX: usize = 256;
 /// Commands waiting for the node.
@@ -48,10 +51,20 @@ pub struct Parts {
     pub derive: Option<DeriveFn>,
 }
 
+/// What is learnt of the world outside, for the node. See [`crate::find`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// [`Input::Reachable`].
+    Reachable(Vec<SocketAddr>),
+    /// [`Input::Found`].
+    Found { address: SocketAddr, by: Finder },
+}
+
 /// A driven node, from outside. Dropping it stops the node without waiting.
 pub struct Driven<N: Node> {
     pub commands: mpsc::Sender<N::Command>,
     pub events: mpsc::Receiver<N::Event>,
+    pub outside: mpsc::Sender<Outside>,
     stop: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -65,8 +78,9 @@ impl<N: Node> Driven<N> {
             stop,
             task,
             commands,
+            outside,
         } = self;
-        drop(commands);
+        drop((commands, outside));
         let _ = stop.send(());
         while events.recv().await.is_some() {}
         // It ended by itself, or by a panic that was reported.
@@ -151,6 +165,7 @@ impl Base {
         let (seed, origin_key) = (random()?, random()?);
         let node = make(seed, clock.now());
         let (commands, command_queue) = mpsc::channel(COMMANDS_MAX);
+        let (outside, outside_queue) = mpsc::channel(OUTSIDE_MAX);
         let (event_sender, events) = mpsc::channel(EVENTS_MAX);
         let (stop, stopped) = oneshot::channel();
         let (port, port_events) = parts.port.unzip();
@@ -173,11 +188,13 @@ impl Base {
             dialer: dialer_events,
             done: self.done,
             commands: Some(command_queue),
+            outside: Some(outside_queue),
         };
         let task = tokio::spawn(driver.run(queues, observe, stopped));
         Ok(Driven {
             commands,
             events,
+            outside,
             stop,
             task,
         })
@@ -196,6 +213,7 @@ struct Queues<C> {
     dialer: Option<mpsc::Receiver<RtcEvent>>,
     done: mpsc::UnboundedReceiver<Done>,
     commands: Option<mpsc::Receiver<C>>,
+    outside: Option<mpsc::Receiver<Outside>>,
 }
 
 /// One step's worth of what happened.
@@ -203,6 +221,7 @@ enum Happened<C> {
     Rtc(Side, RtcEvent),
     Done(Done),
     Command(C),
+    Outside(Outside),
     Wake,
     Observe,
     Stop,
@@ -251,6 +270,7 @@ impl<N: Node> Driver<N> {
                 event = next(&mut queues.dialer) => Happened::Rtc(Side::Dialer, event),
                 Some(done) = queues.done.recv() => Happened::Done(done),
                 command = next(&mut queues.commands) => Happened::Command(command),
+                outside = next(&mut queues.outside) => Happened::Outside(outside),
                 () = tokio::time::sleep_until(wake) => Happened::Wake,
                 _ = ticks.tick(), if observe.is_some() => Happened::Observe,
                 _ = &mut stopped => Happened::Stop,
@@ -271,6 +291,7 @@ impl<N: Node> Driver<N> {
                 }
                 Happened::Done(done) => self.on_done(done).await,
                 Happened::Command(command) => self.input(Input::Command(command)).await,
+                Happened::Outside(outside) => self.on_outside(outside).await,
                 Happened::Wake => self.input(Input::Wake).await,
                 Happened::Observe => {
                     if let Some(observe) = &mut observe {
@@ -292,6 +313,14 @@ impl<N: Node> Driver<N> {
         if let Some(input) = self.links.input(side, event) {
             self.input(input).await;
         }
+    }
+
+    async fn on_outside(&mut self, outside: Outside) {
+        let input = match outside {
+            Outside::Reachable(addresses) => Input::Reachable { addresses },
+            Outside::Found { address, by } => Input::Found { address, by },
+        };
+        self.input(input).await;
     }
 
     async fn on_done(&mut self, done: Done) {

@@ -6,11 +6,13 @@
 //! links   numbers and origins of links  rtc     WebRTC
 //! solve   proof-of-work off the task    pow     its kernel
 //! http    page, hint, offers            clock   both clocks
+//! find    other relays, own addresses
 //! ```
 
 pub mod clock;
 pub mod driver;
 pub mod files;
+pub mod find;
 pub mod http;
 pub mod links;
 pub mod pow;

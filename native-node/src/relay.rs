@@ -5,6 +5,7 @@
 
 use crate::driver::{Base, Driven, Parts, StartError};
 use crate::files;
+use crate::find::{self, FindOptions, Finders, Own};
 use crate::http::{Advertise, HttpListener, HttpStop, Site};
 use crate::rtc::{
     CertificateError, CertificateFile, RtcConfig, RtcError, RtcEvent, RtcLimits, RtcPort,
@@ -46,6 +47,8 @@ pub struct RelayOptions {
     pub network: String,
     /// Headers and bodies kept, bytes.
     pub store_bytes_max: u64,
+    /// How it finds other relays.
+    pub find: FindOptions,
 }
 
 /// Why a relay does not start. Texts say what happened, what is safe, what to do.
@@ -125,6 +128,7 @@ pub struct RunningRelay {
     driven: Driven<Relay>,
     http: HttpStop,
     site: Site,
+    finders: Finders,
 }
 
 /// What both ports are bound to.
@@ -156,9 +160,17 @@ impl RunningRelay {
         let sockets = bind(&options, &certificate, &hint).await?;
         hint.port = sockets.http.local_addr().port();
 
-        let mut config = RelayConfig::new(key, network_id(&options.network));
+        let own = Own {
+            network: network_id(&options.network),
+            node_key: hint.node_key,
+            bound: sockets.addresses.clone(),
+            port: hint.port,
+            advertise: options.advertise,
+        };
+        let mut config = RelayConfig::new(key, own.network);
         config.store_bytes_max = options.store_bytes_max;
-        let (told, status) = watch::channel(starting());
+        config.certificate = hint.certificate;
+        let (told, status) = watch::channel(Status::default());
         let parts = Parts {
             data,
             port: Some((sockets.rtc.clone(), sockets.events)),
@@ -178,6 +190,7 @@ impl RunningRelay {
             status,
         };
         let relay = RunningRelay {
+            finders: find::start(options.find, &own, &driven.outside),
             driven,
             http: sockets.http.serve(site.clone()),
             site,
@@ -233,21 +246,8 @@ impl RunningRelay {
 
     /// Waits until the store is written and the links are closed.
     pub async fn stop(self) {
-        drop(self.http);
+        drop((self.http, self.finders));
         self.driven.stop().await;
-    }
-}
-
-fn starting() -> Status {
-    Status {
-        state: State::Starting,
-        objects: 0,
-        records: 0,
-        bytes: 0,
-        links: 0,
-        watches: 0,
-        saving: 0,
-        reading: 0,
     }
 }
 
@@ -401,6 +401,7 @@ mod tests {
             advertise: None,
             network: "main".into(),
             store_bytes_max: 1 << 20,
+            find: FindOptions::default(),
         };
         assert!(bind_http(&options).is_ok());
     }

@@ -53,7 +53,7 @@ export class Relay {
 
   async up() {
     const where = ['--bind', '127.0.0.1', '--port', String(this.port), '--data', this.data]
-    const how = ['--json', '--until-stdin-ends']
+    const how = ['--json', '--until-stdin-ends', '--no-lan', '--no-dht']
     this.running = startProgram('wiremin-relay', [...where, ...how])
     const said = await this.running.next()
     this.port = said.port

@@ -20,7 +20,8 @@ export async function openRelay() {
     hint: '',
     async start() {
       const args = ['--data', data, '--port', `${port}`, '--bind', '127.0.0.1', '--json']
-      child = spawn(program, [...args, '--until-stdin-ends'], {
+      const alone = ['--no-lan', '--no-dht']
+      child = spawn(program, [...args, ...alone, '--until-stdin-ends'], {
         stdio: ['pipe', 'pipe', 'inherit'],
       })
       const lines = createInterface({ input: child.stdout })

@@ -90,7 +90,7 @@ fn the_relay_keeps_its_keys_and_ends_when_asked() {
         // Through the door, so that the arguments are seen to arrive.
         let mut relay = Command::new(WIREMIN)
             .args(["relay", "--port", "0", "--bind", "127.0.0.1", "--json"])
-            .args(["--until-stdin-ends", "--data"])
+            .args(["--until-stdin-ends", "--no-lan", "--no-dht", "--data"])
             .arg(dir.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,6 +1,7 @@
 //! The relay: stores and hands out what it cannot read, and serves the page.
 
 use clap::Parser;
+use native_node::find::{DhtOptions, FindOptions, Place, lan};
 use native_node::http::{self, Advertise};
 use native_node::process;
 use native_node::relay::{PORT_DEFAULT, RelayOptions, RunningRelay};
@@ -28,6 +29,21 @@ struct Args {
     /// The network's name; only relays and accounts of one network understand each other
     #[arg(long, value_name = "NAME", default_value = "main")]
     network: String,
+    /// Another relay to exchange messages with (may be repeated)
+    #[arg(long = "peer", value_name = "HOST[:PORT]")]
+    peers: Vec<Place>,
+    /// Neither say on the local network that there is a relay, nor listen for others there
+    #[arg(long)]
+    no_lan: bool,
+    /// Another UDP port for that
+    #[arg(long, hide = true, value_name = "PORT", default_value_t = lan::PORT)]
+    lan_port: u16,
+    /// Neither announce this relay in the BitTorrent DHT, nor look for others there
+    #[arg(long)]
+    no_dht: bool,
+    /// Enter the DHT here (may be repeated) [default: its well-known nodes]
+    #[arg(long, value_name = "HOST:PORT", conflicts_with = "no_dht", value_parser = dht_entry)]
+    dht_bootstrap: Vec<Place>,
     /// Most megabytes of messages to keep
     #[arg(long, value_name = "MB", default_value_t = STORE_BYTES_DEFAULT >> 20,
           value_parser = clap::value_parser!(u64).range(1..=1 << 30))]
@@ -40,6 +56,54 @@ struct Args {
     until_stdin_ends: bool,
 }
 
+/// The DHT has no usual port, so it has to be named.
+fn dht_entry(text: &str) -> Result<Place, String> {
+    let has_port = text.parse::<IpAddr>().is_err() && text.contains(':');
+    match text.parse() {
+        Ok(place) if has_port => Ok(place),
+        _ => Err("give an IPv4 address or a name, and a port, such as dht.example:6881".into()),
+    }
+}
+
+impl Args {
+    /// Where others are told that there is a relay at this machine's address.
+    fn shows(&self) -> &'static str {
+        let local = |ip: &IpAddr| ip.is_loopback();
+        if !self.bind.is_empty() && self.bind.iter().all(local) {
+            return "";
+        }
+        match (self.no_lan, self.no_dht) {
+            (true, true) => "",
+            (true, false) => "shown in the BitTorrent DHT (--no-dht: not there)\n",
+            (false, true) => "shown on the local network (--no-lan: not there)\n",
+            (false, false) => {
+                "shown on the local network and in the BitTorrent DHT (--no-lan, --no-dht: not \
+                 there)\n"
+            }
+        }
+    }
+
+    fn options(self, data: PathBuf) -> RelayOptions {
+        let dht = DhtOptions {
+            bootstrap: self.dht_bootstrap,
+            announces: true,
+        };
+        RelayOptions {
+            data,
+            bind: self.bind,
+            port: self.port,
+            advertise: self.advertise,
+            network: self.network,
+            store_bytes_max: self.store_mb << 20,
+            find: FindOptions {
+                peers: self.peers,
+                lan: (!self.no_lan).then_some(self.lan_port),
+                dht: (!self.no_dht).then_some(dht),
+            },
+        }
+    }
+}
+
 /// Said when the relay ended by itself.
 const FAULT: &str = "The relay ended because of a fault of its own. What it stored is safe. Start \
     it again; if that does not help, set WIREMIN_LOG=debug to see why.";
@@ -48,23 +112,16 @@ const FAULT: &str = "The relay ended because of a fault of its own. What it stor
 async fn main() -> ExitCode {
     let args = Args::parse();
     process::start_log();
-    let Some(data) = args.data.or_else(|| process::data_dir("relay")) else {
+    let Some(data) = args.data.clone().or_else(|| process::data_dir("relay")) else {
         eprintln!(
             "The user's data directory is not known: HOME is not set. Nothing was changed. \
              Choose a directory with --data."
         );
         return ExitCode::FAILURE;
     };
-    let options = RelayOptions {
-        data: data.clone(),
-        bind: args.bind,
-        port: args.port,
-        advertise: args.advertise,
-        network: args.network,
-        store_bytes_max: args.store_mb << 20,
-    };
     // Heard from the first moment on, so that an early signal is not lost.
-    let watches_stdin = args.until_stdin_ends;
+    let (watches_stdin, json) = (args.until_stdin_ends, args.json);
+    let shows = args.shows();
     let ended = async {
         tokio::select! {
             () = process::asked_to_end() => {}
@@ -73,7 +130,7 @@ async fn main() -> ExitCode {
     };
     tokio::pin!(ended);
     let started = tokio::select! {
-        started = RunningRelay::start(options) => started,
+        started = RunningRelay::start(args.options(data.clone())) => started,
         () = &mut ended => return ExitCode::SUCCESS,
     };
     let mut relay = match started {
@@ -83,7 +140,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    announce(&relay, &data, args.json);
+    announce(&relay, &data, shows, json);
     let code = tokio::select! {
         () = ended => ExitCode::SUCCESS,
         () = relay.ended() => {
@@ -96,7 +153,7 @@ async fn main() -> ExitCode {
     code
 }
 
-fn announce(relay: &RunningRelay, data: &std::path::Path, json: bool) {
+fn announce(relay: &RunningRelay, data: &std::path::Path, shows: &str, json: bool) {
     use std::io::Write;
     let (open, hint) = (relay.open_url(), relay.hint());
     let text = if json {
@@ -115,7 +172,7 @@ fn announce(relay: &RunningRelay, data: &std::path::Path, json: bool) {
         };
         format!(
             "The relay is running. Open this address in a browser:\n\n    {open}\n\n\
-             hint  {}   ({})\ndata  {}\n{page}\nCtrl-C ends it; what it stores is kept.\n",
+             hint  {}   ({})\ndata  {}\n{shows}{page}\nCtrl-C ends it; what it stores is kept.\n",
             hint.to_text(),
             hint.address_text(),
             data.display(),

@@ -71,6 +71,30 @@ impl Node for Broken {
     }
 }
 
+/// Repeats what it is told of the world outside.
+#[derive(Default)]
+struct Echo(Option<Outside>);
+
+impl Node for Echo {
+    type Command = Infallible;
+    type Event = Outside;
+
+    fn handle_input(&mut self, _: Now, input: Input<'_, Infallible>) {
+        match input {
+            Input::Reachable { addresses } => self.0 = Some(Outside::Reachable(addresses)),
+            Input::Found { address, by } => self.0 = Some(Outside::Found { address, by }),
+            _ => {}
+        }
+    }
+
+    fn poll_output(&mut self) -> Output<Outside> {
+        match self.0.take() {
+            Some(outside) => Output::Event(outside),
+            None => Output::WaitUntil(u64::MAX),
+        }
+    }
+}
+
 /// Reads for whoever is linked, again and again.
 struct Reader {
     links: usize,
@@ -202,4 +226,22 @@ async fn at_the_end_nobody_is_left_to_read_for() {
     assert_eq!(told.expect("in time"), Some("up"));
     driven.stop().await;
     assert!(left.load(Relaxed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_found_outside_reaches_the_node_in_order() {
+    let data = Scratch::new("driver").unwrap();
+    let mut driven = drive(&data, port().await, Echo::default());
+    let address = "192.0.2.1:8420".parse().unwrap();
+    let mut expected = vec![Outside::Reachable(vec![address])];
+    expected
+        .extend([Finder::Named, Finder::Lan, Finder::Dht].map(|by| Outside::Found { address, by }));
+    for outside in &expected {
+        driven.outside.send(outside.clone()).await.unwrap();
+    }
+    for outside in expected {
+        let told = tokio::time::timeout(PATIENCE, driven.events.recv()).await;
+        assert_eq!(told.expect("in time"), Some(outside));
+    }
+    driven.stop().await;
 }

@@ -3,7 +3,6 @@
 //! Invariant: what a stranger sends is bounded in bytes, time and connections, and every answer
 //! carries the security headers. PROTOCOL.md section 3.
 
-mod outward;
 mod page;
 mod serve;
 #[cfg(test)]
@@ -12,6 +11,7 @@ mod tests;
 pub use page::is_embedded;
 pub use serve::{HttpListener, HttpStop};
 
+use crate::find::own::outward;
 use crate::rtc::RtcPort;
 use axum::Extension;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -116,7 +116,7 @@ impl Site {
         let arrived = arrived.to_canonical();
         let wildcards = self.bound.iter().filter(|ip| ip.is_unspecified());
         let outward = match arrived.is_loopback() {
-            true => wildcards.copied().find_map(outward::outward),
+            true => wildcards.copied().find_map(outward),
             false => None,
         };
         outward.into_iter().chain([arrived]).collect()

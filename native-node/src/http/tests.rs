@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
+use crate::find::own::outward;
 use crate::rtc::{CertificateFile, RtcConfig, RtcLimits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -22,12 +23,8 @@ fn numbers(state: RelayState) -> Status {
     Status {
         state,
         objects: 3,
-        records: 0,
         bytes: 4_096,
-        links: 0,
-        watches: 0,
-        saving: 0,
-        reading: 0,
+        ..Status::default()
     }
 }
 
@@ -187,7 +184,7 @@ async fn the_hint_names_the_address_the_request_came_to() {
 async fn who_comes_over_loopback_is_told_the_way_out() {
     let wildcard: IpAddr = "0.0.0.0".parse().unwrap();
     let loopback: IpAddr = "127.0.0.1".parse().unwrap();
-    let expected = outward::outward(wildcard).unwrap_or(loopback);
+    let expected = outward(wildcard).unwrap_or(loopback);
     assert!(!expected.is_unspecified());
 
     let relay = start_on("0.0.0.0", None).await;

@@ -50,9 +50,10 @@ impl RelayConfig {
 }
 
 /// Whether a relay serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// Rebuilding its indexes from the store. Links wait for their Welcome.
+    #[default]
     Starting,
     Running,
     /// It will not serve; nothing in the store was changed.
@@ -100,7 +101,7 @@ impl core::fmt::Display for StartError {
 impl core::error::Error for StartError {}
 
 /// A relay's numbers at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Status {
     pub state: State,
     pub objects: u64,

@@ -53,6 +53,8 @@ impl Relay {
                 "127.0.0.1",
                 "--json",
                 "--until-stdin-ends",
+                "--no-lan",
+                "--no-dht",
                 "--port",
             ])
             .arg(port.to_string())
