@@ -104,7 +104,10 @@ test('a small puzzle has one worker, a large one two; the one that loses is told
   const [loser, winner] = (await state(page)).solvers
   const [small, large] = of(loser.heard, 'solve')
   assert.deepEqual(of(winner.heard, 'solve'), [large])
-  assert.deepEqual(of(loser.heard, 'cancel'), [small, large].map(([, token]) => ['cancel', token]))
+  assert.deepEqual(
+    of(loser.heard, 'cancel'),
+    [small, large].map(([, token]) => ['cancel', token]),
+  )
   assert.equal(loser.said.filter((kind) => kind === 'solved').length, 1)
 
   // After a while without large ones the second goes, and the first goes on.
@@ -132,7 +135,10 @@ test('progress is that of all workers, and never goes back when one of them dies
   await page.evaluate(() => solvers[0].worker.dispatchEvent(new ErrorEvent('error')))
   await Promise.all([until(1, 6), until(2, 3)])
   const { solvers, told, shares, troubles } = await state(page)
-  assert.deepEqual(solvers.map(({ ended }) => ended), [true, false, false])
+  assert.deepEqual(
+    solvers.map(({ ended }) => ended),
+    [true, false, false],
+  )
   const puzzle = of(solvers[0].heard, 'solve')
   for (const { heard } of solvers) assert.deepEqual(of(heard, 'solve'), puzzle)
 
@@ -167,7 +173,10 @@ test('one worker solves alone, and nobody is told, where a second always dies', 
   await page.evaluate(() => (globalThis.barren = false))
   await page.waitForFunction(() => solvers.at(-1).said.includes('solved'))
   const { solvers, troubles } = await state(page)
-  assert.deepEqual(solvers[0].heard.map(([kind]) => kind), ['solve', 'cancel'])
+  assert.deepEqual(
+    solvers[0].heard.map(([kind]) => kind),
+    ['solve', 'cancel'],
+  )
   assert.deepEqual(troubles, [])
   await page.context().close()
 })
