@@ -1,8 +1,8 @@
 //! Proof-of-work as an effect: a few threads that search the same puzzle, puzzles in the order they
 //! came, progress and cancel.
 //!
-//! Invariant: what is told is told under the queue's lock, about a puzzle that is in it; so solutions
-//! come in order, once each, and nothing comes after a cancellation.
+//! Invariant: what is told is told under the queue's lock, about a puzzle that is in it; so
+//! solutions come in order, once each, and nothing comes after a cancellation.
 
 use crate::pow::Solver;
 use shared::io::Token;

@@ -97,12 +97,13 @@ function print(summary, version) {
   console.log(`Proof-of-work in Chromium ${version}, medians of ${args.rounds} rounds`);
   console.log(rate("own, one worker", mhs.one));
   console.log(`${rate(`own, ${all}`, mhs.all)} ${times(speedUp)} one worker`);
-  console.log(`against, in one worker:                own in one   in ${all}`);
+  console.log(`against, in one worker:                  own in one  in ${all}`);
   for (const { name, mhs, goal, ...ratios } of contenders) {
     const verdict = (ratio) =>
       times(ratio) + (goal === undefined ? "       " : ratio >= goal ? " met   " : " MISSED");
     const goals = goal === undefined ? "" : `  goal ${goal} x`;
-    console.log(`${rate(name, mhs)} ${verdict(ratios.one)} ${verdict(ratios.all)}${goals}`);
+    const line = `${rate(name, mhs)} ${verdict(ratios.one)} ${verdict(ratios.all)}${goals}`;
+    console.log(line.trimEnd());
   }
   for (const [name, which] of [["one", "one worker"], ["all", all]]) {
     const { longTasks, gapMaxMs, beats } = main[name];
