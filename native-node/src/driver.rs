@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::files;
 use crate::links::{Links, Side};
 use crate::rtc::{RtcDialer, RtcEvent, RtcPort};
-use crate::solve::{SolveWorker, Solving};
+use crate::solve::{Solvers, Solving};
 use crate::store::{OpenError, Store, StoreAnswer, StoreRequest};
 use shared::io::{Finder, Input, KdfCost, Node, Output, Secret, Token};
 use std::net::SocketAddr;
@@ -121,7 +121,7 @@ impl std::error::Error for StartError {}
 /// A store that is open and a worker that runs: all that can fail before there is a node.
 pub struct Base {
     store: Store,
-    solver: SolveWorker,
+    solvers: Solvers,
     done: mpsc::UnboundedReceiver<Done>,
     tell: mpsc::UnboundedSender<Done>,
 }
@@ -137,13 +137,13 @@ impl Base {
             let _ = stored.send(Done::Store(answer));
         })
         .map_err(StartError::Store)?;
-        let solver = SolveWorker::start(move |solving| {
+        let solvers = Solvers::start(move |solving| {
             let _ = solved.send(Done::Solving(solving));
         })
         .map_err(StartError::System)?;
         Ok(Self {
             store,
-            solver,
+            solvers,
             done,
             tell,
         })
@@ -175,7 +175,7 @@ impl Base {
             clock,
             links: Links::new(port, dialer, origin_key),
             store: self.store,
-            solver: self.solver,
+            solvers: self.solvers,
             tell: self.tell,
             derive: parts.derive,
             key_file: parts.data.join(KEY_FILE),
@@ -232,7 +232,7 @@ struct Driver<N: Node> {
     clock: Clock,
     links: Links,
     store: Store,
-    solver: SolveWorker,
+    solvers: Solvers,
     tell: mpsc::UnboundedSender<Done>,
     derive: Option<DeriveFn>,
     key_file: PathBuf,
@@ -382,9 +382,9 @@ impl<N: Node> Driver<N> {
                 token,
                 prefix,
                 target,
-                ..
-            } => self.solver.solve(token, prefix, target),
-            Output::CancelSolve { token } => self.solver.cancel(token),
+                expected,
+            } => self.solvers.solve(token, prefix, target, expected),
+            Output::CancelSolve { token } => self.solvers.cancel(token),
             Output::Derive {
                 token,
                 secret,

@@ -82,15 +82,6 @@ impl Solver {
         }
     }
 
-    /// Goes on `hashes` nonces later.
-    #[must_use]
-    pub fn skip(self, hashes: u64) -> Self {
-        Solver {
-            start: self.start.wrapping_add(hashes),
-            ..self
-        }
-    }
-
     /// Blocks until there is a nonce or `cancel` is set. `progress` gets the number of hashes done
     /// so far, after each slice of 2^18.
     pub fn solve(

@@ -12,10 +12,12 @@ use tokio::sync::mpsc;
 use wasm_bindgen::JsValue;
 use zeroize::Zeroizing;
 
+use crate::derive::Derivers;
 use crate::disk::{Disk, DiskRequest};
 use crate::lock::TabLock;
+use crate::pool::{Number, Report};
 use crate::rtc::{LinkEvent, Links};
-use crate::solve::{Reply, Which, Workers};
+use crate::solve::Solvers;
 use crate::timer::Timer;
 use crate::{clock, environment, mark};
 
@@ -31,7 +33,12 @@ pub const OWN_IDS: u64 = 1 << 52;
 pub enum Happened {
     Input(Input<'static, Command>),
     Link(LinkId, LinkEvent),
-    Worker(Which, Reply),
+    Solver(Number, Report),
+    /// It is time to start solvers in place of those that died.
+    SolversAgain,
+    /// Further solvers have had nothing worth them for a while.
+    SolversIdle,
+    Deriver(Number, Report),
     /// Something that a person should know and the node need not.
     Trouble(Problem),
     /// The page is going, or is put to sleep.
@@ -70,7 +77,8 @@ impl Inbox {
 pub struct Parts {
     pub links: Links,
     pub disk: Disk,
-    pub workers: Workers,
+    pub solvers: Solvers,
+    pub derivers: Derivers,
     /// Given back when the tab stops.
     pub _lock: TabLock,
     /// Called with a JSON array of events.
@@ -137,14 +145,20 @@ impl Driver {
                 None
             }
             Happened::Link(link, event) => self.parts.links.on(link, event),
-            Happened::Worker(which, reply) => {
-                let (input, problem) = self.parts.workers.on(which, reply);
+            Happened::Solver(number, report) => {
+                let (input, problem) = self.parts.solvers.on(number, report);
                 self.events.extend(problem.map(trouble));
-                if let Some(input) = input {
-                    self.input(input);
-                }
+                input
+            }
+            Happened::SolversAgain => {
+                self.parts.solvers.on_again();
                 None
             }
+            Happened::SolversIdle => {
+                self.parts.solvers.on_idle();
+                None
+            }
+            Happened::Deriver(number, report) => self.parts.derivers.on(number, &report),
             Happened::Trouble(problem) => {
                 self.events.push(trouble(problem));
                 None
@@ -193,7 +207,8 @@ impl Driver {
         let Parts {
             links,
             disk,
-            workers,
+            solvers,
+            derivers,
             ..
         } = &mut self.parts;
         match output {
@@ -215,15 +230,15 @@ impl Driver {
                 token,
                 prefix,
                 target,
-                ..
-            } => workers.solve(token, prefix, target),
-            Output::CancelSolve { token } => workers.cancel(token),
+                expected,
+            } => solvers.solve(token, &prefix, &target, expected),
+            Output::CancelSolve { token } => solvers.cancel(token),
             Output::Derive {
                 token,
                 secret,
                 salt,
                 cost,
-            } => return workers.derive(token, &secret, &salt, &cost),
+            } => derivers.derive(token, &secret, &salt, &cost),
             // `drain` has taken these.
             Output::Event(_) | Output::WaitUntil(_) => {}
         }

@@ -209,6 +209,14 @@ pub fn check() -> Result<(), Problem> {
     }
 }
 
+/// Threads that this machine runs at once, as far as the browser tells.
+pub fn cores() -> usize {
+    // Missing, so no number, in some browsers: that is cast to 0.
+    web_sys::window().map_or(1, |window| {
+        window.navigator().hardware_concurrency() as usize
+    })
+}
+
 /// Asks the browser not to clear this page's data when the disk fills up. It may refuse.
 pub fn ask_to_persist() {
     let storage = web_sys::window().map(|window| window.navigator().storage());

@@ -5,12 +5,14 @@
 //! errors are thrown as problems with three sentences. `shared::io` is the contract inside.
 
 mod clock;
+mod derive;
 mod disk;
 mod driver;
 mod environment;
 mod keep;
 mod lock;
 mod mark;
+mod pool;
 pub mod pow;
 mod room;
 mod rtc;
@@ -18,6 +20,7 @@ mod sdp;
 mod solve;
 mod store;
 mod timer;
+mod turn;
 mod worker;
 
 use std::cell::RefCell;
@@ -118,7 +121,8 @@ async fn start(config: &str, on_events: Function, new_worker: Function) -> Resul
     let parts = Parts {
         links: rtc::Links::new(inbox.clone()),
         disk: disk::Disk::start(store, inbox.clone()),
-        workers: solve::Workers::new(new_worker, inbox.clone()),
+        solvers: solve::Solvers::new(new_worker.clone(), inbox.clone()),
+        derivers: derive::Derivers::new(new_worker, inbox.clone()),
         _lock: lock,
         on_events,
         hints: start.hints,

@@ -8,8 +8,8 @@
 //!                  ["derived", token, key or null]
 //! ```
 //!
-//! Invariant: a search gives way to messages four times a second, so a cancelled puzzle costs no
-//! more than that.
+//! Invariant: a search gives way to messages some fifty times a second, so a puzzle that was
+//! cancelled, or solved by another worker, costs no more than that.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -17,21 +17,23 @@ use std::collections::VecDeque;
 use account::passcode::argon2id;
 use js_sys::{Array, BigInt, Uint8Array};
 use shared::io::{KdfCost, Token};
+use shared::time::Millis;
 use wasm_bindgen::prelude::*;
 use web_sys::{DedicatedWorkerGlobalScope, MessageEvent};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::timer::Timer;
+use crate::turn::Turn;
 use crate::{clock, pow};
 
 /// How long a search goes on before the worker looks at its messages.
-const SLICE_MS: u64 = 250;
-/// Hashes of the first slice, when the speed is not known.
-const FIRST_SLICE_HASHES: u64 = 1 << 18;
+const SLICE_MS: u64 = 20;
+/// How often progress is told.
+const TELL_MS: u64 = 250;
+/// Hashes of a slice while the speed is not known. Few: a browser replaces the code of its first,
+/// quick compiler between two calls only.
+const FIRST_SLICE_HASHES: u64 = 1 << 16;
 /// Hashes of the shortest slice.
 const SLICE_HASHES_MIN: u64 = 1 << 12;
-/// Hashes of the longest slice.
-const SLICE_HASHES_MAX: u64 = 1 << 32;
 
 /// What a worker answers.
 pub enum Reply {
@@ -147,15 +149,22 @@ struct Search {
 /// What the worker has to do.
 struct Bench {
     searches: VecDeque<Search>,
-    slice_hashes: u64,
+    pace: Pace,
     /// Runs the next slice.
-    next: Option<Timer>,
+    next: Option<Turn>,
+}
+
+/// How much is done at a time: learned from what was done since progress was told.
+struct Pace {
+    slice_hashes: u64,
+    since: Millis,
+    hashes: u64,
 }
 
 thread_local! {
     static BENCH: RefCell<Bench> = const { RefCell::new(Bench {
         searches: VecDeque::new(),
-        slice_hashes: FIRST_SLICE_HASHES,
+        pace: Pace { slice_hashes: FIRST_SLICE_HASHES, since: 0, hashes: 0 },
         next: None,
     }) };
 }
@@ -163,7 +172,7 @@ thread_local! {
 /// What the script of a worker calls, once.
 #[wasm_bindgen]
 pub fn worker_main() {
-    BENCH.with_borrow_mut(|bench| bench.next = Some(Timer::new(slice)));
+    BENCH.with_borrow_mut(|bench| bench.next = Turn::new(slice));
     let listen = Closure::<dyn FnMut(MessageEvent)>::new(|event: MessageEvent| {
         on_message(&event.data());
     });
@@ -192,6 +201,7 @@ fn on_message(data: &JsValue) -> Option<()> {
             BENCH.with_borrow_mut(|bench| {
                 bench.searches.push_back(search);
                 if bench.searches.len() == 1 {
+                    bench.pace.start(clock::mono());
                     bench.go_on();
                 }
             });
@@ -226,11 +236,10 @@ fn on_derive(token: Token, parts: &Array) -> Option<()> {
 /// One slice of the first search.
 fn slice() {
     BENCH.with_borrow_mut(|bench| {
-        let hashes = bench.slice_hashes;
+        let hashes = bench.pace.slice_hashes;
         let Some(search) = bench.searches.front_mut() else {
             return;
         };
-        let started = clock::mono();
         let found = pow::search(&search.prefix, &search.target, search.next, hashes);
         let token = search.token;
         match found {
@@ -241,8 +250,9 @@ fn slice() {
             None => {
                 search.next = search.next.wrapping_add(hashes);
                 search.hashes += hashes;
-                say("solving", token, JsValue::from_f64(search.hashes as f64));
-                bench.slice_hashes = next_slice(hashes, clock::mono() - started);
+                if bench.pace.on_slice(clock::mono()) {
+                    say("solving", token, JsValue::from_f64(search.hashes as f64));
+                }
             }
         }
         if !bench.searches.is_empty() {
@@ -251,19 +261,32 @@ fn slice() {
     });
 }
 
-/// Hashes of the slice after one of `hashes` that took `took_ms` by the browser's clock. That may
-/// be rounded to 100 ms, and tell 0 for far more: so it grows by steps.
-fn next_slice(hashes: u64, took_ms: u64) -> u64 {
-    let wanted = hashes.saturating_mul(SLICE_MS) / took_ms.max(1);
-    let most = hashes.saturating_mul(4).min(SLICE_HASHES_MAX);
-    wanted.clamp(SLICE_HASHES_MIN, most.max(SLICE_HASHES_MIN))
+impl Pace {
+    fn start(&mut self, now: Millis) {
+        self.since = now;
+        self.hashes = 0;
+    }
+
+    /// After a slice in which nothing was found; whether it is time to tell progress. A browser's
+    /// clock may be rounded to 100 ms, so no shorter time than that between two tellings is used.
+    fn on_slice(&mut self, now: Millis) -> bool {
+        self.hashes = self.hashes.saturating_add(self.slice_hashes);
+        let took_ms = now.saturating_sub(self.since);
+        if took_ms < TELL_MS {
+            return false;
+        }
+        let wanted = self.hashes.saturating_mul(SLICE_MS) / took_ms;
+        self.slice_hashes = wanted.max(SLICE_HASHES_MIN);
+        self.start(now);
+        true
+    }
 }
 
 impl Bench {
     /// After the messages that wait.
     fn go_on(&self) {
         if let Some(next) = &self.next {
-            next.set(0);
+            next.set();
         }
     }
 }
@@ -278,14 +301,37 @@ fn say(kind: &str, token: Token, value: JsValue) {
 mod tests {
     use super::*;
 
+    fn pace(slice_hashes: u64) -> Pace {
+        Pace {
+            slice_hashes,
+            since: 1_000,
+            hashes: 0,
+        }
+    }
+
+    #[test]
+    fn slices_last_as_wanted_and_progress_is_told_in_time() {
+        let mut pace = pace(1 << 16);
+        // Slices of 5 ms are four times too short.
+        let tellings = (1..=50).filter(|i| pace.on_slice(1_000 + 5 * i));
+        assert_eq!(tellings.collect::<Vec<_>>(), [50]);
+        assert_eq!(pace.slice_hashes, 1 << 18);
+        assert!(!pace.on_slice(1_270));
+    }
+
     #[test]
     fn slices_last_as_wanted_whatever_the_clock() {
-        assert_eq!(next_slice(1 << 18, 250), 1 << 18);
-        assert_eq!(next_slice(1 << 18, 500), 1 << 17);
-        // A clock that stands still.
-        assert_eq!(next_slice(1 << 18, 0), 1 << 20);
-        assert_eq!(next_slice(SLICE_HASHES_MAX, 0), SLICE_HASHES_MAX);
-        assert_eq!(next_slice(1 << 18, 1 << 30), SLICE_HASHES_MIN);
-        assert_eq!(next_slice(u64::MAX, u64::MAX), SLICE_HASHES_MIN);
+        // Rounded to 100 ms: 300 ms pass before a quarter of a second is seen.
+        let mut rounded = pace(1 << 16);
+        let told = (1..=100).find(|i| rounded.on_slice(1_000 + i * 3 / 100 * 100));
+        assert_eq!(told, Some(100));
+        assert_eq!(rounded.slice_hashes, 100 * (1 << 16) * 20 / 300);
+        // A machine that slept, and a clock that stands still.
+        let mut slept = pace(1 << 16);
+        assert!(slept.on_slice(1 << 40));
+        assert_eq!(slept.slice_hashes, SLICE_HASHES_MIN);
+        let mut still = pace(u64::MAX);
+        assert!((0..100).all(|_| !still.on_slice(1_000)));
+        assert_eq!(still.slice_hashes, u64::MAX);
     }
 }

@@ -1,5 +1,6 @@
-// Proof-of-work in the browser: the page's kernel against the plain `sha2` crate and hash-wasm, in
-// one worker of one page, in turn, while the main thread is watched for long tasks.
+// Proof-of-work in the browser: the page's kernel in one worker, and in as many as the page starts
+// for a large puzzle, against the plain `sha2` crate and hash-wasm in one worker; in turn, while the
+// main thread is watched for long tasks.
 //
 //   tests/bench/pow/run.sh [--rounds 15] [--slice-ms 60] [--json]
 //
@@ -16,6 +17,8 @@ import { chromium } from "playwright-core";
 
 const GOALS = { "sha2 digest": 4, "hash-wasm sha256()": 15, "hash-wasm reused hasher": 15 };
 const LONG_TASK_MS = 50;
+// As in web-node/src/solve.rs.
+const WORKERS_MAX = 4;
 
 const { values: args } = parseArgs({
   options: {
@@ -59,33 +62,54 @@ const median = (numbers) => {
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 };
 
-function summarise({ hits, rates, main }) {
-  const contenders = Object.entries(rates).map(([name, perRound]) => ({
+function summarise({ count, hits, rates, all, main }) {
+  const over = (ours, theirs) => median(ours.map((rate, round) => rate / theirs[round]));
+  const { own, ...others } = rates;
+  const contenders = Object.entries(others).map(([name, theirs]) => ({
     name,
-    mhs: median(perRound),
-    ratio: median(perRound.map((rate, round) => rates.own[round] / rate)),
+    mhs: median(theirs),
     goal: GOALS[name],
+    one: over(own, theirs),
+    all: over(all, theirs),
   }));
+  const responsiveness = ({ longTasks, gapMax, beats }) => ({
+    longTasks: longTasks.filter((ms) => ms > LONG_TASK_MS).length,
+    gapMaxMs: gapMax,
+    beats,
+  });
   return {
+    workers: count,
+    mhs: { one: median(own), all: median(all) },
+    speedUp: over(all, own),
     contenders,
     hits,
     agree: new Set(Object.values(hits)).size === 1,
-    longTasks: main.longTasks.filter((ms) => ms > LONG_TASK_MS).length,
     watching: main.watching,
-    mainGapMaxMs: main.gapMax,
-    mainBeats: main.beats,
+    main: { one: responsiveness(main.one), all: responsiveness(main.all) },
   };
 }
 
 function print(summary, version) {
-  console.log(`Proof-of-work in Chromium ${version}, one worker, medians of ${args.rounds} rounds`);
-  for (const { name, mhs, ratio, goal } of summary.contenders) {
-    const versus = name === "own" ? "" : `   own is ${ratio.toFixed(2).padStart(6)} x`;
-    const verdict = goal === undefined ? "" : `   goal ${goal} x: ${ratio >= goal ? "met" : "MISSED"}`;
-    console.log(`  ${name.padEnd(25)} ${mhs.toFixed(2).padStart(6)} MH/s${versus}${verdict}`);
+  const { workers, mhs, speedUp, contenders, main } = summary;
+  const all = `${workers} worker${workers === 1 ? "" : "s"}`;
+  const times = (ratio) => `${ratio.toFixed(2).padStart(6)} x`;
+  const rate = (name, mhs) => `  ${name.padEnd(25)} ${mhs.toFixed(2).padStart(6)} MH/s`;
+  console.log(`Proof-of-work in Chromium ${version}, medians of ${args.rounds} rounds`);
+  console.log(rate("own, one worker", mhs.one));
+  console.log(`${rate(`own, ${all}`, mhs.all)} ${times(speedUp)} one worker`);
+  console.log(`against, in one worker:                  own in one  in ${all}`);
+  for (const { name, mhs, goal, ...ratios } of contenders) {
+    const verdict = (ratio) =>
+      times(ratio) + (goal === undefined ? "       " : ratio >= goal ? " met   " : " MISSED");
+    const goals = goal === undefined ? "" : `  goal ${goal} x`;
+    const line = `${rate(name, mhs)} ${verdict(ratios.one)} ${verdict(ratios.all)}${goals}`;
+    console.log(line.trimEnd());
   }
-  console.log(`  main thread meanwhile: ${summary.longTasks} tasks over ${LONG_TASK_MS} ms, longest gap`
-    + ` between 5 ms timers ${summary.mainGapMaxMs.toFixed(0)} ms (${summary.mainBeats} timers)`);
+  for (const [name, which] of [["one", "one worker"], ["all", all]]) {
+    const { longTasks, gapMaxMs, beats } = main[name];
+    console.log(`  main thread beside ${which}: ${longTasks} tasks over ${LONG_TASK_MS} ms, longest gap`
+      + ` between 5 ms timers ${gapMaxMs.toFixed(0)} ms (${beats} timers)`);
+  }
   if (!summary.watching) console.log("  BUT a long task made on purpose was not noticed");
   if (!summary.agree) console.log(`  CONTENDERS DISAGREE: ${JSON.stringify(summary.hits)}`);
 }
@@ -103,7 +127,11 @@ const browser = await chromium.launch({
 try {
   const tab = await browser.newPage();
   await tab.goto(`http://127.0.0.1:${server.address().port}/`);
-  const options = { rounds: Number(args.rounds), sliceMs: Number(args["slice-ms"]) };
+  const options = {
+    rounds: Number(args.rounds),
+    sliceMs: Number(args["slice-ms"]),
+    workersMax: WORKERS_MAX,
+  };
   const summary = summarise(await tab.evaluate((given) => globalThis.run(given), options));
   if (args.json) console.log(JSON.stringify(summary));
   else print(summary, browser.version());

@@ -1,4 +1,5 @@
-// The worker: runs the contenders in turn, so that a change of the machine's speed hits all alike.
+// A worker: runs the contenders in turn, so that a change of the machine's speed hits all alike, or
+// the page's kernel while others do the same.
 importScripts("hash-wasm.js");
 
 // The same bytes as in kernel/src/lib.rs.
@@ -54,9 +55,23 @@ async function calibrate(scan, ms) {
   }
 }
 
-async function bench({ rounds, sliceMs }) {
+// The page's kernel alone is searched with in slices, as by web-node/src/worker.rs.
+const APP_SLICE_MS = 20;
+const turns = new MessageChannel();
+const turn = () =>
+  new Promise((resolve) => {
+    turns.port2.onmessage = resolve;
+    turns.port1.postMessage(null);
+  });
+
+let scans;
+let counts;
+let appSlice;
+
+/** Compiles everything; gives how often each contender hit. */
+async function prepare({ sliceMs }) {
   const [simd, plain] = await Promise.all([instantiate("simd.wasm"), instantiate("plain.wasm")]);
-  const scans = {
+  scans = {
     own: simd.own,
     "sha2 digest": plain.sha2_digest,
     "sha2 block": plain.sha2_block,
@@ -73,24 +88,42 @@ async function bench({ rounds, sliceMs }) {
   }
 
   // The first calibration is spent while the browser still compiles.
-  const counts = {};
+  counts = {};
   for (const [name, scan] of Object.entries(scans)) {
     await calibrate(scan, sliceMs);
     counts[name] = await calibrate(scan, sliceMs);
   }
-  const rates = Object.fromEntries(Object.keys(scans).map((name) => [name, []]));
-  let start = 1n;
-  for (let round = 0; round < rounds; round += 1) {
-    for (const [name, scan] of Object.entries(scans)) {
-      const begin = performance.now();
-      await scan(start, counts[name], 32);
-      rates[name].push(counts[name] / (performance.now() - begin) / 1000);
-    }
-    start += 1000000n;
-  }
-  return { hits, rates };
+  appSlice = Math.round((counts.own * APP_SLICE_MS) / sliceMs);
+  return { hits };
 }
 
+/** MH/s of each contender. */
+async function round({ start }) {
+  const rates = {};
+  for (const [name, scan] of Object.entries(scans)) {
+    const begin = performance.now();
+    await scan(start, counts[name], 32);
+    rates[name] = counts[name] / (performance.now() - begin) / 1000;
+  }
+  return rates;
+}
+
+/** MH/s of the page's kernel over `ms`. */
+async function search({ ms }) {
+  const begin = performance.now();
+  let hashes = 0;
+  let took;
+  do {
+    scans.own(BigInt(hashes), appSlice, 32);
+    hashes += appSlice;
+    await turn();
+    took = performance.now() - begin;
+  } while (took < ms);
+  return { rate: hashes / took / 1000 };
+}
+
+const tasks = { prepare, round, search };
 onmessage = ({ data }) => {
-  bench(data).then(postMessage, (error) => postMessage({ error: String(error) }));
+  const [name, options] = Object.entries(data)[0];
+  tasks[name](options).then(postMessage, (error) => postMessage({ error: String(error) }));
 };
