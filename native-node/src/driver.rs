@@ -5,10 +5,12 @@
 
 use crate::clock::Clock;
 use crate::files;
-use crate::links::{Links, Side};
-use crate::rtc::{RtcDialer, RtcEvent, RtcPort};
+use crate::links::{Links, Side, Sides};
+use crate::quic::QuicPort;
+use crate::rtc::{RtcDialer, RtcPort};
 use crate::solve::{SolveWorker, Solving};
 use crate::store::{OpenError, Store, StoreAnswer, StoreRequest};
+use crate::transport::LinkEvent;
 use shared::io::{Input, KdfCost, Node, Output, Secret, Token};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,8 +45,9 @@ const PART_MAX: Duration = Duration::from_secs(1);
 pub struct Parts {
     /// Exists; see [`files::make_dir`].
     pub data: PathBuf,
-    pub port: Option<(Arc<RtcPort>, mpsc::Receiver<RtcEvent>)>,
-    pub dialer: Option<(RtcDialer, mpsc::Receiver<RtcEvent>)>,
+    pub port: Option<(Arc<RtcPort>, mpsc::Receiver<LinkEvent>)>,
+    pub dialer: Option<(RtcDialer, mpsc::Receiver<LinkEvent>)>,
+    pub quic: Option<(QuicPort, mpsc::Receiver<LinkEvent>)>,
     pub derive: Option<DeriveFn>,
 }
 
@@ -155,10 +158,12 @@ impl Base {
         let (stop, stopped) = oneshot::channel();
         let (port, port_events) = parts.port.unzip();
         let (dialer, dialer_events) = parts.dialer.unzip();
+        let (quic, quic_events) = parts.quic.unzip();
+        let sides = Sides { port, dialer, quic };
         let driver = Driver {
             node,
             clock,
-            links: Links::new(port, dialer, origin_key),
+            links: Links::new(sides, origin_key),
             store: self.store,
             solver: self.solver,
             tell: self.tell,
@@ -171,6 +176,7 @@ impl Base {
         let queues = Queues {
             port: port_events,
             dialer: dialer_events,
+            quic: quic_events,
             done: self.done,
             commands: Some(command_queue),
         };
@@ -192,15 +198,16 @@ fn random() -> Result<[u8; 32], StartError> {
 }
 
 struct Queues<C> {
-    port: Option<mpsc::Receiver<RtcEvent>>,
-    dialer: Option<mpsc::Receiver<RtcEvent>>,
+    port: Option<mpsc::Receiver<LinkEvent>>,
+    dialer: Option<mpsc::Receiver<LinkEvent>>,
+    quic: Option<mpsc::Receiver<LinkEvent>>,
     done: mpsc::UnboundedReceiver<Done>,
     commands: Option<mpsc::Receiver<C>>,
 }
 
 /// One step's worth of what happened.
 enum Happened<C> {
-    Rtc(Side, RtcEvent),
+    Link(Side, LinkEvent),
     Done(Done),
     Command(C),
     Wake,
@@ -247,8 +254,9 @@ impl<N: Node> Driver<N> {
         loop {
             let wake = self.wake;
             let happened = tokio::select! {
-                event = next(&mut queues.port) => Happened::Rtc(Side::Port, event),
-                event = next(&mut queues.dialer) => Happened::Rtc(Side::Dialer, event),
+                event = next(&mut queues.port) => Happened::Link(Side::Port, event),
+                event = next(&mut queues.dialer) => Happened::Link(Side::Dialer, event),
+                event = next(&mut queues.quic) => Happened::Link(Side::Quic, event),
                 Some(done) = queues.done.recv() => Happened::Done(done),
                 command = next(&mut queues.commands) => Happened::Command(command),
                 () = tokio::time::sleep_until(wake) => Happened::Wake,
@@ -256,15 +264,16 @@ impl<N: Node> Driver<N> {
                 _ = &mut stopped => Happened::Stop,
             };
             match happened {
-                Happened::Rtc(side, event) => {
-                    self.on_rtc(side, &event).await;
+                Happened::Link(side, event) => {
+                    self.on_link(side, &event).await;
                     let queue = match side {
                         Side::Port => &mut queues.port,
                         Side::Dialer => &mut queues.dialer,
+                        Side::Quic => &mut queues.quic,
                     };
                     for _ in 1..TURN {
                         match queue.as_mut().map(mpsc::Receiver::try_recv) {
-                            Some(Ok(event)) => self.on_rtc(side, &event).await,
+                            Some(Ok(event)) => self.on_link(side, &event).await,
                             _ => break,
                         }
                     }
@@ -288,7 +297,7 @@ impl<N: Node> Driver<N> {
         self.drain().await;
     }
 
-    async fn on_rtc(&mut self, side: Side, event: &RtcEvent) {
+    async fn on_link(&mut self, side: Side, event: &LinkEvent) {
         if let Some(input) = self.links.input(side, event) {
             self.input(input).await;
         }
@@ -426,6 +435,7 @@ impl<N: Node> Driver<N> {
                 tokio::select! {
                     event = next(&mut queues.port) => (Side::Port, event),
                     event = next(&mut queues.dialer) => (Side::Dialer, event),
+                    event = next(&mut queues.quic) => (Side::Quic, event),
                 }
             };
             match timeout_at(deadline, event).await {

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
-use crate::rtc::{CertificateFile, RtcConfig, RtcLimits};
+use crate::rtc::{CertificateFile, RtcConfig};
+use crate::transport::LinkLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -45,7 +46,7 @@ async fn start(advertise: Option<Advertise>) -> Running {
         certificate,
         ufrag: ice.ufrag,
         pwd: ice.pwd,
-        limits: RtcLimits::default(),
+        limits: LinkLimits::default(),
     };
     // Its events are not needed.
     let (rtc, _) = RtcPort::listen(config).await.unwrap();

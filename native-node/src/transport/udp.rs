@@ -1,21 +1,98 @@
-//! A real UDP socket, with batched system calls where the system has them (`recvmmsg`, GSO, GRO).
+//! A real UDP socket, with batched system calls where the system has them (`recvmmsg`, GSO, GRO),
+//! and what tells the two protocols on it apart: the first byte of a datagram (RFC 9443).
+//!
+//! Whoever reads the socket gets STUN and DTLS; QUIC waits in an inbox of its own, once somebody
+//! has asked for it.
 
-use super::paths::Route;
+use super::lock;
+use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Poll, Waker};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
-use webrtc::runtime::{BATCH_SIZE, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use webrtc::runtime::{BATCH_SIZE, EcnCodepoint, RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 
 /// Kernel buffers asked for: one socket serves every link.
 const KERNEL_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Room for each datagram of a coalesced read.
 const SEGMENT_BYTES: usize = 1_500;
+/// Longest QUIC datagram taken: an Ethernet frame's payload without IPv4 and UDP headers.
+pub const QUIC_DATAGRAM_BYTES_MAX: usize = 1_472;
+/// QUIC datagrams that may wait, 3 MB; more are lost, as they would be in a network.
+const INBOX_DATAGRAMS_MAX: usize = 2_048;
+/// QUIC's first bytes; those below are STUN's, DTLS's and other protocols' (RFC 9443).
+const QUIC_FIRST_BYTE: u8 = 64;
+
+/// Where a datagram came from and to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub remote: SocketAddr,
+    /// Our own address that the client used, kept as the source of what goes back.
+    pub local: Option<IpAddr>,
+    /// Which of the port's sockets.
+    pub socket: usize,
+}
+
+/// A QUIC datagram that came in.
+#[derive(Debug)]
+pub struct Datagram {
+    pub remote: SocketAddr,
+    /// Our own address that it was sent to.
+    pub local: Option<IpAddr>,
+    /// The two bits of explicit congestion notification.
+    pub ecn: u8,
+    pub bytes: Box<[u8]>,
+}
+
+/// QUIC datagrams of one socket, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    datagrams: VecDeque<Datagram>,
+    waker: Option<Waker>,
+}
+
+impl Inbox {
+    fn push(&self, datagram: Datagram) {
+        let mut waiting = lock(&self.waiting);
+        if waiting.datagrams.len() < INBOX_DATAGRAMS_MAX {
+            waiting.datagrams.push_back(datagram);
+        }
+    }
+
+    fn wake(&self) {
+        let mut waiting = lock(&self.waiting);
+        if !waiting.datagrams.is_empty()
+            && let Some(waker) = waiting.waker.take()
+        {
+            drop(waiting);
+            waker.wake();
+        }
+    }
+
+    /// Up to `max` datagrams, or a wake-up when there are some.
+    pub fn poll(&self, cx: &Context<'_>, max: usize) -> Poll<Vec<Datagram>> {
+        let mut waiting = lock(&self.waiting);
+        if waiting.datagrams.is_empty() {
+            waiting.waker = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let count = waiting.datagrams.len().min(max);
+        Poll::Ready(waiting.datagrams.drain(..count).collect())
+    }
+}
 
 pub struct UdpPort {
     io: UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
+    quic: OnceLock<Arc<Inbox>>,
 }
 
 impl std::fmt::Debug for UdpPort {
@@ -49,11 +126,27 @@ impl UdpPort {
         let _ = state.set_recv_buffer_size(UdpSockRef::from(&io), KERNEL_BUFFER_BYTES);
         let _ = state.set_send_buffer_size(UdpSockRef::from(&io), KERNEL_BUFFER_BYTES);
         let local = io.local_addr()?;
-        Ok(Self { io, state, local })
+        Ok(Self {
+            io,
+            state,
+            local,
+            quic: OnceLock::new(),
+        })
     }
 
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// The QUIC datagrams of this socket from now on; they come while somebody reads the socket.
+    /// Every call gives the same inbox.
+    pub fn quic(&self) -> Arc<Inbox> {
+        self.quic.get_or_init(Arc::default).clone()
+    }
+
+    /// Whether the network may cut datagrams in pieces.
+    pub fn may_fragment(&self) -> bool {
+        self.state.may_fragment()
     }
 
     pub fn max_gso_segments(&self) -> usize {
@@ -70,9 +163,20 @@ impl UdpPort {
 
     /// Send to a route; `WouldBlock` when the system's buffer is full.
     pub fn try_send(&self, contents: &[u8], segment: Option<usize>, to: &Route) -> io::Result<()> {
+        self.try_send_marked(contents, segment, 0, to)
+    }
+
+    /// The same, with bits of explicit congestion notification.
+    pub fn try_send_marked(
+        &self,
+        contents: &[u8],
+        segment: Option<usize>,
+        ecn: u8,
+        to: &Route,
+    ) -> io::Result<()> {
         let transmit = Transmit {
             destination: to.remote,
-            ecn: None,
+            ecn: EcnCodepoint::from_bits(ecn),
             contents,
             segment_size: segment,
             src_ip: to.local,
@@ -87,7 +191,8 @@ impl UdpPort {
         let _ = self.io.writable().await;
     }
 
-    /// Wait for datagrams, and hand each to `take` with its source, our address, and its bytes.
+    /// Wait for datagrams, and hand each to `take` with its source, our address, and its bytes;
+    /// those of QUIC go to its inbox, if there is one.
     pub async fn receive(
         &self,
         buffers: &mut Buffers,
@@ -108,11 +213,29 @@ impl UdpPort {
             Err(error) if is_passing(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
+        let quic = self.quic.get();
         for (meta, bytes) in meta.iter().zip(room.iter()).take(count) {
             let bytes = bytes.get(..meta.len).unwrap_or_default();
             for datagram in bytes.chunks(meta.stride.max(1)) {
-                take(canonical(meta.addr), meta.dst_ip, datagram);
+                let remote = canonical(meta.addr);
+                let is_quic = datagram.first().is_some_and(|b| *b >= QUIC_FIRST_BYTE);
+                match quic {
+                    Some(quic) if is_quic => {
+                        if datagram.len() <= QUIC_DATAGRAM_BYTES_MAX {
+                            quic.push(Datagram {
+                                remote,
+                                local: meta.dst_ip,
+                                ecn: meta.ecn.map_or(0, |ecn| ecn as u8),
+                                bytes: datagram.into(),
+                            });
+                        }
+                    }
+                    _ => take(remote, meta.dst_ip, datagram),
+                }
             }
+        }
+        if let Some(quic) = quic {
+            quic.wake();
         }
         Ok(())
     }
