@@ -3,6 +3,7 @@
 //! ```text
 //! socket.rs  quinn's end of a UDP socket, which may be WebRTC's (transport/udp.rs)
 //! tls.rs     TLS 1.3 with self-signed certificates on both sides; windows and time-outs
+//! reset.rs   what a peer of an earlier run is told
 //! stream.rs  frames on the one stream of a link
 //! port.rs    listens and dials
 //! ```
@@ -11,6 +12,7 @@
 //! has returned the token of a Retry. PROTOCOL.md section 12.
 
 mod port;
+mod reset;
 mod socket;
 mod stream;
 mod tls;

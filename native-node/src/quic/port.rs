@@ -13,8 +13,8 @@ use crate::transport::{
 };
 use bytes::Bytes;
 use quinn::{
-    ClientConfig, Connecting, Connection, Endpoint, Incoming, RecvStream, SendStream, ServerConfig,
-    TokioRuntime, VarInt,
+    ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, Incoming, RecvStream,
+    SendStream, ServerConfig, TokioRuntime, VarInt,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -96,9 +96,10 @@ impl QuicPort {
         server: Option<ServerConfig>,
         config: QuicConfig,
     ) -> Result<(Self, mpsc::Receiver<LinkEvent>), QuicError> {
+        let endpoint = tls::endpoint(&config)?;
         let endpoints = sockets
             .iter()
-            .map(|socket| listener(socket, server.clone()))
+            .map(|socket| listener(socket, endpoint.clone(), server.clone()))
             .collect::<Result<_, _>>()?;
         let (links, events) = LinkTable::new(config.limits.send_bytes_max, IN_FLIGHT_BYTES_MAX);
         let hub = Arc::new(Hub {
@@ -127,11 +128,18 @@ impl QuicPort {
         let (link, outbox) = self.hub.links.register();
         let hub = self.hub.clone();
         tokio::spawn(async move {
-            match hub.reach(&outbox, address, certificate).await {
-                Ok(open) => hub.carry(link, &outbox, open, address).await,
-                Err(error) => hub.links.emit(LinkEvent::DialFailed { link, error }).await,
-            }
+            let reached = hub.reach(&outbox, address, certificate).await;
+            let failed = match reached {
+                Ok(open) => {
+                    hub.carry(link, &outbox, open, address).await;
+                    None
+                }
+                Err(error) => Some(LinkEvent::DialFailed { link, error }),
+            };
             hub.links.remove(link);
+            if let Some(event) = failed {
+                hub.links.emit(event).await;
+            }
         });
         link
     }
@@ -167,10 +175,14 @@ impl Drop for QuicPort {
     }
 }
 
-fn listener(socket: &Arc<UdpPort>, server: Option<ServerConfig>) -> Result<Listener, QuicError> {
+fn listener(
+    socket: &Arc<UdpPort>,
+    endpoint: EndpointConfig,
+    server: Option<ServerConfig>,
+) -> Result<Listener, QuicError> {
     let local = socket.local_addr();
     let endpoint = Endpoint::new_with_abstract_socket(
-        tls::endpoint(),
+        endpoint,
         server,
         Arc::new(QuicSocket::new(socket.clone())),
         Arc::new(TokioRuntime),

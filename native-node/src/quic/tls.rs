@@ -3,6 +3,7 @@
 //! Invariant: a certificate proves that its key is held, and nothing else; who holds it, the node
 //! key says over the link's binding. PROTOCOL.md section 12.
 
+use super::reset::{ResetKey, connection_ids};
 use super::{QuicConfig, QuicError};
 use crate::rtc::CertificateFile;
 use crate::transport::QUIC_DATAGRAM_BYTES_MAX;
@@ -55,13 +56,15 @@ fn transport(config: &QuicConfig, streams: u8) -> Result<Arc<TransportConfig>, Q
     Ok(Arc::new(transport))
 }
 
-pub fn endpoint() -> EndpointConfig {
-    let mut endpoint = EndpointConfig::default();
+pub fn endpoint(config: &QuicConfig) -> Result<EndpointConfig, QuicError> {
+    let (_, key) = config.certificate.to_der()?;
+    let mut endpoint = EndpointConfig::new(Arc::new(ResetKey::new(&key)));
+    endpoint.cid_generator(move || Box::new(connection_ids(&key)));
     // A peer that clears this bit cannot be told from STUN and DTLS (RFC 9443 section 2).
     endpoint.grease_quic_bit(false);
     // The bounds of the setter hold.
     let _ = endpoint.max_udp_payload_size(QUIC_DATAGRAM_BYTES_MAX as u16);
-    endpoint
+    Ok(endpoint)
 }
 
 pub fn listening(config: &QuicConfig) -> Result<ServerConfig, QuicError> {

@@ -268,3 +268,75 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 fn is_link_local(ip: &Ipv6Addr) -> bool {
     ip.segments()[0] & 0xffc0 == 0xfe80
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// What is not QUIC's; the time is only a bound on hanging.
+    async fn receive(port: &UdpPort, count: usize) -> Vec<Vec<u8>> {
+        let mut buffers = port.buffers();
+        let mut got = Vec::new();
+        while got.len() < count {
+            let take = |_, _, bytes: &[u8]| got.push(bytes.to_vec());
+            let received = port.receive(&mut buffers, take);
+            let patience = std::time::Duration::from_secs(60);
+            tokio::time::timeout(patience, received)
+                .await
+                .unwrap()
+                .unwrap();
+        }
+        got
+    }
+
+    fn inbox(port: &UdpPort) -> Vec<Vec<u8>> {
+        let cx = Context::from_waker(Waker::noop());
+        match port.quic().poll(&cx, usize::MAX) {
+            Poll::Ready(all) => all.into_iter().map(|it| it.bytes.into_vec()).collect(),
+            Poll::Pending => Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_first_byte_tells_the_protocol() {
+        let port = UdpPort::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let send = |bytes: &[u8]| {
+            other.send_to(bytes, port.local_addr()).unwrap();
+        };
+        // Nobody has asked for QUIC.
+        send(&[64, 1]);
+        assert_eq!(receive(&port, 1).await, [[64, 1]]);
+        port.quic();
+        // The last one of the others shows that all have come.
+        (0..=255).rev().for_each(|first| send(&[first, 2]));
+        let expected: Vec<Vec<u8>> = (0..64).rev().map(|first| vec![first, 2]).collect();
+        assert_eq!(receive(&port, 64).await, expected);
+        let expected: Vec<Vec<u8>> = (64..=255).rev().map(|first| vec![first, 2]).collect();
+        assert_eq!(inbox(&port), expected);
+    }
+
+    #[tokio::test]
+    async fn an_inbox_that_nobody_empties_is_bounded() {
+        let port = UdpPort::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let other = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        port.quic();
+        for round in 0..=INBOX_DATAGRAMS_MAX / 100 {
+            for _ in 0..100 {
+                other.send_to(&[200; 1_000], port.local_addr()).unwrap();
+            }
+            other.send_to(&[1], port.local_addr()).unwrap();
+            assert_eq!(receive(&port, 1).await.len(), 1, "{round}");
+        }
+        assert_eq!(inbox(&port).len(), INBOX_DATAGRAMS_MAX);
+        // Longer than any of QUIC.
+        other
+            .send_to(&[200; QUIC_DATAGRAM_BYTES_MAX + 1], port.local_addr())
+            .unwrap();
+        other.send_to(&[1], port.local_addr()).unwrap();
+        receive(&port, 1).await;
+        assert!(inbox(&port).is_empty());
+    }
+}

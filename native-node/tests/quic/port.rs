@@ -28,7 +28,14 @@ impl Port {
     }
 
     pub async fn listen_with(bind: &[&str], limits: LinkLimits) -> Self {
-        let certificate = CertificateFile::generate().unwrap();
+        Self::listen_as(bind, CertificateFile::generate().unwrap(), limits).await
+    }
+
+    pub async fn listen_as(
+        bind: &[&str],
+        certificate: CertificateFile,
+        limits: LinkLimits,
+    ) -> Self {
         let config = RtcConfig {
             bind: bind
                 .iter()
