@@ -159,7 +159,7 @@ impl Base {
         let (port, port_events) = parts.port.unzip();
         let (dialer, dialer_events) = parts.dialer.unzip();
         let (quic, quic_events) = parts.quic.unzip();
-        let sides = Sides { port, dialer, quic };
+        let sides = Sides { quic, port, dialer };
         let driver = Driver {
             node,
             clock,

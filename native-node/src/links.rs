@@ -28,9 +28,10 @@ pub enum Side {
 /// What a node has links over, each of them optional.
 #[derive(Default)]
 pub struct Sides {
+    /// Dropped first: the port reads its socket.
+    pub quic: Option<QuicPort>,
     pub port: Option<Arc<RtcPort>>,
     pub dialer: Option<RtcDialer>,
-    pub quic: Option<QuicPort>,
 }
 
 impl Sides {

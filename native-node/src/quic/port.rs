@@ -9,7 +9,7 @@ use super::{QuicConfig, QuicCounters, QuicError};
 use crate::rtc::RtcPort;
 use crate::transport::{
     DialError, DownReason, HalfOpen, LinkEvent, LinkId, LinkStats, LinkTable, Outbox, Room,
-    SendError, UdpPort, lock,
+    SendError, UdpPort, canonical, lock,
 };
 use bytes::Bytes;
 use quinn::{
@@ -125,6 +125,7 @@ impl QuicPort {
     /// Dials a relay; if a certificate is named, its SHA-256 must be that. `Up` or `DialFailed`
     /// follows. The other side learns of the link with the first message.
     pub fn dial(&self, address: SocketAddr, certificate: Option<[u8; 32]>) -> LinkId {
+        let address = canonical(address);
         let (link, outbox) = self.hub.links.register();
         let hub = self.hub.clone();
         tokio::spawn(async move {

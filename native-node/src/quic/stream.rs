@@ -174,15 +174,19 @@ mod tests {
         }
     }
 
+    fn begun_with(bytes: &[u8]) -> Frames {
+        Frames {
+            begun: BytesMut::new(),
+            rest: Bytes::copy_from_slice(bytes),
+        }
+    }
+
     #[test]
     fn a_length_over_the_limit_is_refused_at_once() {
         let length = u16::try_from(MESSAGE_BYTES_MAX + 1).unwrap().to_le_bytes();
-        let mut frames = Frames::default();
-        frames.rest = Bytes::copy_from_slice(&length);
-        assert_eq!(frames.next(), Err(TooLong));
+        assert_eq!(begun_with(&length).next(), Err(TooLong));
         // Cut in two.
-        let mut frames = Frames::default();
-        frames.rest = Bytes::copy_from_slice(&length[..1]);
+        let mut frames = begun_with(&length[..1]);
         assert_eq!(frames.next(), Ok(None));
         frames.rest = Bytes::copy_from_slice(&length[1..]);
         assert_eq!(frames.next(), Err(TooLong));
@@ -190,9 +194,8 @@ mod tests {
 
     #[test]
     fn an_announced_frame_takes_no_memory() {
-        let mut frames = Frames::default();
         let length = u16::try_from(MESSAGE_BYTES_MAX).unwrap().to_le_bytes();
-        frames.rest = Bytes::copy_from_slice(&length);
+        let mut frames = begun_with(&length);
         assert_eq!(frames.next(), Ok(None));
         assert!(frames.begun.capacity() < 256);
     }

@@ -20,7 +20,7 @@ pub(crate) use room::{HalfOpen, Room};
 pub use shared::io::{DialError, LinkId};
 pub use table::SendError;
 pub(crate) use table::{LinkTable, Outbox};
-pub(crate) use udp::{Inbox, QUIC_DATAGRAM_BYTES_MAX, Route, UdpPort};
+pub(crate) use udp::{Inbox, QUIC_DATAGRAM_BYTES_MAX, Route, UdpPort, canonical};
 
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};

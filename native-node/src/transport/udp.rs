@@ -249,12 +249,15 @@ fn is_passing(error: &io::Error) -> bool {
     )
 }
 
-/// Without flow label, and with the scope only where it means something, so that one peer has one
-/// address.
-fn canonical(address: SocketAddr) -> SocketAddr {
+/// An IPv4 address as such, an IPv6 one without flow label, and with the scope only where it means
+/// something, so that one peer has one address.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V4(_) => address,
         SocketAddr::V6(v6) => {
+            if let Some(v4) = v6.ip().to_ipv4_mapped() {
+                return (v4, v6.port()).into();
+            }
             let scope = if is_link_local(v6.ip()) {
                 v6.scope_id()
             } else {

@@ -271,3 +271,26 @@ async fn a_link_to_an_earlier_run_is_told_so() {
     assert_eq!(second.quic.stats().opened, 0);
     assert_eq!(first.quic.stats().links, 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn odd_addresses_are_dialled_as_what_they_are() {
+    let mut listener = Port::listen_with(&["127.0.0.1:0", "[::1]:0"], LinkLimits::quic()).await;
+    let mut dialler = Port::dialler();
+    let port = listener.address().port();
+    let mapped = SocketAddr::new("::ffff:127.0.0.1".parse().unwrap(), port);
+    let labelled = std::net::SocketAddrV6::new("::1".parse().unwrap(), port, 7, 0).into();
+    for address in [mapped, labelled] {
+        dialler.quic.dial(address, Some(listener.certificate));
+        let (near, ..) = up(&mut dialler.events).await;
+        dialler.quic.try_send(near, pattern(1, 10)).unwrap();
+        let (far, ..) = up(&mut listener.events).await;
+        assert_eq!(message(&mut listener.events).await, (far, pattern(1, 10)));
+    }
+    // Itself: the core finds out by the node key.
+    listener.quic.dial(listener.address(), None);
+    let (near, ..) = up(&mut listener.events).await;
+    listener.quic.try_send(near, pattern(2, 10)).unwrap();
+    let (far, ..) = up(&mut listener.events).await;
+    assert_ne!(near, far);
+    assert_eq!(message(&mut listener.events).await, (far, pattern(2, 10)));
+}

@@ -27,7 +27,7 @@ pub fn junk(to: SocketAddr, rounds: usize) -> (usize, usize) {
                     *byte = state.to_le_bytes()[3];
                 }
                 // Half of the long headers say version 1.
-                if length > 5 && state % 2 == 0 {
+                if length > 5 && state.is_multiple_of(2) {
                     bytes[1..5].copy_from_slice(&[0, 0, 0, 1]);
                 }
                 sent += socket.send_to(&bytes, to).unwrap();
