@@ -1,7 +1,7 @@
 //! A relay from a data directory: its keys, its sockets, its node.
 //!
-//! Invariant: the node key and the certificate of its links stay as they are from the first start on, so
-//! a hint is good as long as address and port are.
+//! Invariant: the node key and the certificate of its links stay as they are from the first start
+//! on, so a hint is good as long as address and port are.
 
 use crate::driver::{Base, Driven, Parts, StartError};
 use crate::files;

@@ -124,7 +124,7 @@ async fn who_only_dials_begins_nothing_with_strangers() {
 
 fn impatient() -> LinkLimits {
     LinkLimits {
-        half_open_timeout: Duration::from_secs(1),
+        half_open_timeout: Duration::from_secs(3),
         half_open_per_address_max: 3,
         ..LinkLimits::quic()
     }
