@@ -5,10 +5,12 @@
 
 use crate::clock::Clock;
 use crate::files;
-use crate::links::{Links, Side};
-use crate::rtc::{RtcDialer, RtcEvent, RtcPort};
+use crate::links::{Links, Side, Sides};
+use crate::quic::QuicPort;
+use crate::rtc::{RtcDialer, RtcPort};
 use crate::solve::{Solvers, Solving};
 use crate::store::{OpenError, Store, StoreAnswer, StoreRequest};
+use crate::transport::LinkEvent;
 use shared::io::{Finder, Input, KdfCost, Node, Output, Secret, Token};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -46,8 +48,9 @@ const PART_MAX: Duration = Duration::from_secs(1);
 pub struct Parts {
     /// Exists; see [`files::make_dir`].
     pub data: PathBuf,
-    pub port: Option<(Arc<RtcPort>, mpsc::Receiver<RtcEvent>)>,
-    pub dialer: Option<(RtcDialer, mpsc::Receiver<RtcEvent>)>,
+    pub port: Option<(Arc<RtcPort>, mpsc::Receiver<LinkEvent>)>,
+    pub dialer: Option<(RtcDialer, mpsc::Receiver<LinkEvent>)>,
+    pub quic: Option<(QuicPort, mpsc::Receiver<LinkEvent>)>,
     pub derive: Option<DeriveFn>,
 }
 
@@ -170,10 +173,12 @@ impl Base {
         let (stop, stopped) = oneshot::channel();
         let (port, port_events) = parts.port.unzip();
         let (dialer, dialer_events) = parts.dialer.unzip();
+        let (quic, quic_events) = parts.quic.unzip();
+        let sides = Sides { quic, port, dialer };
         let driver = Driver {
             node,
             clock,
-            links: Links::new(port, dialer, origin_key),
+            links: Links::new(sides, origin_key),
             store: self.store,
             solvers: self.solvers,
             tell: self.tell,
@@ -186,6 +191,7 @@ impl Base {
         let queues = Queues {
             port: port_events,
             dialer: dialer_events,
+            quic: quic_events,
             done: self.done,
             commands: Some(command_queue),
             outside: Some(outside_queue),
@@ -209,8 +215,9 @@ fn random() -> Result<[u8; 32], StartError> {
 }
 
 struct Queues<C> {
-    port: Option<mpsc::Receiver<RtcEvent>>,
-    dialer: Option<mpsc::Receiver<RtcEvent>>,
+    port: Option<mpsc::Receiver<LinkEvent>>,
+    dialer: Option<mpsc::Receiver<LinkEvent>>,
+    quic: Option<mpsc::Receiver<LinkEvent>>,
     done: mpsc::UnboundedReceiver<Done>,
     commands: Option<mpsc::Receiver<C>>,
     outside: Option<mpsc::Receiver<Outside>>,
@@ -218,7 +225,7 @@ struct Queues<C> {
 
 /// One step's worth of what happened.
 enum Happened<C> {
-    Rtc(Side, RtcEvent),
+    Link(Side, LinkEvent),
     Done(Done),
     Command(C),
     Outside(Outside),
@@ -266,8 +273,9 @@ impl<N: Node> Driver<N> {
         loop {
             let wake = self.wake;
             let happened = tokio::select! {
-                event = next(&mut queues.port) => Happened::Rtc(Side::Port, event),
-                event = next(&mut queues.dialer) => Happened::Rtc(Side::Dialer, event),
+                event = next(&mut queues.port) => Happened::Link(Side::Port, event),
+                event = next(&mut queues.dialer) => Happened::Link(Side::Dialer, event),
+                event = next(&mut queues.quic) => Happened::Link(Side::Quic, event),
                 Some(done) = queues.done.recv() => Happened::Done(done),
                 command = next(&mut queues.commands) => Happened::Command(command),
                 outside = next(&mut queues.outside) => Happened::Outside(outside),
@@ -276,15 +284,16 @@ impl<N: Node> Driver<N> {
                 _ = &mut stopped => Happened::Stop,
             };
             match happened {
-                Happened::Rtc(side, event) => {
-                    self.on_rtc(side, &event).await;
+                Happened::Link(side, event) => {
+                    self.on_link(side, &event).await;
                     let queue = match side {
                         Side::Port => &mut queues.port,
                         Side::Dialer => &mut queues.dialer,
+                        Side::Quic => &mut queues.quic,
                     };
                     for _ in 1..TURN {
                         match queue.as_mut().map(mpsc::Receiver::try_recv) {
-                            Some(Ok(event)) => self.on_rtc(side, &event).await,
+                            Some(Ok(event)) => self.on_link(side, &event).await,
                             _ => break,
                         }
                     }
@@ -309,7 +318,7 @@ impl<N: Node> Driver<N> {
         self.drain().await;
     }
 
-    async fn on_rtc(&mut self, side: Side, event: &RtcEvent) {
+    async fn on_link(&mut self, side: Side, event: &LinkEvent) {
         if let Some(input) = self.links.input(side, event) {
             self.input(input).await;
         }
@@ -455,6 +464,7 @@ impl<N: Node> Driver<N> {
                 tokio::select! {
                     event = next(&mut queues.port) => (Side::Port, event),
                     event = next(&mut queues.dialer) => (Side::Dialer, event),
+                    event = next(&mut queues.quic) => (Side::Quic, event),
                 }
             };
             match timeout_at(deadline, event).await {

@@ -3,7 +3,8 @@
 //! ```text
 //! driver  one task owns the node        relay   a relay from a data directory
 //! store   tables in redb                files   small secret files
-//! links   numbers and origins of links  rtc     WebRTC
+//! links   numbers and origins of links  transport  what both kinds of links share
+//! rtc     WebRTC                        quic    QUIC, relays among themselves
 //! solve   proof-of-work off the task    pow     its kernel
 //! http    page, hint, offers            clock   both clocks
 //! find    other relays, own addresses
@@ -17,8 +18,10 @@ pub mod http;
 pub mod links;
 pub mod pow;
 pub mod process;
+pub mod quic;
 pub mod relay;
 pub mod rtc;
 pub mod scratch;
 pub mod solve;
 pub mod store;
+pub mod transport;

@@ -1,9 +1,11 @@
-//! Links of a node: those that came in over the port, and those it dialled.
+//! Links of a node, over WebRTC and QUIC: those that came in and those it dialled.
 //!
 //! Invariant: a link has one number in the whole process; addresses go no further than here.
 //! PROTOCOL.md section 3.
 
-use crate::rtc::{DialError, RtcDialer, RtcEvent, RtcHint, RtcPort, SendError};
+use crate::quic::QuicPort;
+use crate::rtc::{RtcDialer, RtcHint, RtcPort};
+use crate::transport::{DialError, LinkEvent, SendError};
 use bytes::Bytes;
 use shared::book::Group;
 use shared::crypto::sha256;
@@ -13,17 +15,67 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// Which of the two a link belongs to.
+/// Which of the three a link belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
+    /// Came in over WebRTC.
     Port,
+    /// Dialled over WebRTC.
     Dialer,
+    /// Over QUIC, either way.
+    Quic,
 }
 
-/// The port and the dialler of a node, either of them optional.
+/// What a node has links over, each of them optional.
+#[derive(Default)]
+pub struct Sides {
+    /// Dropped first: the port reads its socket.
+    pub quic: Option<QuicPort>,
+    pub port: Option<Arc<RtcPort>>,
+    pub dialer: Option<RtcDialer>,
+}
+
+impl Sides {
+    fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
+        let (side, link) = side_of(link);
+        let sent = match side {
+            Side::Port => self.port.as_ref().map(|it| it.try_send(link, bytes)),
+            Side::Dialer => self.dialer.as_ref().map(|it| it.try_send(link, bytes)),
+            Side::Quic => self.quic.as_ref().map(|it| it.try_send(link, bytes)),
+        };
+        sent.unwrap_or(Err(SendError::NoLink))
+    }
+
+    fn close(&self, link: LinkId) {
+        let (side, link) = side_of(link);
+        match side {
+            Side::Port => self.port.as_ref().map(|it| it.close(link)),
+            Side::Dialer => self.dialer.as_ref().map(|it| it.close(link)),
+            Side::Quic => self.quic.as_ref().map(|it| it.close(link)),
+        };
+    }
+
+    fn dial(&self, to: &DialTo) -> Option<LinkId> {
+        match to {
+            DialTo::Hint(bytes) => {
+                let hint = RelayHint::parse(bytes).ok()?;
+                let link = self.dialer.as_ref()?.dial(rtc_hint(&hint));
+                Some(number(Side::Dialer, link))
+            }
+            DialTo::Relay {
+                address,
+                certificate,
+            } => {
+                let link = self.quic.as_ref()?.dial(*address, *certificate);
+                Some(number(Side::Quic, link))
+            }
+        }
+    }
+}
+
+/// All links of a node.
 pub struct Links {
-    port: Option<Arc<RtcPort>>,
-    dialer: Option<RtcDialer>,
+    sides: Sides,
     dials: HashMap<LinkId, Token>,
     up: HashSet<LinkId>,
     /// Of these, those of which the node knows that they are congested.
@@ -31,32 +83,30 @@ pub struct Links {
     origin_key: [u8; 32],
 }
 
-/// Numbers of the node's links from the numbers of the two sides.
+/// Numbers of the node's links from the numbers of the sides.
 fn number(side: Side, link: LinkId) -> LinkId {
-    match side {
-        Side::Port => LinkId(link.0 * 2),
-        Side::Dialer => LinkId(link.0 * 2 + 1),
-    }
+    let rest = match side {
+        Side::Port => 0,
+        Side::Dialer => 1,
+        Side::Quic => 2,
+    };
+    LinkId(link.0 * 3 + rest)
 }
 
 fn side_of(link: LinkId) -> (Side, LinkId) {
-    let side = match link.0 % 2 {
+    let side = match link.0 % 3 {
         0 => Side::Port,
-        _ => Side::Dialer,
+        1 => Side::Dialer,
+        _ => Side::Quic,
     };
-    (side, LinkId(link.0 / 2))
+    (side, LinkId(link.0 / 3))
 }
 
 impl Links {
     /// `origin_key` is a secret of the process, fresh at each start.
-    pub fn new(
-        port: Option<Arc<RtcPort>>,
-        dialer: Option<RtcDialer>,
-        origin_key: [u8; 32],
-    ) -> Self {
+    pub fn new(sides: Sides, origin_key: [u8; 32]) -> Self {
         Self {
-            port,
-            dialer,
+            sides,
             dials: HashMap::new(),
             up: HashSet::new(),
             congested: HashSet::new(),
@@ -76,33 +126,18 @@ impl Links {
 
     /// Dials; what comes at once instead of an answer is handed back.
     pub fn dial<C>(&mut self, token: Token, to: &DialTo) -> Option<Input<'static, C>> {
-        let hint = match to {
-            DialTo::Hint(bytes) => RelayHint::parse(bytes).ok(),
-            DialTo::Relay { .. } => None,
+        let Some(link) = self.sides.dial(to) else {
+            let error = DialError::Unsupported;
+            return Some(Input::DialFailed { token, error });
         };
-        match (&self.dialer, hint) {
-            (Some(dialer), Some(hint)) => {
-                let link = dialer.dial(rtc_hint(&hint));
-                self.dials.insert(link, token);
-                None
-            }
-            _ => Some(Input::DialFailed {
-                token,
-                error: DialError::Unsupported,
-            }),
-        }
+        self.dials.insert(link, token);
+        None
     }
 
     /// Sends one frame; a link that cannot take it is closed. What is handed back tells the node
     /// to pause before it has handed out everything.
     pub fn send<C>(&mut self, link: LinkId, bytes: Vec<u8>) -> Option<Input<'static, C>> {
-        let bytes = Bytes::from(bytes);
-        let sent = match (side_of(link), &self.port, &self.dialer) {
-            ((Side::Port, link), Some(port), _) => port.try_send(link, bytes),
-            ((Side::Dialer, link), _, Some(dialer)) => dialer.try_send(link, bytes),
-            _ => Err(SendError::NoLink),
-        };
-        match sent {
+        match self.sides.try_send(link, Bytes::from(bytes)) {
             Ok(true) if self.congested.insert(link) => {
                 let congested = true;
                 return Some(Input::LinkCongested { link, congested });
@@ -118,11 +153,7 @@ impl Links {
     }
 
     pub fn close(&self, link: LinkId) {
-        match (side_of(link), &self.port, &self.dialer) {
-            ((Side::Port, link), Some(port), _) => port.close(link),
-            ((Side::Dialer, link), _, Some(dialer)) => dialer.close(link),
-            _ => {}
-        }
+        self.sides.close(link);
     }
 
     /// Closes all links that are up, and names them.
@@ -132,32 +163,35 @@ impl Links {
     }
 
     /// What an event of one side means to the node.
-    pub fn input<'a, C>(&mut self, side: Side, event: &'a RtcEvent) -> Option<Input<'a, C>> {
+    pub fn input<'a, C>(&mut self, side: Side, event: &'a LinkEvent) -> Option<Input<'a, C>> {
         match event {
-            RtcEvent::Up {
+            LinkEvent::Up {
                 link,
                 remote,
                 local_fingerprint,
                 remote_fingerprint,
-            } => Some(self.on_up(side, *link, *remote, local_fingerprint, remote_fingerprint)),
-            RtcEvent::Message { link, bytes } => Some(Input::LinkMessage {
+            } => {
+                let link = number(side, *link);
+                Some(self.on_up(link, *remote, local_fingerprint, remote_fingerprint))
+            }
+            LinkEvent::Message { link, bytes } => Some(Input::LinkMessage {
                 link: number(side, *link),
                 bytes,
             }),
-            RtcEvent::Drained { link } => {
+            LinkEvent::Drained { link } => {
                 let (link, congested) = (number(side, *link), false);
                 self.congested.remove(&link);
                 Some(Input::LinkCongested { link, congested })
             }
-            RtcEvent::Down { link, reason } => {
+            LinkEvent::Down { link, reason } => {
                 let link = number(side, *link);
                 self.up.remove(&link);
                 self.congested.remove(&link);
                 tracing::debug!(link = link.0, ?reason, "link down");
                 Some(Input::LinkDown { link })
             }
-            RtcEvent::DialFailed { link, error } => {
-                let token = self.dials.remove(link)?;
+            LinkEvent::DialFailed { link, error } => {
+                let token = self.dials.remove(&number(side, *link))?;
                 Some(Input::DialFailed {
                     token,
                     error: *error,
@@ -168,20 +202,16 @@ impl Links {
 
     fn on_up<C>(
         &mut self,
-        side: Side,
         link: LinkId,
         remote: SocketAddr,
         local: &[u8; 32],
         theirs: &[u8; 32],
     ) -> Input<'static, C> {
-        let (dialled, from, dialler, listener) = match side {
-            Side::Port => (None, origin(&self.origin_key, remote.ip()), theirs, local),
-            Side::Dialer => {
-                let token = self.dials.remove(&link);
-                (token, Origin::default(), local, theirs)
-            }
+        let dialled = self.dials.remove(&link);
+        let (from, dialler, listener) = match dialled {
+            None => (origin(&self.origin_key, remote.ip()), theirs, local),
+            Some(_) => (Origin::default(), local, theirs),
         };
-        let link = number(side, link);
         self.up.insert(link);
         tracing::debug!(link = link.0, "link up");
         Input::LinkUp {
@@ -232,9 +262,12 @@ mod tests {
 
     #[test]
     fn numbers_never_clash() {
-        for side in [Side::Port, Side::Dialer] {
+        let mut numbers = HashSet::new();
+        for side in [Side::Port, Side::Dialer, Side::Quic] {
             for link in 1..5 {
-                assert_eq!(side_of(number(side, LinkId(link))), (side, LinkId(link)));
+                let number = number(side, LinkId(link));
+                assert_eq!(side_of(number), (side, LinkId(link)));
+                assert!(numbers.insert(number));
             }
         }
     }

@@ -1,15 +1,15 @@
 //! A relay from a data directory: its keys, its sockets, its node.
 //!
-//! Invariant: the node key and the DTLS certificate stay as they are from the first start on, so
-//! a hint is good as long as address and port are.
+//! Invariant: the node key and the certificate of its links stay as they are from the first start
+//! on, so a hint is good as long as address and port are.
 
 use crate::driver::{Base, Driven, Parts, StartError};
 use crate::files;
 use crate::find::{self, FindOptions, Finders, Own};
 use crate::http::{Advertise, HttpListener, HttpStop, Site};
-use crate::rtc::{
-    CertificateError, CertificateFile, RtcConfig, RtcError, RtcEvent, RtcLimits, RtcPort,
-};
+use crate::quic::{QuicConfig, QuicError, QuicPort};
+use crate::rtc::{CertificateError, CertificateFile, RtcConfig, RtcError, RtcPort};
+use crate::transport::{LinkEvent, LinkLimits};
 use shared::crypto::SigningKey;
 use shared::object::network_id;
 use shared::relay::{Relay, RelayConfig, State, Status};
@@ -21,12 +21,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
-/// HTTP on TCP and WebRTC on UDP, unless chosen otherwise.
+/// HTTP on TCP, WebRTC and QUIC on UDP, unless chosen otherwise.
 pub const PORT_DEFAULT: u16 = 8420;
 /// The node key, behind a magic.
 const KEY_FILE: &str = "relay.key";
 const KEY_MAGIC: &[u8; 8] = b"wm-node1";
-/// The DTLS certificate.
+/// The certificate, for DTLS and QUIC.
 const CERTIFICATE_FILE: &str = "relay.dtls";
 /// Ports tried when the system chooses one for TCP that is taken for UDP.
 const PORT_TRIES: usize = 16;
@@ -72,6 +72,7 @@ pub enum RelayError {
         cause: io::Error,
     },
     Rtc(RtcError),
+    Quic(QuicError),
     Refused(shared::relay::StartError),
     Ended,
 }
@@ -112,6 +113,7 @@ impl std::fmt::Display for RelayError {
                  another address with --bind or another port with --port."
             ),
             Self::Rtc(error) => write!(f, "The relay does not start: {error}."),
+            Self::Quic(error) => write!(f, "The relay does not start: {error}."),
             Self::Refused(error) => write!(f, "The relay does not start: {error}"),
             Self::Ended => f.write_str(
                 "The relay ended while it started. What it stored is safe. Start it again; if \
@@ -135,7 +137,7 @@ pub struct RunningRelay {
 struct Sockets {
     http: HttpListener,
     rtc: Arc<RtcPort>,
-    events: mpsc::Receiver<RtcEvent>,
+    events: mpsc::Receiver<LinkEvent>,
     addresses: Vec<IpAddr>,
 }
 
@@ -159,6 +161,8 @@ impl RunningRelay {
         };
         let sockets = bind(&options, &certificate, &hint).await?;
         hint.port = sockets.http.local_addr().port();
+        let quic = QuicPort::sharing(&sockets.rtc, QuicConfig::new(certificate));
+        let quic = quic.map_err(RelayError::Quic)?;
 
         let own = Own {
             network: network_id(&options.network),
@@ -175,6 +179,7 @@ impl RunningRelay {
             data,
             port: Some((sockets.rtc.clone(), sockets.events)),
             dialer: None,
+            quic: Some(quic),
             derive: None,
         };
         let make = |seed, now| Relay::new(config, seed, now);
@@ -323,7 +328,7 @@ async fn bind(
             certificate: certificate.clone(),
             ufrag: ice.ufrag,
             pwd: ice.pwd,
-            limits: RtcLimits::default(),
+            limits: LinkLimits::default(),
         };
         match RtcPort::listen(config).await {
             Ok((rtc, events)) => {

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::Bytes;
-use native_node::rtc::{
-    CertificateFile, DialError, DownReason, LinkId, MESSAGE_BYTES_MAX, RtcConfig, RtcDialer,
-    RtcEvent, RtcHint, RtcLimits, RtcPort, SendError,
+use native_node::rtc::{CertificateFile, RtcConfig, RtcDialer, RtcHint, RtcPort};
+use native_node::transport::{
+    DialError, DownReason, LinkEvent, LinkId, LinkLimits, MESSAGE_BYTES_MAX, SendError,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, UdpSocket};
@@ -23,7 +23,7 @@ fn config(bind: &str, certificate: &CertificateFile) -> RtcConfig {
         certificate: certificate.clone(),
         ufrag: UFRAG.to_owned(),
         pwd: PWD.to_owned(),
-        limits: RtcLimits::default(),
+        limits: LinkLimits::default(),
     }
 }
 
@@ -36,12 +36,12 @@ fn hint(port: &RtcPort) -> RtcHint {
     }
 }
 
-fn dialer() -> (RtcDialer, Receiver<RtcEvent>) {
-    RtcDialer::new(PATIENCE, RtcLimits::default().send_bytes_max)
+fn dialer() -> (RtcDialer, Receiver<LinkEvent>) {
+    RtcDialer::new(PATIENCE, LinkLimits::default().send_bytes_max)
 }
 
 /// A port on loopback, with a certificate of its own.
-async fn listen() -> (RtcPort, Receiver<RtcEvent>) {
+async fn listen() -> (RtcPort, Receiver<LinkEvent>) {
     let certificate = CertificateFile::generate().unwrap();
     RtcPort::listen(config("127.0.0.1:0", &certificate))
         .await
@@ -51,8 +51,8 @@ async fn listen() -> (RtcPort, Receiver<RtcEvent>) {
 /// A link to that port: its dialler, and its names at the dialler and at the port.
 async fn dial(
     port: &RtcPort,
-    at_port: &mut Receiver<RtcEvent>,
-) -> (RtcDialer, Receiver<RtcEvent>, LinkId, LinkId) {
+    at_port: &mut Receiver<LinkEvent>,
+) -> (RtcDialer, Receiver<LinkEvent>, LinkId, LinkId) {
     let (dialer, mut at_dialer) = dialer();
     dialer.dial(hint(port));
     let (near, ..) = up(&mut at_dialer).await;
@@ -70,16 +70,16 @@ async fn until(condition: impl Fn() -> bool) {
     tokio::time::timeout(PATIENCE, wait).await.expect("in time");
 }
 
-async fn next(events: &mut Receiver<RtcEvent>) -> RtcEvent {
+async fn next(events: &mut Receiver<LinkEvent>) -> LinkEvent {
     tokio::time::timeout(PATIENCE, events.recv())
         .await
         .expect("an event in time")
         .expect("open")
 }
 
-async fn up(events: &mut Receiver<RtcEvent>) -> (LinkId, [u8; 32], [u8; 32]) {
+async fn up(events: &mut Receiver<LinkEvent>) -> (LinkId, [u8; 32], [u8; 32]) {
     match next(events).await {
-        RtcEvent::Up {
+        LinkEvent::Up {
             link,
             local_fingerprint,
             remote_fingerprint,
@@ -89,11 +89,11 @@ async fn up(events: &mut Receiver<RtcEvent>) -> (LinkId, [u8; 32], [u8; 32]) {
     }
 }
 
-async fn message(events: &mut Receiver<RtcEvent>) -> (LinkId, Bytes) {
+async fn message(events: &mut Receiver<LinkEvent>) -> (LinkId, Bytes) {
     loop {
         match next(events).await {
-            RtcEvent::Message { link, bytes } => return (link, bytes),
-            RtcEvent::Drained { .. } => {}
+            LinkEvent::Message { link, bytes } => return (link, bytes),
+            LinkEvent::Drained { .. } => {}
             other => panic!("{other:?} instead of Message"),
         }
     }
@@ -161,11 +161,11 @@ async fn messages_of_all_sizes_cross_in_order_both_ways() {
     assert_eq!(port.stats().messages_in, 10);
 }
 
-async fn down(events: &mut Receiver<RtcEvent>) -> (LinkId, DownReason) {
+async fn down(events: &mut Receiver<LinkEvent>) -> (LinkId, DownReason) {
     loop {
         match next(events).await {
-            RtcEvent::Down { link, reason } => return (link, reason),
-            RtcEvent::Drained { .. } => {}
+            LinkEvent::Down { link, reason } => return (link, reason),
+            LinkEvent::Drained { .. } => {}
             other => panic!("{other:?} instead of Down"),
         }
     }
@@ -267,7 +267,7 @@ async fn a_hint_outlives_a_restart() {
 }
 
 /// The old port's tasks may still be letting go of the socket.
-async fn listen_again(config: RtcConfig) -> (RtcPort, Receiver<RtcEvent>) {
+async fn listen_again(config: RtcConfig) -> (RtcPort, Receiver<LinkEvent>) {
     for _ in 0..600 {
         if let Ok(listening) = RtcPort::listen(config.clone()).await {
             return listening;
@@ -284,7 +284,7 @@ async fn a_wrong_password_gets_no_answer() {
     let pwd = "wrongwrongwrongwrongwrong".to_owned();
     let link = dialer.dial(RtcHint { pwd, ..hint(&port) });
     match next(&mut at_dialer).await {
-        RtcEvent::DialFailed {
+        LinkEvent::DialFailed {
             link: failed,
             error,
         } => {
@@ -293,7 +293,7 @@ async fn a_wrong_password_gets_no_answer() {
         other => panic!("{other:?}"),
     }
     let stats = port.stats();
-    assert!(stats.datagrams.wrong_password > 0);
+    assert!(port.datagrams().wrong_password > 0);
     assert_eq!((stats.links, stats.half_open, stats.opened), (0, 0, 0));
 }
 
@@ -307,7 +307,7 @@ async fn the_dialler_notices_a_wrong_certificate() {
         ..hint(&port)
     });
     match next(&mut at_dialer).await {
-        RtcEvent::DialFailed {
+        LinkEvent::DialFailed {
             link: failed,
             error,
         } => {
@@ -360,7 +360,7 @@ async fn links_work_through_a_flood_of_garbage() {
     }
     assert_eq!(flood.await.unwrap(), 0, "garbage must not be answered");
     let stats = port.stats();
-    assert!(stats.datagrams.dropped_garbage > 0 && stats.datagrams.dropped_unknown > 0);
+    assert!(port.datagrams().dropped_garbage > 0 && port.datagrams().dropped_unknown > 0);
     assert_eq!((stats.links, stats.half_open), (1, 0));
 }
 
@@ -391,7 +391,10 @@ async fn a_full_queue_says_so_and_drains() {
     for seed in 0..sent {
         assert_eq!(message(&mut at_dialer).await, (near, pattern(seed, 16_384)));
     }
-    assert!(matches!(next(&mut at_port).await, RtcEvent::Drained { .. }));
+    assert!(matches!(
+        next(&mut at_port).await,
+        LinkEvent::Drained { .. }
+    ));
     assert_eq!(port.try_send(far, pattern(1, 1)), Ok(false));
     assert_eq!(message(&mut at_dialer).await, (near, pattern(1, 1)));
 }
@@ -408,12 +411,18 @@ async fn a_drained_queue_is_told_of_even_if_nobody_took_events_for_long() {
     until(|| port.stats().messages_in == events).await;
     while port.try_send(far, pattern(0, 16_384)).is_ok() {}
     for _ in 0..events {
-        assert!(matches!(next(&mut at_port).await, RtcEvent::Message { .. }));
+        assert!(matches!(
+            next(&mut at_port).await,
+            LinkEvent::Message { .. }
+        ));
     }
     for _ in 0..port.stats().messages_out {
         message(&mut at_dialer).await;
     }
-    assert!(matches!(next(&mut at_port).await, RtcEvent::Drained { .. }));
+    assert!(matches!(
+        next(&mut at_port).await,
+        LinkEvent::Drained { .. }
+    ));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -429,10 +438,10 @@ async fn links_beyond_the_limit_of_an_address_are_refused() {
     }
     let refused = dialer.dial(hint(&port));
     match next(&mut at_dialer).await {
-        RtcEvent::DialFailed { link, .. } => assert_eq!(link, refused),
+        LinkEvent::DialFailed { link, .. } => assert_eq!(link, refused),
         other => panic!("{other:?}"),
     }
-    assert!(port.stats().datagrams.refused_full > 0);
+    assert!(port.datagrams().refused_full > 0);
     // A place that became free is usable again.
     let (first, ..) = up(&mut at_port).await;
     port.close(first);
@@ -442,8 +451,8 @@ async fn links_beyond_the_limit_of_an_address_are_refused() {
     dialer.dial(hint(&port));
     loop {
         match next(&mut at_dialer).await {
-            RtcEvent::Up { .. } => break,
-            RtcEvent::Down { .. } => {}
+            LinkEvent::Up { .. } => break,
+            LinkEvent::Down { .. } => {}
             other => panic!("{other:?}"),
         }
     }

@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use bytes::BytesMut;
-use native_node::rtc::{CertificateFile, DownReason, RtcConfig, RtcEvent, RtcLimits, RtcPort};
+use native_node::rtc::{CertificateFile, RtcConfig, RtcPort};
+use native_node::transport::{DownReason, LinkEvent, LinkLimits};
 use rtc::data_channel::RTCDataChannelInit;
 use rtc::ice::mdns::MulticastDnsMode;
 use std::sync::Arc;
@@ -21,15 +22,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Nothing;
 impl PeerConnectionEventHandler for Nothing {}
 
-async fn port() -> (RtcPort, Receiver<RtcEvent>) {
+async fn port() -> (RtcPort, Receiver<LinkEvent>) {
     RtcPort::listen(RtcConfig {
         bind: vec!["127.0.0.1:0".parse().unwrap()],
         certificate: CertificateFile::generate().unwrap(),
         ufrag: "relayFrg".to_owned(),
         pwd: "abcdefghijklmnopqrstuvwx".to_owned(),
-        limits: RtcLimits {
+        limits: LinkLimits {
             half_open_timeout: Duration::from_secs(5),
-            ..RtcLimits::default()
+            ..LinkLimits::default()
         },
     })
     .await
@@ -83,7 +84,7 @@ async fn until(condition: impl Fn() -> bool) {
     tokio::time::timeout(PATIENCE, wait).await.expect("in time");
 }
 
-async fn next(events: &mut Receiver<RtcEvent>) -> RtcEvent {
+async fn next(events: &mut Receiver<LinkEvent>) -> LinkEvent {
     tokio::time::timeout(PATIENCE, events.recv())
         .await
         .expect("an event in time")
@@ -103,9 +104,9 @@ async fn opened(channel: &Arc<dyn DataChannel>) {
     }
 }
 
-async fn expect_misuse(events: &mut Receiver<RtcEvent>) {
+async fn expect_misuse(events: &mut Receiver<LinkEvent>) {
     match next(events).await {
-        RtcEvent::Down {
+        LinkEvent::Down {
             reason: DownReason::Misuse,
             ..
         } => {}
@@ -119,13 +120,13 @@ async fn text_long_messages_and_a_second_channel_close_the_link() {
     for rule in 0..3 {
         let (connection, channel) = connect(&port, "wm1", reliable()).await;
         opened(&channel).await;
-        assert!(matches!(next(&mut events).await, RtcEvent::Up { .. }));
+        assert!(matches!(next(&mut events).await, LinkEvent::Up { .. }));
         // A binary message of the right size is none of these.
         channel
             .send(BytesMut::from(&[1; 17_408][..]))
             .await
             .unwrap();
-        assert!(matches!(next(&mut events).await, RtcEvent::Message { .. }));
+        assert!(matches!(next(&mut events).await, LinkEvent::Message { .. }));
         match rule {
             0 => channel.send_text("hello").await.unwrap(),
             1 => channel

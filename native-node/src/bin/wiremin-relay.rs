@@ -14,7 +14,7 @@ use std::process::ExitCode;
 #[derive(Parser)]
 #[command(name = "wiremin-relay", version)]
 struct Args {
-    /// TCP port of the page and UDP port of WebRTC, the same number; 0: any free one
+    /// TCP port of the page, UDP port of WebRTC and QUIC, the same number; 0: any free one
     #[arg(long, value_name = "PORT", default_value_t = PORT_DEFAULT)]
     port: u16,
     /// Where messages and the relay's keys are kept [default: the user's data directory]

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::rtc::{CertificateFile, LinkId, RtcConfig, RtcHint, RtcLimits};
+use crate::rtc::{CertificateFile, RtcConfig, RtcHint};
 use crate::scratch::Scratch;
+use crate::transport::{LinkId, LinkLimits};
 use shared::io::{Query, Table};
 use shared::time::Now;
 use std::convert::Infallible;
@@ -137,20 +138,20 @@ impl Node for Reader {
     }
 }
 
-async fn port() -> (Arc<RtcPort>, mpsc::Receiver<RtcEvent>) {
+async fn port() -> (Arc<RtcPort>, mpsc::Receiver<LinkEvent>) {
     let config = RtcConfig {
         bind: vec!["127.0.0.1:0".parse().unwrap()],
         certificate: CertificateFile::generate().unwrap(),
         ufrag: UFRAG.to_owned(),
         pwd: PWD.to_owned(),
-        limits: RtcLimits::default(),
+        limits: LinkLimits::default(),
     };
     let (port, events) = RtcPort::listen(config).await.unwrap();
     (Arc::new(port), events)
 }
 
-fn dial(port: &RtcPort) -> (RtcDialer, mpsc::Receiver<RtcEvent>) {
-    let (dialer, events) = RtcDialer::new(PATIENCE, RtcLimits::default().send_bytes_max);
+fn dial(port: &RtcPort) -> (RtcDialer, mpsc::Receiver<LinkEvent>) {
+    let (dialer, events) = RtcDialer::new(PATIENCE, LinkLimits::default().send_bytes_max);
     dialer.dial(RtcHint {
         address: port.local_addr(),
         fingerprint: port.fingerprint(),
@@ -160,13 +161,13 @@ fn dial(port: &RtcPort) -> (RtcDialer, mpsc::Receiver<RtcEvent>) {
     (dialer, events)
 }
 
-async fn next_event(events: &mut mpsc::Receiver<RtcEvent>) -> RtcEvent {
+async fn next_event(events: &mut mpsc::Receiver<LinkEvent>) -> LinkEvent {
     let event = tokio::time::timeout(PATIENCE, events.recv()).await;
     event.expect("in time").expect("open")
 }
 
 /// Drives a node over a store of its own and this port.
-fn drive<N>(data: &Scratch, port: (Arc<RtcPort>, mpsc::Receiver<RtcEvent>), node: N) -> Driven<N>
+fn drive<N>(data: &Scratch, port: (Arc<RtcPort>, mpsc::Receiver<LinkEvent>), node: N) -> Driven<N>
 where
     N: Node + Send + 'static,
     N::Command: Send,
@@ -176,6 +177,7 @@ where
         data: data.path().to_owned(),
         port: Some(port),
         dialer: None,
+        quic: None,
         derive: None,
     };
     let base = Base::open(data.path()).unwrap();
@@ -188,10 +190,13 @@ async fn a_node_with_much_to_say_is_paced_not_cut_off() {
     let (port, port_events) = port().await;
     let mut driven = drive(&data, (port.clone(), port_events), Talker::default());
     let (_dialer, mut events) = dial(&port);
-    assert!(matches!(next_event(&mut events).await, RtcEvent::Up { .. }));
+    assert!(matches!(
+        next_event(&mut events).await,
+        LinkEvent::Up { .. }
+    ));
     for number in 1..=BACKLOG {
         match next_event(&mut events).await {
-            RtcEvent::Message { bytes, .. } => assert_eq!(bytes[..4], number.to_le_bytes()),
+            LinkEvent::Message { bytes, .. } => assert_eq!(bytes[..4], number.to_le_bytes()),
             other => panic!("{other:?} instead of message {number}"),
         }
     }

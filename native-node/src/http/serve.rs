@@ -4,7 +4,7 @@
 //! than [`HEADER_TIMEOUT`] a request and [`CONNECTION_TIMEOUT`] in all.
 
 use super::{Arrived, Site, router};
-use crate::rtc::block;
+use crate::transport::block;
 use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};

@@ -3,7 +3,8 @@
 
 use super::*;
 use crate::find::own::outward;
-use crate::rtc::{CertificateFile, RtcConfig, RtcLimits};
+use crate::rtc::{CertificateFile, RtcConfig};
+use crate::transport::LinkLimits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -48,7 +49,7 @@ async fn start_on(bind: &str, advertise: Option<Advertise>) -> Running {
         certificate,
         ufrag: ice.ufrag,
         pwd: ice.pwd,
-        limits: RtcLimits::default(),
+        limits: LinkLimits::default(),
     };
     // Its events are not needed.
     let (rtc, _) = RtcPort::listen(config).await.unwrap();

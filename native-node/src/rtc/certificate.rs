@@ -1,4 +1,4 @@
-//! A DTLS certificate that survives restarts: relay hints name its hash.
+//! A certificate for DTLS and QUIC that survives restarts: relay hints name its hash.
 //!
 //! Invariant: the same bytes always give the same fingerprint.
 
@@ -86,9 +86,8 @@ impl CertificateFile {
         self.certificate.clone()
     }
 
-    /// The stored form: magic, certificate length (u16), certificate, private key (PKCS #8), in
-    /// DER. Keep it secret.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, CertificateError> {
+    /// Certificate and private key (PKCS #8) in DER, for TLS.
+    pub(crate) fn to_der(&self) -> Result<(Vec<u8>, Vec<u8>), CertificateError> {
         let dtls = &self.certificate.dtls_certificate;
         let der = dtls
             .certificate
@@ -100,8 +99,15 @@ impl CertificateFile {
             .to_pkcs8_der()
             .map_err(generate)?;
         let key = key.ok_or_else(|| generate("its key cannot be stored"))?;
-        let length = u16::try_from(der.as_ref().len()).map_err(generate)?;
-        Ok([MAGIC, &length.to_le_bytes()[..], der.as_ref(), key.as_ref()].concat())
+        Ok((der.as_ref().to_vec(), key.as_ref().to_vec()))
+    }
+
+    /// The stored form: magic, certificate length (u16), certificate, private key (PKCS #8), in
+    /// DER. Keep it secret.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CertificateError> {
+        let (der, key) = self.to_der()?;
+        let length = u16::try_from(der.len()).map_err(generate)?;
+        Ok([MAGIC, &length.to_le_bytes()[..], &der, &key].concat())
     }
 
     /// From the stored form.

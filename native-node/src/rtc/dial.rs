@@ -4,9 +4,10 @@
 //! Invariant: a link is up only after the relay proved to own the certificate of the hint.
 
 use super::certificate::CertificateFile;
-use super::link::{Links, Outbox, SendError};
-use super::peer::{self, Handler};
-use super::{CHANNEL_LABEL, DownReason, RtcEvent, RtcStats, answer_from_hint};
+use super::channel::Channel;
+use super::peer::{self, Handler, IN_FLIGHT_BYTES_MAX};
+use super::{CHANNEL_LABEL, answer_from_hint};
+use crate::transport::{DownReason, LinkEvent, LinkStats, LinkTable, Outbox, SendError};
 use bytes::Bytes;
 use shared::io::{DialError, LinkId};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -28,14 +29,14 @@ pub struct RtcHint {
 
 /// Dials relays from hints. Dropping it closes its links.
 pub struct RtcDialer {
-    links: Arc<Links>,
+    links: Arc<LinkTable>,
     timeout: Duration,
 }
 
 impl RtcDialer {
-    /// `timeout` is for one dial; `send_bytes_max` as in [`super::RtcLimits`].
-    pub fn new(timeout: Duration, send_bytes_max: usize) -> (Self, mpsc::Receiver<RtcEvent>) {
-        let (links, events) = Links::new(send_bytes_max);
+    /// `timeout` is for one dial; `send_bytes_max` as in [`crate::transport::LinkLimits`].
+    pub fn new(timeout: Duration, send_bytes_max: usize) -> (Self, mpsc::Receiver<LinkEvent>) {
+        let (links, events) = LinkTable::new(send_bytes_max, IN_FLIGHT_BYTES_MAX);
         (Self { links, timeout }, events)
     }
 
@@ -45,7 +46,7 @@ impl RtcDialer {
         let (links, timeout) = (self.links.clone(), self.timeout);
         tokio::spawn(async move {
             if let Err(error) = run(&links, link, &outbox, &hint, timeout).await {
-                links.emit(RtcEvent::DialFailed { link, error }).await;
+                links.emit(LinkEvent::DialFailed { link, error }).await;
             }
             links.remove(link);
         });
@@ -62,7 +63,7 @@ impl RtcDialer {
         self.links.end(link, DownReason::Closed);
     }
 
-    pub fn stats(&self) -> RtcStats {
+    pub fn stats(&self) -> LinkStats {
         self.links.stats()
     }
 }
@@ -75,7 +76,7 @@ impl Drop for RtcDialer {
 
 /// The life of one dialled link.
 async fn run(
-    links: &Arc<Links>,
+    links: &Arc<LinkTable>,
     link: LinkId,
     outbox: &Outbox,
     hint: &RtcHint,
@@ -98,13 +99,16 @@ async fn run(
         }
         Err(error) => Err(error),
         Ok(channel) => {
-            let up = RtcEvent::Up {
+            let up = LinkEvent::Up {
                 link,
                 remote: hint.address,
                 local_fingerprint: certificate.fingerprint(),
                 remote_fingerprint: hint.fingerprint,
             };
-            links.carry(link, outbox, &channel, up).await;
+            let channel = Channel(channel);
+            links
+                .carry(link, outbox, (channel.clone(), channel), up)
+                .await;
             Ok(())
         }
     };

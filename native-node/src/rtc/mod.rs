@@ -7,12 +7,11 @@
 //! out the answer the browser could have made up.
 //!
 //! ```text
-//! UDP socket(s)   socket.rs    batched reads and writes
+//! UDP socket(s)   transport/udp.rs
 //!   -> paths.rs   who is behind which address; ICE-lite, limits; decides, no I/O   (stun.rs)
-//!   -> room.rs    which client may open a link, and which gives way
 //!   -> session.rs a virtual socket for each client
 //!   -> peer.rs    one `webrtc` peer connection a link, told a made-up offer        (sdp.rs)
-//!   -> link.rs    ordered messages with back-pressure, the same for both ends
+//!   -> channel.rs its data channel, as what carries a link (transport/carry.rs)
 //! port.rs listens, dial.rs dials.
 //! ```
 //!
@@ -20,36 +19,25 @@
 //! the link handshake's business (PROTOCOL.md section 3).
 
 mod certificate;
+mod channel;
 mod dial;
-mod link;
 mod paths;
 mod peer;
 mod port;
-mod room;
 mod sdp;
 mod session;
-mod socket;
 mod stun;
 
 pub use certificate::{CertificateError, CertificateFile};
 pub use dial::{RtcDialer, RtcHint};
-pub use link::SendError;
-pub(crate) use paths::block;
 pub use port::RtcPort;
 pub use sdp::{AnswerError, answer_from_hint};
-pub use shared::io::{DialError, LinkId};
 
-use bytes::Bytes;
+use crate::transport::LinkLimits;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-/// Longest message of a link, bytes; a longer one closes it (PROTOCOL.md section 3).
-pub const MESSAGE_BYTES_MAX: usize = 17_408;
 /// Label of the one data channel of a link.
 pub const CHANNEL_LABEL: &str = "wm1";
-/// Messages waiting to be taken by the owner of the event queue, all links together.
-const EVENTS_MAX: usize = 1_024;
 
 /// What [`RtcPort::listen`] needs.
 #[derive(Clone, Debug)]
@@ -62,77 +50,7 @@ pub struct RtcConfig {
     pub ufrag: String,
     /// 22 to 256 characters; public, from the hint.
     pub pwd: String,
-    pub limits: RtcLimits,
-}
-
-/// Bounds on what strangers can make a port hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RtcLimits {
-    /// Links, half-open ones included. An idle one takes about 0.5 MB.
-    pub links_max: usize,
-    /// Links from one IPv4 address or IPv6 /64.
-    pub links_per_address_max: usize,
-    /// Links whose data channel is not open yet.
-    pub half_open_max: usize,
-    /// Of these, from one IPv4 address or IPv6 /64.
-    pub half_open_per_address_max: usize,
-    /// Time for a link to open.
-    pub half_open_timeout: Duration,
-    /// A link whose client sends nothing, not even ICE checks (every 2.5 s), for this long is
-    /// closed.
-    pub silence_timeout: Duration,
-    /// Bytes waiting to be sent on one link, acknowledged by nobody yet.
-    pub send_bytes_max: usize,
-}
-
-impl Default for RtcLimits {
-    fn default() -> Self {
-        Self {
-            links_max: 2_048,
-            links_per_address_max: 128,
-            half_open_max: 128,
-            half_open_per_address_max: 16,
-            half_open_timeout: Duration::from_secs(10),
-            silence_timeout: Duration::from_secs(15),
-            send_bytes_max: 4 * 1024 * 1024,
-        }
-    }
-}
-
-/// What happens on links. Events of one link come in order.
-#[derive(Debug)]
-pub enum RtcEvent {
-    /// The data channel is open. Fingerprints are SHA-256 of the DTLS certificates in use.
-    Up {
-        link: LinkId,
-        /// The dialled address, or the one the client came from.
-        remote: SocketAddr,
-        local_fingerprint: [u8; 32],
-        remote_fingerprint: [u8; 32],
-    },
-    /// One message, at most [`MESSAGE_BYTES_MAX`] bytes.
-    Message { link: LinkId, bytes: Bytes },
-    /// Less than a quarter of the send queue is in use again, after more than half was.
-    Drained { link: LinkId },
-    /// A link that was up is gone, by whichever side.
-    Down { link: LinkId, reason: DownReason },
-    /// A dial came to nothing; the link was never up.
-    DialFailed { link: LinkId, error: DialError },
-}
-
-/// Why a link went down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DownReason {
-    /// This side closed it.
-    Closed,
-    /// The other side closed it.
-    ClosedByPeer,
-    /// Nothing was heard for too long.
-    Silent,
-    /// The peer broke a rule: a message too long or not binary, a second or wrong data channel.
-    Misuse,
-    /// The transport failed.
-    Failed,
+    pub limits: LinkLimits,
 }
 
 /// Why a port could not start.
@@ -173,24 +91,6 @@ impl From<CertificateError> for RtcError {
     }
 }
 
-/// Counts since the start, and sizes now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RtcStats {
-    /// Open links.
-    pub links: usize,
-    pub half_open: usize,
-    pub opened: u64,
-    /// Half-open links that never opened.
-    pub expired: u64,
-    pub messages_in: u64,
-    pub messages_out: u64,
-    pub bytes_in: u64,
-    pub bytes_out: u64,
-    /// Links closed because the peer broke a rule.
-    pub misuse: u64,
-    pub datagrams: Counters,
-}
-
 /// Datagrams that came to nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -202,9 +102,4 @@ pub struct Counters {
     pub wrong_password: u64,
     /// Checks and handshakes over a limit.
     pub refused_full: u64,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while holding one; and even then the data behind it is whole.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -10,9 +10,10 @@
 //! where its client has shown that it receives (DTLS cookie at first, a challenge after a move).
 //! A full table forgets who was not heard for longest, so it shuts nobody out.
 
+use super::Counters;
 use super::session::Session;
 use super::stun::{self, Answer, IceKey, Refused, Transaction, UFRAG_BYTES_MAX};
-use super::{Counters, RtcLimits};
+use crate::transport::{HalfOpen, LinkLimits, Route, block};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -37,16 +38,6 @@ const HELLO_WITHIN: Duration = Duration::from_secs(2);
 pub struct ClientKey {
     ufrag: [u8; UFRAG_BYTES_MAX],
     tie_breaker: u64,
-}
-
-/// Where a datagram came from and to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Route {
-    pub remote: SocketAddr,
-    /// Our own address that the client used, kept as the source of what goes back.
-    pub local: Option<IpAddr>,
-    /// Which of the port's sockets.
-    pub socket: usize,
 }
 
 /// What to do with a datagram.
@@ -87,7 +78,7 @@ struct Known {
 #[derive(Debug)]
 pub struct Paths {
     key: IceKey,
-    limits: RtcLimits,
+    limits: LinkLimits,
     clients: HashMap<ClientKey, Known>,
     paths: HashMap<SocketAddr, Path>,
     /// Live links and known paths of each address (IPv6: of each /64).
@@ -104,7 +95,7 @@ struct Load {
 }
 
 impl Paths {
-    pub fn new(key: IceKey, limits: RtcLimits) -> Self {
+    pub fn new(key: IceKey, limits: LinkLimits) -> Self {
         Self {
             key,
             limits,
@@ -382,14 +373,6 @@ impl Paths {
     #[cfg(test)]
     fn sizes(&self) -> (usize, usize, usize) {
         (self.clients.len(), self.paths.len(), self.load.len())
-    }
-}
-
-/// The unit that per-address limits count by: an IPv4 address, an IPv6 /64.
-pub fn block(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(_) => ip,
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
     }
 }
 

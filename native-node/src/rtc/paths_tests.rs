@@ -13,7 +13,7 @@ struct World {
     now: Instant,
 }
 
-fn world(limits: RtcLimits) -> World {
+fn world(limits: LinkLimits) -> World {
     let key = IceKey::new("relayFrg", "abcdefghijklmnopqrstuvwx").unwrap();
     World {
         paths: Paths::new(key.clone(), limits),
@@ -78,7 +78,7 @@ fn challenge_answer() -> Vec<u8> {
 
 #[test]
 fn strangers_leave_nothing_behind() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     let wrong = IceKey::new("relayFrg", "anotherpasswordof24chars").unwrap();
     assert!(matches!(
         world.take("1.2.3.4:5", &check("abcd", 1, true, &wrong)),
@@ -95,7 +95,7 @@ fn strangers_leave_nothing_behind() {
 
 #[test]
 fn clients_with_the_same_fragment_are_told_apart() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     let (_, first) = world.open("1.1.1.1:10", "abcd", 1);
     let (_, second) = world.open("2.2.2.2:20", "abcd", 2);
     assert!(!Arc::ptr_eq(&first, &second));
@@ -111,7 +111,7 @@ fn clients_with_the_same_fragment_are_told_apart() {
 
 #[test]
 fn a_link_moves_only_to_where_its_client_receives() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     let (_, session) = world.open("1.1.1.1:10", "abcd", 1);
     // The same client from a new address: first it must show that it receives there.
     assert!(is_challenge(&world.check("3.3.3.3:30", "abcd", 1, true)));
@@ -145,7 +145,7 @@ fn a_link_moves_only_to_where_its_client_receives() {
 
 #[test]
 fn an_address_that_never_returned_the_cookie_proves_nothing() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     // A handshake begun in a third party's name.
     assert!(is_success(&world.check("9.9.9.9:90", "abcd", 1, true)));
     let Verdict::Open(client) = world.take("9.9.9.9:90", &HELLO) else {
@@ -168,7 +168,7 @@ fn an_address_that_never_returned_the_cookie_proves_nothing() {
 
 #[test]
 fn a_closed_links_checks_are_refused() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     let (client, _) = world.open("1.1.1.1:10", "abcd", 1);
     world.paths.on_closed(client, "1.1.1.1".parse().unwrap());
     assert!(is_refusal(&world.check("1.1.1.1:10", "abcd", 1, true)));
@@ -180,7 +180,7 @@ fn a_closed_links_checks_are_refused() {
 
 #[test]
 fn a_link_of_an_earlier_process_is_told_that_it_is_gone() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     // By what it sends, or, where it has nothing to send, by what it does not.
     assert!(is_success(&world.check("1.1.1.1:10", "abcd", 1, true)));
     assert!(matches!(world.take("1.1.1.1:10", &DATA), Verdict::Drop));
@@ -197,7 +197,7 @@ fn a_link_of_an_earlier_process_is_told_that_it_is_gone() {
 
 #[test]
 fn a_client_that_begins_late_gets_in() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     assert!(is_success(&world.check("1.1.1.1:10", "abcd", 1, true)));
     world.now += 2 * HELLO_WITHIN;
     assert!(is_refusal(&world.check("1.1.1.1:10", "abcd", 1, true)));
@@ -220,10 +220,10 @@ fn a_client_that_begins_late_gets_in() {
 
 #[test]
 fn limits_hold_and_silence_frees() {
-    let limits = RtcLimits {
+    let limits = LinkLimits {
         links_max: 10,
         links_per_address_max: 2,
-        ..RtcLimits::default()
+        ..LinkLimits::default()
     };
     let mut world = world(limits);
     let ip: IpAddr = "1.1.1.1".parse().unwrap();
@@ -260,7 +260,7 @@ fn limits_hold_and_silence_frees() {
 
 #[test]
 fn a_full_table_shuts_nobody_out() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     let (_, session) = world.open("1.1.1.1:1", "abcd", 1);
     // Checks from everywhere, in anybody's name.
     for number in 0..20_000_u32 {
@@ -274,7 +274,7 @@ fn a_full_table_shuts_nobody_out() {
         )));
     }
     let (_, paths, _) = world.paths.sizes();
-    assert!(paths <= RtcLimits::default().links_max + SPARE_PATHS_MAX);
+    assert!(paths <= LinkLimits::default().links_max + SPARE_PATHS_MAX);
     // The live link is where it was, and the last that came can open one.
     let Verdict::Deliver(to) = world.take("1.1.1.1:1", &DATA) else {
         panic!()
@@ -287,7 +287,7 @@ fn a_full_table_shuts_nobody_out() {
 
 #[test]
 fn one_network_fills_only_its_part_of_the_table() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     let answered = (0..3_000_u64)
         .filter(|n| {
             let remote = format!("[2001:db8:0:{n:x}::1]:1");
@@ -309,7 +309,7 @@ fn one_network_fills_only_its_part_of_the_table() {
 
 #[test]
 fn an_answer_is_never_longer_than_what_it_answers() {
-    let mut world = world(RtcLimits::default());
+    let mut world = world(LinkLimits::default());
     for (remote, from) in [
         ("1.1.1.1:1", "a"),
         ("[2001:db8::1]:1", "a"),

@@ -3,10 +3,10 @@
 //!
 //! Invariant: a link is announced only with the one data channel of PROTOCOL.md section 3 open.
 
+use super::CHANNEL_LABEL;
 use super::certificate::CertificateFile;
-use super::link::{IN_FLIGHT_BYTES_MAX, Links};
 use super::session::VirtualSocket;
-use super::{CHANNEL_LABEL, DownReason, lock};
+use crate::transport::{DownReason, LinkTable, UdpPort, lock};
 use rtc::ice::mdns::MulticastDnsMode;
 use sha2::{Digest, Sha256};
 use shared::io::LinkId;
@@ -30,10 +30,12 @@ use webrtc::runtime::{
 
 /// Bytes that a peer may have under way towards us: bounds what a link holds unread.
 const RECEIVE_WINDOW_BYTES: u32 = 256 * 1024;
+/// Bytes handed to SCTP and not acknowledged yet; the rest waits in the link's own queue.
+pub const IN_FLIGHT_BYTES_MAX: usize = 1024 * 1024;
 
 /// Hands a connection's events to its link's task.
 pub struct Handler {
-    links: Arc<Links>,
+    links: Arc<LinkTable>,
     link: LinkId,
     /// For the first data channel that the other side opens, where one is expected.
     channel: Mutex<Option<oneshot::Sender<Arc<dyn DataChannel>>>>,
@@ -41,7 +43,7 @@ pub struct Handler {
 
 impl Handler {
     /// For the dialling side, which opens the only channel.
-    pub fn dialling(links: Arc<Links>, link: LinkId) -> Arc<Self> {
+    pub fn dialling(links: Arc<LinkTable>, link: LinkId) -> Arc<Self> {
         Arc::new(Self {
             links,
             link,
@@ -51,7 +53,7 @@ impl Handler {
 
     /// For the listening side; the receiver gets the first data channel.
     pub fn listening(
-        links: Arc<Links>,
+        links: Arc<LinkTable>,
         link: LinkId,
     ) -> (Arc<Self>, oneshot::Receiver<Arc<dyn DataChannel>>) {
         let (channel, opened) = oneshot::channel();
@@ -174,7 +176,7 @@ pub async fn remote_fingerprint(connection: &Arc<dyn PeerConnection>) -> Option<
 #[derive(Debug)]
 pub struct VirtualRuntime {
     pub session: Arc<super::session::Session>,
-    pub sockets: Arc<[Arc<super::socket::UdpPort>]>,
+    pub sockets: Arc<[Arc<UdpPort>]>,
 }
 
 impl Runtime for VirtualRuntime {

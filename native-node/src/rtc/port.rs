@@ -1,17 +1,18 @@
 //! The listening side: one UDP port number for all links.
 //!
-//! Invariant: what a stranger can make this hold is bounded by [`RtcLimits`] (`paths.rs`,
+//! Invariant: what a stranger can make this hold is bounded by [`LinkLimits`] (`paths.rs`,
 //! `room.rs`).
 
-use super::link::{Links, Outbox, SendError};
-use super::paths::{ClientKey, Paths, Route, Verdict};
-use super::peer::{self, Handler, VirtualRuntime};
-use super::room::Sessions;
+use super::channel::Channel;
+use super::paths::{ClientKey, Paths, Verdict};
+use super::peer::{self, Handler, IN_FLIGHT_BYTES_MAX, VirtualRuntime};
 use super::sdp::{self, AnswerError};
 use super::session::Session;
-use super::socket::UdpPort;
 use super::stun::IceKey;
-use super::{DownReason, RtcConfig, RtcError, RtcEvent, RtcStats, lock};
+use super::{Counters, RtcConfig, RtcError};
+use crate::transport::{
+    DownReason, LinkEvent, LinkStats, LinkTable, Outbox, Room, Route, SendError, UdpPort, lock,
+};
 use bytes::Bytes;
 use shared::io::LinkId;
 use std::net::{IpAddr, SocketAddr};
@@ -33,21 +34,21 @@ struct Hub {
     config: RtcConfig,
     sockets: Arc<[Arc<UdpPort>]>,
     paths: Mutex<Paths>,
-    links: Arc<Links>,
-    sessions: Mutex<Sessions>,
+    links: Arc<LinkTable>,
+    sessions: Mutex<Room<Arc<Session>>>,
 }
 
 impl RtcPort {
     /// Bind and serve. Events of all links come out of the one receiver; while nobody takes them,
     /// the links stop reading.
-    pub async fn listen(config: RtcConfig) -> Result<(Self, mpsc::Receiver<RtcEvent>), RtcError> {
+    pub async fn listen(config: RtcConfig) -> Result<(Self, mpsc::Receiver<LinkEvent>), RtcError> {
         let key = IceKey::new(&config.ufrag, &config.pwd).ok_or(RtcError::Credentials)?;
         let sockets = bind_all(&config.bind)?;
         let local = sockets.first().ok_or(RtcError::NoAddress)?.local_addr();
-        let (links, events) = Links::new(config.limits.send_bytes_max);
+        let (links, events) = LinkTable::new(config.limits.send_bytes_max, IN_FLIGHT_BYTES_MAX);
         let hub = Arc::new(Hub {
             paths: Mutex::new(Paths::new(key, config.limits)),
-            sessions: Mutex::new(Sessions::new(config.limits)),
+            sessions: Mutex::new(Room::new(config.limits)),
             config,
             sockets: sockets.into(),
             links,
@@ -81,6 +82,11 @@ impl RtcPort {
         sdp::answer_from_hint(offer, &at, &self.fingerprint(), &config.ufrag, &config.pwd)
     }
 
+    /// The sockets, first to last as in [`RtcConfig::bind`], for whoever shares them.
+    pub(crate) fn sockets(&self) -> &[Arc<UdpPort>] {
+        &self.hub.sockets
+    }
+
     /// Queue one message. Never waits.
     pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
         self.hub.links.try_send(link, bytes)
@@ -91,11 +97,13 @@ impl RtcPort {
         self.hub.links.end(link, DownReason::Closed);
     }
 
-    pub fn stats(&self) -> RtcStats {
-        RtcStats {
-            datagrams: lock(&self.hub.paths).counters,
-            ..self.hub.links.stats()
-        }
+    pub fn stats(&self) -> LinkStats {
+        self.hub.links.stats()
+    }
+
+    /// Datagrams that came to nothing.
+    pub fn datagrams(&self) -> Counters {
+        lock(&self.hub.paths).counters
     }
 }
 
@@ -143,7 +151,7 @@ impl Hub {
                 self.on_datagram(Instant::now(), route, bytes);
             };
             if let Err(error) = socket.receive(&mut buffers, take).await {
-                tracing::warn!(%error, "cannot read from the WebRTC port; trying again");
+                tracing::warn!(%error, "cannot read from the UDP port; trying again");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -229,13 +237,15 @@ impl Hub {
         };
         if let Some((channel, remote_fingerprint)) = opened {
             lock(&self.sessions).on_open(link);
-            let up = RtcEvent::Up {
+            let up = LinkEvent::Up {
                 link,
                 remote: session.route().remote,
                 local_fingerprint: certificate.fingerprint(),
                 remote_fingerprint,
             };
-            self.links.carry(link, outbox, &channel, up).await;
+            let channel = Channel(channel);
+            let ends = (channel.clone(), channel);
+            self.links.carry(link, outbox, ends, up).await;
         } else {
             self.links.totals.expired.fetch_add(1, Relaxed);
         }

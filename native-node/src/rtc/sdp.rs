@@ -3,8 +3,8 @@
 //! Invariant: nothing of a foreign offer reaches an answer but its media id, and that only when it
 //! is short and plain.
 
-use super::MESSAGE_BYTES_MAX;
 use super::session::{PEER, PEER_PWD, PEER_UFRAG};
+use crate::transport::MESSAGE_BYTES_MAX;
 use std::fmt::Write;
 use std::net::SocketAddr;
 

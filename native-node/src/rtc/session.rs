@@ -8,10 +8,8 @@
 //!
 //! Invariant: no STUN of the connection ever leaves, and no STUN of the client ever gets in.
 
-use super::lock;
-use super::paths::Route;
-use super::socket::UdpPort;
 use super::stun::{self, IceKey};
+use crate::transport::{HalfOpen, Route, UdpPort, lock};
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -94,16 +92,8 @@ impl Session {
         u64::try_from(ms).unwrap_or(u64::MAX).saturating_sub(heard)
     }
 
-    pub fn started(&self) -> Instant {
-        self.started
-    }
-
     pub fn prove(&self) {
         self.proven.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_proven(&self) -> bool {
-        self.proven.load(Ordering::Relaxed)
     }
 
     /// Queue a datagram of the client. Dropped when the queue is full, as a network would.
@@ -119,6 +109,16 @@ impl Session {
         if inbox.settled {
             inbox.wake();
         }
+    }
+}
+
+impl HalfOpen for Arc<Session> {
+    fn started(&self) -> Instant {
+        self.started
+    }
+
+    fn is_proven(&self) -> bool {
+        self.proven.load(Ordering::Relaxed)
     }
 }
 

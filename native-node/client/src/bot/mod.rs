@@ -12,7 +12,8 @@ use crate::lines::{self, Line};
 use account::api::{Command, Event, Phase, Request};
 use account::node::{Account, Config};
 use native_node::driver::{Base, Driven, Parts};
-use native_node::rtc::RtcDialer;
+use native_node::quic::{QuicConfig, QuicPort};
+use native_node::rtc::{CertificateFile, RtcDialer};
 use native_node::{files, process};
 use relays::{Next, OWN_IDS, Relays};
 use shared::io::KdfCost;
@@ -57,10 +58,13 @@ fn start(args: &BotArgs) -> Result<Driven<Account>, String> {
         )
     })?;
     let base = Base::open(&args.data).map_err(|error| error.to_string())?;
+    let certificate = CertificateFile::generate().map_err(|error| error.to_string())?;
+    let quic = QuicPort::dialling(QuicConfig::new(certificate));
     let parts = Parts {
         data: args.data.clone(),
         port: None,
         dialer: Some(RtcDialer::new(DIAL_TIMEOUT, SEND_BYTES_MAX)),
+        quic: Some(quic.map_err(|error| error.to_string())?),
         derive: Some(derive),
     };
     let config = Config {

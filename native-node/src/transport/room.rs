@@ -1,31 +1,34 @@
-//! The sessions of a port by age: whether one more may begin, and which gives way to it.
+//! The links of a port by age: whether one more may begin, and which gives way to it.
 //!
 //! Invariant: half-open links are bounded in all and from one block of addresses, those that are
 //! being ended too; an address can be shut out by its neighbours in the block, never by others
 //! alone.
 
-use super::RtcLimits;
-use super::paths::block;
-use super::session::Session;
+use super::{LinkLimits, block};
 use shared::io::LinkId;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A half-open link younger than this does not give way.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// All sessions but those that had to give way.
-pub struct Sessions {
-    limits: RtcLimits,
-    table: BTreeMap<LinkId, Entry>,
+/// What is known of a link before it is open.
+pub trait HalfOpen {
+    fn started(&self) -> Instant;
+    /// Its other side has shown that it receives at its address.
+    fn is_proven(&self) -> bool;
 }
 
-struct Entry {
-    session: Arc<Session>,
+/// All links that came in but those that had to give way.
+pub struct Room<S> {
+    limits: LinkLimits,
+    table: BTreeMap<LinkId, Entry<S>>,
+}
+
+struct Entry<S> {
+    session: S,
     block: IpAddr,
-    /// The data channel is open.
     open: bool,
 }
 
@@ -33,21 +36,27 @@ struct Entry {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full;
 
-impl Sessions {
-    pub fn new(limits: RtcLimits) -> Self {
+impl<S: HalfOpen> Room<S> {
+    pub fn new(limits: LinkLimits) -> Self {
         Self {
             limits,
             table: BTreeMap::new(),
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = (LinkId, &Session)> {
+    pub fn iter(&self) -> impl Iterator<Item = (LinkId, &S)> {
         self.table
             .iter()
-            .map(|(link, entry)| (*link, &*entry.session))
+            .map(|(link, entry)| (*link, &entry.session))
     }
 
-    pub fn add(&mut self, link: LinkId, ip: IpAddr, session: Arc<Session>) {
+    /// Links from the address of `ip`, or its IPv6 /64.
+    pub fn of_block(&self, ip: IpAddr) -> usize {
+        let of_block = |entry: &&Entry<S>| entry.block == block(ip);
+        self.table.values().filter(of_block).count()
+    }
+
+    pub fn add(&mut self, link: LinkId, ip: IpAddr, session: S) {
         let entry = Entry {
             session,
             block: block(ip),
@@ -87,9 +96,11 @@ impl Sessions {
         let most = held.values().max().copied().unwrap_or_default();
         let victim = if of_block >= self.limits.half_open_per_address_max {
             // Somebody else may have begun them in this address's name.
-            self.oldest(now, |entry| entry.block == block(ip) && !is_proven(entry))
+            self.oldest(now, |entry| {
+                entry.block == block(ip) && !entry.session.is_proven()
+            })
         } else if half_open >= self.limits.half_open_max {
-            self.oldest(now, |entry| !is_proven(entry))
+            self.oldest(now, |entry| !entry.session.is_proven())
                 .or_else(|| self.oldest(now, |entry| held.get(&entry.block) == Some(&most)))
         } else {
             return Ok(None);
@@ -99,23 +110,19 @@ impl Sessions {
         Ok(Some(victim))
     }
 
-    fn half_open(&self) -> impl Iterator<Item = &Entry> {
+    fn half_open(&self) -> impl Iterator<Item = &Entry<S>> {
         self.table.values().filter(|entry| !entry.open)
     }
 
     /// The oldest half-open link of this kind that may give way.
-    fn oldest(&self, now: Instant, kind: impl Fn(&Entry) -> bool) -> Option<LinkId> {
-        let gives_way = |entry: &Entry| {
+    fn oldest(&self, now: Instant, kind: impl Fn(&Entry<S>) -> bool) -> Option<LinkId> {
+        let gives_way = |entry: &Entry<S>| {
             let age = now.saturating_duration_since(entry.session.started());
             !entry.open && age >= GRACE && kind(entry)
         };
         let found = self.table.iter().find(|(_, entry)| gives_way(entry));
         found.map(|(link, _)| *link)
     }
-}
-
-fn is_proven(entry: &Entry) -> bool {
-    entry.session.is_proven()
 }
 
 #[cfg(test)]

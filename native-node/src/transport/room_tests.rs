@@ -1,11 +1,33 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use super::super::paths::Route;
 use super::*;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+struct Session {
+    started: Instant,
+    proven: AtomicBool,
+}
+
+impl Session {
+    fn prove(&self) {
+        self.proven.store(true, Relaxed);
+    }
+}
+
+impl HalfOpen for Arc<Session> {
+    fn started(&self) -> Instant {
+        self.started
+    }
+
+    fn is_proven(&self) -> bool {
+        self.proven.load(Relaxed)
+    }
+}
 
 struct World {
-    sessions: Sessions,
+    sessions: Room<Arc<Session>>,
     now: Instant,
     next: u64,
     /// Ended, and still closing.
@@ -14,7 +36,7 @@ struct World {
 
 fn world() -> World {
     World {
-        sessions: Sessions::new(RtcLimits::default()),
+        sessions: Room::new(LinkLimits::default()),
         now: Instant::now(),
         next: 1,
         ending: Vec::new(),
@@ -26,17 +48,15 @@ fn v4(number: u32) -> IpAddr {
 }
 
 impl World {
-    /// What a ClientHello from `ip` leads to.
+    /// What the beginning of a handshake from `ip` leads to.
     fn open(&mut self, ip: IpAddr) -> Result<Arc<Session>, Full> {
         let links = self.sessions.table.len() + self.ending.len();
         let victim = self.sessions.make_room(self.now, ip, links)?;
         self.ending.extend(victim);
-        let route = Route {
-            remote: (ip, 1).into(),
-            local: None,
-            socket: 0,
-        };
-        let session = Arc::new(Session::new(self.now, route));
+        let session = Arc::new(Session {
+            started: self.now,
+            proven: AtomicBool::new(false),
+        });
         self.sessions.add(LinkId(self.next), ip, session.clone());
         self.next += 1;
         Ok(session)
@@ -50,7 +70,7 @@ impl World {
 #[test]
 fn one_address_cannot_shut_the_others_out() {
     let mut world = world();
-    let max = RtcLimits::default().half_open_per_address_max;
+    let max = LinkLimits::default().half_open_per_address_max;
     // Handshakes that stop after the cookie, as many as one address gets.
     let opened = (0..500).filter(|_| {
         let opened = world.open(v4(1));
@@ -75,7 +95,7 @@ fn one_address_cannot_shut_the_others_out() {
 #[test]
 fn where_all_places_are_taken_the_largest_holder_gives_way() {
     let mut world = world();
-    let limits = RtcLimits::default();
+    let limits = LinkLimits::default();
     for number in 0.. {
         let Ok(session) = world.open(v4(number / 10)) else {
             break;
@@ -95,7 +115,7 @@ fn where_all_places_are_taken_the_largest_holder_gives_way() {
 #[test]
 fn who_has_not_shown_that_it_receives_gives_way_first() {
     let mut world = world();
-    for number in 0..RtcLimits::default().half_open_max as u32 {
+    for number in 0..LinkLimits::default().half_open_max as u32 {
         let session = world.open(v4(number)).unwrap();
         if number != 77 {
             session.prove();
@@ -105,7 +125,7 @@ fn who_has_not_shown_that_it_receives_gives_way_first() {
     assert!(world.open(v4(1_000)).is_ok());
     assert_eq!(world.ending, [LinkId(78)]);
     // In its own address's name, too.
-    let max = RtcLimits::default().half_open_per_address_max;
+    let max = LinkLimits::default().half_open_per_address_max;
     let mut world = self::world();
     for _ in 0..max {
         world.open(v4(1)).unwrap();
@@ -118,7 +138,7 @@ fn who_has_not_shown_that_it_receives_gives_way_first() {
 #[test]
 fn a_burst_is_bounded_even_while_what_gave_way_is_closing() {
     let mut world = world();
-    let max = RtcLimits::default().half_open_max;
+    let max = LinkLimits::default().half_open_max;
     for round in 0..3 {
         for number in 0..1_000 {
             let _ = world.open(v4(round * 1_000 + number));

@@ -1,0 +1,50 @@
+//! Somebody between a client and a server, who loses datagrams or takes them elsewhere.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use tokio::net::UdpSocket;
+
+pub struct Middle {
+    /// What the client believes to be the server.
+    pub address: SocketAddr,
+    server: Arc<Mutex<SocketAddr>>,
+}
+
+impl Middle {
+    /// Passes on so many datagrams of the client, and all of the server.
+    pub async fn start(server: SocketAddr, passes: usize) -> Self {
+        let near = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let far = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let middle = Self {
+            address: near.local_addr().unwrap(),
+            server: Arc::new(Mutex::new(server)),
+        };
+        tokio::spawn(pass(near, far, middle.server.clone(), passes));
+        middle
+    }
+
+    /// What the client sends goes there from now on.
+    pub fn switch_to(&self, server: SocketAddr) {
+        *self.server.lock().unwrap() = server;
+    }
+}
+
+async fn pass(near: UdpSocket, far: UdpSocket, server: Arc<Mutex<SocketAddr>>, passes: usize) {
+    let (mut passed, mut client) = (0, None);
+    let (mut one, mut other) = ([0; 2_000], [0; 2_000]);
+    loop {
+        tokio::select! {
+            Ok((length, from)) = near.recv_from(&mut one) => {
+                client = Some(from);
+                passed += 1;
+                let to = *server.lock().unwrap();
+                if passed <= passes {
+                    far.send_to(&one[..length], to).await.unwrap();
+                }
+            }
+            Ok((length, _)) = far.recv_from(&mut other) => {
+                let _ = near.send_to(&other[..length], client.unwrap()).await;
+            }
+        }
+    }
+}
