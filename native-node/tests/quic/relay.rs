@@ -90,6 +90,7 @@ async fn a_relay_answers_hello_over_quic() {
     let (relay_data, data) = (Scratch::new("quic").unwrap(), Scratch::new("quic").unwrap());
     let addresses: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
     let relay = RunningRelay::start(RelayOptions {
+        find: native_node::find::FindOptions::default(),
         data: relay_data.path().to_owned(),
         bind: addresses.to_vec(),
         port: 0,
