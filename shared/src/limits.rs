@@ -98,6 +98,8 @@ pub const RECONCILED_AT_ONCE_MAX: usize = 4;
 /// Objects asked of peers and not yet pushed, of all peers and of one.
 pub const WANTED_MAX: usize = 8192;
 pub const WANTED_OF_PEER_MAX: usize = 1000;
+/// Objects remembered for an hour because there was no room for them.
+pub const DROPPED_MAX: usize = 16_384;
 /// Objects waiting to be pushed to a peer.
 pub const PUSHES_WAITING_MAX: usize = 200_000;
 

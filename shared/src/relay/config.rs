@@ -25,6 +25,8 @@ pub struct RelayConfig {
     pub store_objects_max: u64,
     /// Headers and bodies.
     pub store_bytes_max: u64,
+    /// Of this, what may come in an hour when it is half full. `None`: one part in 128.
+    pub hour_bytes_max: Option<u64>,
     pub links_max: usize,
     pub links_per_address_max: usize,
     pub links_per_network_max: usize,
@@ -42,6 +44,7 @@ impl RelayConfig {
             effort_floor: 0,
             store_objects_max: limits::STORE_OBJECTS_DEFAULT,
             store_bytes_max: limits::STORE_BYTES_DEFAULT,
+            hour_bytes_max: None,
             links_max: limits::LINKS_MAX,
             links_per_address_max: limits::LINKS_PER_ADDRESS_MAX,
             links_per_network_max: limits::LINKS_PER_NETWORK_MAX,

@@ -9,9 +9,10 @@
 //! config  what it is told, its state   start  from the store to the indexes   rows   keys and values
 //! links   Hello to Bye, idle links     put    checks, saving, receipts        index  kept in memory
 //! read    Scan, Get, Find              push   the ring behind Watch           link   one link's state
-//! sweep   expiry                           peers  other relays
+//! sweep   expiry                           peers  other relays                budget who may fill it
 //! ```
 
+mod budget;
 mod config;
 mod counters;
 mod index;
@@ -35,6 +36,7 @@ use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};
 use crate::time::{Millis, Now};
 use crate::wire::{Frame, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use budget::Budget;
 use core::convert::Infallible;
 use index::{Index, bucket_of};
 use link::{Link, Origins};
@@ -68,6 +70,7 @@ pub struct Relay {
     origins: Origins,
     deadlines: BTreeSet<(Millis, LinkId)>,
     puts: Puts,
+    budget: Budget,
     ring: Ring,
     /// Watching links that may have something to get.
     behind: BTreeSet<LinkId>,
@@ -100,6 +103,7 @@ impl Relay {
             origins: Origins::default(),
             deadlines: BTreeSet::new(),
             puts: Puts::default(),
+            budget: Budget::default(),
             ring: Ring::default(),
             behind: BTreeSet::new(),
             hungry: BTreeSet::new(),

@@ -3,13 +3,15 @@
 //! Invariant: an object is in the index, is pushed and is acknowledged only when its batch is
 //! durable; if the batch fails, what was to give way to it is back.
 
+use super::budget::Source;
 use super::index::{Entry, bucket_of};
 use super::push::Push;
 use super::rows::{self, BODIES, HEADS};
 use super::{Effect, Relay};
 use crate::io::{Batch, Change, LinkId, StoreError, Token};
 use crate::limits::{
-    EVICTED_PER_PUT_MAX, PENDING_BYTES_MAX, SAVE_BATCH_BYTES_MAX, SAVE_BATCH_OBJECTS_MAX,
+    BODY_BYTES_MAX, EVICTED_PER_PUT_MAX, PENDING_BYTES_MAX, SAVE_BATCH_BYTES_MAX,
+    SAVE_BATCH_OBJECTS_MAX,
 };
 use crate::object::{Admission, admit, record};
 use crate::time::hour;
@@ -17,7 +19,10 @@ use crate::wire::header::HEADER_BYTES;
 use crate::wire::{Frame, Header, Id, Kind, Receipt, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
+/// Bytes of a source in its turn, times its weight.
+const QUANTUM_BYTES: usize = BODY_BYTES_MAX + HEADER_BYTES;
 /// Batches under way; while both are, the next one grows.
 const BATCHES_MAX: usize = 2;
 
@@ -30,6 +35,7 @@ struct Pending {
     row: Vec<u8>,
     /// Who brought it.
     from: LinkId,
+    source: Source,
     /// Who waits for the receipt.
     waiters: Vec<(LinkId, u32)>,
     /// What gives way to it.
@@ -44,8 +50,12 @@ pub(super) struct Puts {
     tags: BTreeMap<[u8; 16], Id>,
     arrivals: BTreeSet<u64>,
     bytes: usize,
-    /// Not yet handed out.
-    forming: VecDeque<Id>,
+    /// Not yet handed out, by where they came from.
+    forming: BTreeMap<Source, VecDeque<Id>>,
+    /// Whose turn it was last.
+    served: Option<Source>,
+    /// What each source has on its way, bytes.
+    by_source: BTreeMap<Source, usize>,
     batches: BTreeMap<Token, Vec<Id>>,
 }
 
@@ -67,17 +77,27 @@ impl Puts {
     fn add(&mut self, pending: Pending) {
         let id = pending.entry.id;
         self.bytes += pending.row.len();
+        *self.by_source.entry(pending.source).or_default() += pending.row.len();
         self.arrivals.insert(pending.arrival);
         if pending.entry.kind == Kind::Record {
             self.tags.insert(pending.entry.scan.tag, id);
         }
-        self.forming.push_back(id);
+        self.forming
+            .entry(pending.source)
+            .or_default()
+            .push_back(id);
         self.pending.insert(id, pending);
     }
 
     fn take(&mut self, id: &Id) -> Option<Pending> {
         let pending = self.pending.remove(id)?;
         self.bytes -= pending.row.len();
+        if let Some(bytes) = self.by_source.get_mut(&pending.source) {
+            *bytes -= pending.row.len();
+            if *bytes == 0 {
+                self.by_source.remove(&pending.source);
+            }
+        }
         self.arrivals.remove(&pending.arrival);
         if self.tags.get(&pending.entry.scan.tag) == Some(id) {
             self.tags.remove(&pending.entry.scan.tag);
@@ -92,15 +112,66 @@ impl Puts {
         if self.batches.len() >= BATCHES_MAX {
             return ids;
         }
-        while let Some(pending) = self.forming.front().and_then(|id| self.pending.get(id)) {
-            bytes += pending.row.len();
-            let full = ids.len() >= SAVE_BATCH_OBJECTS_MAX || bytes > SAVE_BATCH_BYTES_MAX;
-            if full && !ids.is_empty() {
-                break;
+        // Deficit round robin: each source in its turn, a quantum of bytes at a time.
+        while let Some(source) = self.next_source() {
+            let mut quantum = QUANTUM_BYTES * source.weight() as usize;
+            while let Some((id, size)) = self.front(source) {
+                let full = ids.len() >= SAVE_BATCH_OBJECTS_MAX
+                    || bytes + size > SAVE_BATCH_BYTES_MAX && !ids.is_empty();
+                if full {
+                    return ids;
+                }
+                let Some(left) = quantum.checked_sub(size) else {
+                    break;
+                };
+                quantum = left;
+                bytes += size;
+                ids.push(id);
+                self.pop(source);
             }
-            ids.extend(self.forming.pop_front());
         }
         ids
+    }
+
+    /// The source after the one that was served last.
+    fn next_source(&mut self) -> Option<Source> {
+        let after = |last| {
+            let rest = (Bound::Excluded(last), Bound::Unbounded);
+            self.forming.range::<Source, _>(rest).next()
+        };
+        let next = self.served.and_then(after);
+        let next = next.or_else(|| self.forming.first_key_value());
+        self.served = next.map(|(source, _)| *source);
+        self.served
+    }
+
+    fn front(&self, source: Source) -> Option<(Id, usize)> {
+        let id = *self.forming.get(&source)?.front()?;
+        Some((id, self.pending.get(&id)?.row.len()))
+    }
+
+    fn pop(&mut self, source: Source) {
+        if let Some(queue) = self.forming.get_mut(&source) {
+            queue.pop_front();
+            if queue.is_empty() {
+                self.forming.remove(&source);
+            }
+        }
+    }
+
+    /// The newest object of whoever has most on its way, if that is more than this source would
+    /// have: it gives way.
+    fn heavier(&mut self, source: Source, bytes: usize) -> Option<Id> {
+        let own = self.by_source.get(&source).copied().unwrap_or(0) + bytes;
+        let heaviest = self.by_source.iter().max_by_key(|(_, bytes)| **bytes);
+        let (heaviest, _) = heaviest.filter(|(_, bytes)| **bytes > own)?;
+        let heaviest = *heaviest;
+        let queue = self.forming.get_mut(&heaviest)?;
+        let id = queue.pop_back();
+        if queue.is_empty() {
+            self.forming.remove(&heaviest);
+        }
+        id
     }
 }
 
@@ -171,23 +242,44 @@ impl Relay {
         }
         let version = self.record_version(header, body)?;
         let entry = Entry::new(header, version);
-        if self.puts.bytes + HEADER_BYTES + body.len() > PENDING_BYTES_MAX {
-            return Err((Refused::OverQuota, 1));
+        let source = self.source(link);
+        let bytes = HEADER_BYTES + body.len();
+        while self.puts.bytes + bytes > PENDING_BYTES_MAX {
+            let heavier = self.puts.heavier(source, bytes);
+            let id = heavier.ok_or((Refused::OverQuota, 1))?;
+            self.give_up(&id, Refused::OverQuota, 1);
         }
-        let gone = self.room_for(&entry).ok_or((Refused::StoreFull, 0))?;
+        let over = self.within_budget(source, &entry);
+        let within = over.map_err(|wait| (Refused::OverQuota, wait))?;
+        let counts = within.is_some();
+        let mut gone = within.unwrap_or_default();
+        if gone.is_empty() {
+            gone = self.room_for(&entry).ok_or((Refused::StoreFull, 0))?;
+        }
         let evicted = gone
             .into_iter()
-            .filter_map(|at| Some((at, self.index.remove(at)?)))
+            .filter_map(|at| {
+                self.budget.remove(at);
+                let entry = self.index.remove(at)?;
+                let hour = hour(self.now.unix);
+                let dropped = &mut self.peers.dropped;
+                dropped.add(hour, entry.id, entry.born, entry.expiry);
+                Some((at, entry))
+            })
             .collect();
         let mut row = Vec::with_capacity(HEADER_BYTES + body.len());
         row.extend_from_slice(raw);
         row.extend_from_slice(body);
         let arrival = self.next_arrival();
+        if counts {
+            self.budget.add(source, arrival, &entry);
+        }
         self.puts.add(Pending {
             arrival,
             entry,
             row,
             from: link,
+            source,
             waiters: request.map(|request| (link, request)).into_iter().collect(),
             evicted,
         });
@@ -304,6 +396,7 @@ impl Relay {
                 continue;
             };
             self.counters.evicted += pending.evicted.len() as u64;
+            self.peers.dropped.remove(&id);
             let (_, replaced) = self.index.insert(pending.arrival, pending.entry);
             if let Some(older) = replaced {
                 self.counters.replaced += 1;
@@ -335,16 +428,23 @@ impl Relay {
             StoreError::Unavailable | StoreError::Emptied => Refused::StoreFailed,
         };
         for id in self.puts.batches.remove(&token).unwrap_or_default() {
-            let Some(pending) = self.puts.take(&id) else {
-                continue;
-            };
-            for (arrival, entry) in pending.evicted {
-                self.index.insert(arrival, entry);
-            }
-            for (link, request) in pending.waiters {
-                if self.finish(link, request) {
-                    self.refuse(link, request, why, 0);
-                }
+            self.give_up(&id, why, 0);
+        }
+    }
+
+    /// An object is not stored after all: what gave way to it is back, and who waits is told.
+    fn give_up(&mut self, id: &Id, why: Refused, detail: u32) {
+        let Some(pending) = self.puts.take(id) else {
+            return;
+        };
+        self.budget.remove(pending.arrival);
+        for (arrival, entry) in pending.evicted {
+            self.peers.dropped.remove(&entry.id);
+            self.index.insert(arrival, entry);
+        }
+        for (link, request) in pending.waiters {
+            if self.finish(link, request) {
+                self.refuse(link, request, why, detail);
             }
         }
     }

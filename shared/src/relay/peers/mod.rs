@@ -6,8 +6,10 @@
 //! ```text
 //! own    this relay's descriptor     shake      from a link to a peer      meet   whom to dial
 //! spread push, Have, Want            reconcile  what was missed            set    negentropy
+//!                                    dropped    what there was no room for
 //! ```
 
+mod dropped;
 mod meet;
 mod own;
 mod reconcile;
@@ -38,6 +40,7 @@ pub(super) struct Peers {
     meet: meet::Meet,
     spread: spread::Spread,
     reconcile: reconcile::Reconciling,
+    pub dropped: dropped::Dropped,
 }
 
 /// A relay with which this one has a proved link.
@@ -136,6 +139,7 @@ impl Peers {
             meet: meet::Meet::default(),
             spread: spread::Spread::default(),
             reconcile: reconcile::Reconciling::default(),
+            dropped: dropped::Dropped::default(),
         }
     }
 
@@ -162,6 +166,11 @@ impl Peers {
     /// The book itself, to be filled from the store.
     pub fn book_mut(&mut self) -> &mut Book {
         &mut self.book
+    }
+
+    /// The node key of the relay at the other end, if it is one.
+    pub fn key_of(&self, link: LinkId) -> Option<[u8; 32]> {
+        Some(self.links.get(&link)?.descriptor.node_key)
     }
 
     pub fn is_peer(&self, link: LinkId) -> bool {

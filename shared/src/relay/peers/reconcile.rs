@@ -20,6 +20,8 @@ const AGAIN_MS: Millis = 10_000;
 const TURN_MS: Millis = 60_000;
 /// What expires sooner is not worth the way.
 const EXPIRES_HOURS: u32 = 2;
+/// The arrival of what is not here.
+const NOWHERE: u64 = u64::MAX;
 
 #[derive(Debug)]
 struct Asking {
@@ -130,12 +132,16 @@ impl Relay {
     }
 
     fn set(&self, salt: &[u8; 16]) -> Option<Set> {
-        let soonest = hour(self.now.unix) + EXPIRES_HOURS;
+        let hour = hour(self.now.unix);
+        let soonest = hour + EXPIRES_HOURS;
+        // What there was no room for counts as known, and has no place to be pushed from.
+        let dropped = self.peers.dropped.born(hour);
+        let dropped = dropped.map(|(born, expiry, id)| (born, expiry, id, NOWHERE));
+        let all = self.index.born().chain(dropped);
+        let lasting = all.filter(|(_, expiry, ..)| *expiry > soonest);
         Set::new(
             salt,
-            self.index.born().filter_map(|(born, expiry, id, arrival)| {
-                (expiry > soonest).then_some((born, id, arrival))
-            }),
+            lasting.map(|(born, _, id, arrival)| (born, id, arrival)),
         )
     }
 

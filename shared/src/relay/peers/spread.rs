@@ -9,9 +9,9 @@ use crate::limits::{HAVE_HEADERS_MAX, WANT_IDS_MAX, WANTED_MAX, WANTED_OF_PEER_M
 use crate::object::AdmissionError;
 use crate::object::admission::admit_header;
 use crate::relay::{Relay, State};
-use crate::time::Millis;
+use crate::time::{Millis, hour};
 use crate::wire::header::HEADER_BYTES;
-use crate::wire::{Frame, Header, Id, Kind};
+use crate::wire::{Frame, Header, Id, Kind, Refused};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
@@ -152,7 +152,7 @@ impl Relay {
             if let Some(peer) = self.peers.links.get_mut(&link) {
                 peer.known.add(&id);
             }
-            if self.has(&id) {
+            if self.has(&id) || self.peers.dropped.has(hour(self.now.unix), &id) {
                 continue;
             }
             if let Some(wanted) = self.peers.spread.wanted.get_mut(&id) {
@@ -244,9 +244,15 @@ impl Relay {
         }
         match crate::object::admit(raw, body, &self.rules()) {
             Ok(header) if header.kind != Kind::Descriptor => {
-                if let Err((why, _)) = self.take(link, None, &header, raw, body) {
+                if let Err((why, wait)) = self.take(link, None, &header, raw, body) {
                     // Full, or an older record: the peer need not know.
                     self.counters.count(why);
+                    if why == Refused::StoreFull || wait > 1 {
+                        let born = header.expiry.saturating_sub(header.lifetime.hours());
+                        let hour = hour(self.now.unix);
+                        let dropped = &mut self.peers.dropped;
+                        dropped.add(hour, header.id(), born, header.expiry);
+                    }
                 }
             }
             Err(AdmissionError::WrongExpiry | AdmissionError::LowEffort) => {

@@ -220,6 +220,7 @@ fn bodies_waiting_for_the_store_are_bounded() {
 fn a_full_store_gives_way_to_more_effort_only() {
     let small = RelayConfig {
         store_bytes_max: 3 * 1096,
+        hour_bytes_max: Some(u64::MAX),
         ..config()
     };
     let mut world = World::new(small, Disk::default());
@@ -255,6 +256,94 @@ fn a_full_store_gives_way_to_more_effort_only() {
     assert!(has(&world, 1, 1) && has(&world, 3, 0) && has(&world, 5, 1));
     assert_eq!(world.relay.status().bytes, 3 * 1096);
     assert_eq!(world.relay.counters().evicted, 1);
+}
+
+/// A source: a /24 of clients.
+fn from(network: u64) -> Origin {
+    Origin {
+        network,
+        address: network,
+        ..Origin::default()
+    }
+}
+
+#[test]
+fn who_floods_leaves_the_others_their_share() {
+    let small = RelayConfig {
+        store_bytes_max: 256 * 1096,
+        hour_bytes_max: Some(32 * 1096),
+        ..config()
+    };
+    let mut world = World::new(small, Disk::default());
+    for link in 1..=4 {
+        world.up_from(link, from(link));
+        world.message(link, &client(link).hello());
+        world.frames(link);
+    }
+    // One fills the half that is free, and more, with effort.
+    let mut stored = 0;
+    for n in 0..300 {
+        let answer = world.put(1, n + 1, &envelope_of(n.into(), 5, SizeClass::KIB_1));
+        stored += u32::from(is_stored(&answer));
+        if !is_stored(&answer) {
+            assert_eq!(refusal(&answer).0, Refused::OverQuota);
+        }
+    }
+    assert!((128..=129 + 32).contains(&stored), "{stored}");
+    // The others come after, without any, and get as much.
+    for n in 0..8 {
+        for link in 2..=4 {
+            let object = envelope(1000 * link + n);
+            assert!(
+                is_stored(&world.put(link, n as u32 + 1, &object)),
+                "{link} {n}"
+            );
+        }
+    }
+    // Nor does it get back in.
+    let answer = world.put(1, 999, &envelope_of(999, 30, SizeClass::KIB_1));
+    assert_eq!(refusal(&answer).0, Refused::OverQuota);
+    world.advance(3_600_000);
+    world.up_from(9, from(1));
+    world.message(9, &client(9).hello());
+    world.frames(9);
+    let answer = world.put(9, 1000, &envelope_of(1001, 5, SizeClass::KIB_1));
+    assert!(is_stored(&answer));
+}
+
+#[test]
+fn who_fills_the_queue_gives_way_to_others() {
+    let mut world = World::new(config(), Disk::default());
+    world.auto = false;
+    for link in 1..=80 {
+        world.up_from(link, from(u64::from(link > 64)));
+        world.message(link, &client(link).hello());
+        world.frames(link);
+    }
+    // More than fits, over many links of one network.
+    for n in 0..640u64 {
+        let (header, body) = envelope_of(n, 0, SizeClass::KIB_16);
+        let header = &header.encode();
+        let frame = Frame::Put {
+            header,
+            body: &body,
+        };
+        world.message(n % 64 + 1, &frame.encode(n as u32 + 1));
+    }
+    (1..=64).for_each(|link| drop(world.frames(link)));
+    for n in 0..8u64 {
+        let (header, body) = envelope_of(5000 + n, 0, SizeClass::KIB_16);
+        let header = &header.encode();
+        let frame = Frame::Put {
+            header,
+            body: &body,
+        };
+        world.message(70, &frame.encode(n as u32 + 1));
+    }
+    assert_eq!(world.frames(70).len(), 0, "none is refused");
+    while world.do_effect() {}
+    let answers = world.frames(70);
+    assert!(answers.len() == 8 && answers.iter().all(|f| is_stored(f)));
 }
 
 #[test]
