@@ -56,8 +56,8 @@ impl HmacKey for ResetKey {
 /// Makes connection ids, and knows those again that an earlier run with the same key made; others
 /// are dropped without a look, which saves work and guards nothing.
 ///
-/// The library's own have 24 random bits. That is too few where a Retry hands one out: the handshake
-/// that goes on with it would be taken for a part of whatever connection has the same.
+/// The library's own have 24 random bits. That is too few where a Retry hands one out: the
+/// handshake that goes on with it would be taken for a part of whatever connection has the same.
 pub struct ConnectionIds {
     key: [u8; 32],
     random: RandomConnectionIdGenerator,
