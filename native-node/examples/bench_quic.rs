@@ -59,6 +59,11 @@ async fn listen() {
     };
     let (quic, mut events) = QuicPort::sharing(&rtc, config).unwrap();
     println!("{}", rtc.local_addr());
+    // It ends with the other process, however that ends.
+    std::thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::exit(0);
+    });
     while let Some(event) = events.recv().await {
         if let LinkEvent::Message { link, bytes } = event {
             let _ = quic.try_send(link, bytes);
@@ -109,6 +114,7 @@ async fn measure(arguments: &[String]) {
     let links: usize = links.unwrap_or(LINKS_DEFAULT);
     let mut listener = Command::new(std::env::current_exe().unwrap())
         .arg("--listen")
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

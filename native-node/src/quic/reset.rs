@@ -6,12 +6,17 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use quinn::crypto::{CryptoError, HmacKey};
-use quinn_proto::HashedConnectionIdGenerator;
+use quinn_proto::{ConnectionId, ConnectionIdGenerator, InvalidCid, RandomConnectionIdGenerator};
 use sha2::Sha256;
 use shared::crypto::sha256;
+use std::time::Duration;
 
 /// Bytes of HMAC-SHA-256.
 const SIGNATURE_BYTES: usize = 32;
+/// Random bytes of a connection id.
+const DRAWN_BYTES: usize = 8;
+/// What follows from them and the key.
+const CHECK_BYTES: usize = 4;
 
 /// Makes and checks reset tokens.
 pub struct ResetKey([u8; 32]);
@@ -48,9 +53,79 @@ impl HmacKey for ResetKey {
     }
 }
 
-/// Connection ids that an earlier run with the same key made are known again; others are dropped
-/// without a look. That saves work and guards nothing.
-pub fn connection_ids(private_key: &[u8]) -> HashedConnectionIdGenerator {
-    let [a, b, c, d, e, f, g, h, ..] = sha256(&[b"wm-quic-id", private_key]);
-    HashedConnectionIdGenerator::from_key(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+/// Makes connection ids, and knows those again that an earlier run with the same key made; others
+/// are dropped without a look, which saves work and guards nothing.
+///
+/// The library's own have 24 random bits. That is too few where a Retry hands one out: the
+/// handshake that goes on with it would be taken for a part of whatever connection has the same.
+pub struct ConnectionIds {
+    key: [u8; 32],
+    random: RandomConnectionIdGenerator,
+}
+
+impl ConnectionIds {
+    /// From the private key of the certificate.
+    pub fn new(private_key: &[u8]) -> Self {
+        Self {
+            key: sha256(&[b"wm-quic-id", private_key]),
+            random: RandomConnectionIdGenerator::new(DRAWN_BYTES),
+        }
+    }
+
+    fn check(&self, drawn: &[u8]) -> [u8; CHECK_BYTES] {
+        let [a, b, c, d, ..] = sha256(&[&self.key, drawn]);
+        [a, b, c, d]
+    }
+}
+
+impl ConnectionIdGenerator for ConnectionIds {
+    fn generate_cid(&mut self) -> ConnectionId {
+        let drawn = self.random.generate_cid();
+        ConnectionId::new(&[&drawn[..], &self.check(&drawn)].concat())
+    }
+
+    fn validate(&self, id: &ConnectionId) -> Result<(), InvalidCid> {
+        match id.split_last_chunk() {
+            Some((drawn, check)) if *check == self.check(drawn) => Ok(()),
+            _ => Err(InvalidCid),
+        }
+    }
+
+    fn cid_len(&self) -> usize {
+        DRAWN_BYTES + CHECK_BYTES
+    }
+
+    fn cid_lifetime(&self) -> Option<Duration> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn ids_are_known_again_and_do_not_repeat() {
+        let [mut first, second] = [(); 2].map(|()| ConnectionIds::new(b"one key"));
+        let other = ConnectionIds::new(b"another key");
+        let mut seen = HashSet::new();
+        for _ in 0..100_000 {
+            let id = first.generate_cid();
+            assert_eq!(id.len(), first.cid_len());
+            assert!(second.validate(&id).is_ok() && other.validate(&id).is_err());
+            assert!(seen.insert(id));
+        }
+        assert!(first.validate(&ConnectionId::new(&[1, 2, 3])).is_err());
+    }
+
+    #[test]
+    fn reset_tokens_follow_from_the_key() {
+        let [one, same] = [(); 2].map(|()| ResetKey::new(b"one key"));
+        let mut token = [0; SIGNATURE_BYTES];
+        one.sign(b"an id", &mut token);
+        assert!(same.verify(b"an id", &token).is_ok());
+        assert!(same.verify(b"no id", &token).is_err());
+        assert!(ResetKey::new(b"another").verify(b"an id", &token).is_err());
+    }
 }

@@ -3,7 +3,7 @@
 //! Invariant: a certificate proves that its key is held, and nothing else; who holds it, the node
 //! key says over the link's binding. PROTOCOL.md section 12.
 
-use super::reset::{ResetKey, connection_ids};
+use super::reset::{ConnectionIds, ResetKey};
 use super::{QuicConfig, QuicError};
 use crate::rtc::CertificateFile;
 use crate::transport::QUIC_DATAGRAM_BYTES_MAX;
@@ -59,7 +59,7 @@ fn transport(config: &QuicConfig, streams: u8) -> Result<Arc<TransportConfig>, Q
 pub fn endpoint(config: &QuicConfig) -> Result<EndpointConfig, QuicError> {
     let (_, key) = config.certificate.to_der()?;
     let mut endpoint = EndpointConfig::new(Arc::new(ResetKey::new(&key)));
-    endpoint.cid_generator(move || Box::new(connection_ids(&key)));
+    endpoint.cid_generator(move || Box::new(ConnectionIds::new(&key)));
     // A peer that clears this bit cannot be told from STUN and DTLS (RFC 9443 section 2).
     endpoint.grease_quic_bit(false);
     // The bounds of the setter hold.
