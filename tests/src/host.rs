@@ -45,6 +45,8 @@ pub struct Host {
     pub dies_at_save: Option<u64>,
     /// Where other relays reach it.
     pub address: SocketAddr,
+    /// The size of a relay's store, if it is not the usual one.
+    pub store_bytes: Option<u64>,
     /// A relay that knows other relays: it is told where it is reachable.
     pub networked: bool,
     /// Raised at each start: what belongs to an earlier run is dropped.
@@ -67,6 +69,7 @@ impl Host {
             next_request: 1,
             dies_at_save: None,
             address: SocketAddr::from(([10, 0, 0, 1], 1)),
+            store_bytes: None,
             networked: false,
             run: 0,
         }
@@ -103,6 +106,7 @@ impl Host {
         self.process = if self.is_relay {
             let mut config = RelayConfig::new(Self::node_key(&self.name), NETWORK);
             config.work_divisor = WORK_DIVISOR;
+            config.store_bytes_max = self.store_bytes.unwrap_or(config.store_bytes_max);
             config.certificate = Self::hint(&self.name).certificate;
             Process::Relay(Box::new(Relay::new(config, seed, now)))
         } else {

@@ -114,11 +114,13 @@ impl World {
             return;
         }
         let bytes = match self.lie {
-            Some(lie) => match lie(at, end.peer, bytes) {
-                Some(bytes) => bytes,
-                None => return,
-            },
-            None => bytes,
+            Some(lie) if self.liars.is_empty() || self.liars.contains(&at) => {
+                match lie(at, end.peer, bytes) {
+                    Some(bytes) => bytes,
+                    None => return,
+                }
+            }
+            _ => bytes,
         };
         let code = bytes.first().copied().unwrap_or(0);
         *self.bytes.entry(code).or_default() += bytes.len() as u64;

@@ -130,8 +130,12 @@ pub struct World {
     /// Shows relays what a build that leaks would: the address of every envelope is made from its
     /// recipient's name.
     pub leak: bool,
-    /// Relays that lie: what becomes of a frame from one host to another (`None`: withheld).
+    /// What becomes of a frame from one host to another where somebody lies (`None`: withheld).
     pub lie: Option<Lie>,
+    /// Who lies; nobody named: everybody.
+    pub liars: BTreeSet<At>,
+    /// The size of the stores of relays that start from now on.
+    pub store_bytes: Option<u64>,
     /// No machine has the memory that a passcode takes.
     pub derive_fails: bool,
     digest: [u8; 32],
@@ -157,6 +161,8 @@ impl World {
             seen: None,
             leak: false,
             lie: None,
+            liars: BTreeSet::new(),
+            store_bytes: None,
             derive_fails: false,
             digest: [0; 32],
         }
@@ -184,6 +190,7 @@ impl World {
     /// A relay that knows other relays, in a network group of its own.
     pub fn add_networked(&mut self, name: &str) -> At {
         let mut host = Host::new(name, true);
+        host.store_bytes = self.store_bytes;
         let [_, _, a, b] = (self.hosts.len() as u32).to_be_bytes();
         host.address = ([20 + a, b, 0, 1], 8420).into();
         host.networked = true;
@@ -195,11 +202,15 @@ impl World {
 
     /// An object is put at a relay by nobody in particular.
     pub fn put(&mut self, at: At, raw: &[u8]) {
+        self.put_from(at, raw, Origin::default());
+    }
+
+    /// The same, from somewhere.
+    pub fn put_from(&mut self, at: At, raw: &[u8], from: Origin) {
         let now = self.now;
         self.next += 1;
         let link = LinkId(self.next * 2);
         let binding = [0; 32];
-        let from = Origin::default();
         let dialled = None;
         let (header, body) = raw.split_first_chunk().expect("a header");
         let hello = Frame::Hello {

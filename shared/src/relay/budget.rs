@@ -1,8 +1,11 @@
-//! Who may fill how much of the store in an hour, once it is half full: every source the same, and
-//! what one leaves the others share. PROTOCOL.md section 2.
+//! Who may fill how much of the store in an hour, once it is half full: of what clients bring every
+//! network has the same share, of what relays bring every relay, and what one leaves the others
+//! share. PROTOCOL.md section 2.
 //!
 //! Invariant: a source that stays below its share is never refused for what others put, however
 //! many objects these bring and however much work is in them.
+//!
+//! All relays store what one of them takes, so each takes but a part from its clients.
 
 use super::Relay;
 use super::index::Entry;
@@ -15,8 +18,8 @@ use alloc::vec::Vec;
 const FREE_PART: u64 = 2;
 /// Above that, one part in so many an hour: what envelopes leave in the same time.
 const HOUR_PART: u64 = 128;
-/// A relay brings what many people put.
-const RELAY_WEIGHT: u64 = 64;
+/// In its turn to be saved a relay, which brings what many people put, has so many quanta.
+const RELAY_WEIGHT: usize = 16;
 
 /// Where objects come from: a network of clients, or another relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +29,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    pub const fn weight(self) -> u64 {
+    pub const fn quanta(self) -> usize {
         match self {
             Source::Network(_) => 1,
             Source::Relay(_) => RELAY_WEIGHT,
@@ -42,9 +45,35 @@ struct Share {
     objects: BTreeSet<(u8, u64)>,
 }
 
-/// The hour under way.
+/// What came in the hour under way.
 #[derive(Debug, Default)]
-pub(super) struct Budget {
+pub(super) struct Budgets {
+    clients: Budget,
+    relays: Budget,
+}
+
+impl Budgets {
+    fn of(&mut self, source: Source) -> &mut Budget {
+        match source {
+            Source::Network(_) => &mut self.clients,
+            Source::Relay(_) => &mut self.relays,
+        }
+    }
+
+    /// Counts an object of the hour under way.
+    pub fn add(&mut self, source: Source, arrival: u64, entry: &Entry) {
+        self.of(source).add(source, arrival, entry);
+    }
+
+    /// An object is gone.
+    pub fn remove(&mut self, arrival: u64) {
+        self.clients.remove(arrival);
+        self.relays.remove(arrival);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Budget {
     hour: u32,
     bytes: u64,
     shares: BTreeMap<Source, Share>,
@@ -62,8 +91,7 @@ impl Budget {
         }
     }
 
-    /// Counts an object of the hour under way.
-    pub fn add(&mut self, source: Source, arrival: u64, entry: &Entry) {
+    fn add(&mut self, source: Source, arrival: u64, entry: &Entry) {
         let bytes = entry.bytes();
         let share = self.shares.entry(source).or_default();
         share.bytes += bytes;
@@ -72,8 +100,7 @@ impl Budget {
         self.objects.insert(arrival, (source, entry.effort, bytes));
     }
 
-    /// An object is gone.
-    pub fn remove(&mut self, arrival: u64) {
+    fn remove(&mut self, arrival: u64) {
         let Some((source, effort, bytes)) = self.objects.remove(&arrival) else {
             return;
         };
@@ -91,14 +118,14 @@ impl Budget {
     /// of sources that have more. `None`: it has its share.
     fn room(&self, source: Source, bytes: u64, most: u64) -> Option<Vec<u64>> {
         let own = self.shares.get(&source).map_or(0, |share| share.bytes);
-        let own = (own + bytes) / source.weight();
+        let own = own + bytes;
         let mut excess = (self.bytes + bytes).saturating_sub(most);
         let mut taken: BTreeMap<Source, u64> = BTreeMap::new();
         let mut gone = Vec::new();
         while excess > 0 {
             let left = |(other, share): (&Source, &Share)| {
                 let taken = taken.get(other).copied().unwrap_or(0);
-                ((share.bytes - taken) / other.weight(), *other)
+                (share.bytes - taken, *other)
             };
             let (most, heaviest) = self.shares.iter().map(left).max()?;
             if heaviest == source || most <= own || gone.len() >= EVICTED_PER_PUT_MAX {
@@ -137,14 +164,22 @@ impl Relay {
         entry: &Entry,
     ) -> Result<Option<Vec<u64>>, u32> {
         let hour = crate::time::hour(self.now.unix);
-        self.budget.begin(hour);
         let most = self.config.store_bytes_max;
         let stored = self.index.bytes() + self.puts.bytes() as u64;
         if stored <= most / FREE_PART {
             return Ok(None);
         }
         let hourly = self.config.hour_bytes_max.unwrap_or(most / HOUR_PART);
-        let room = self.budget.room(source, entry.bytes(), hourly);
+        // Half of an equal part: what gave way again here was handed on before.
+        let relays = self.peers.len() as u64 + 1;
+        let clients = hourly / (2 * relays);
+        let most = match source {
+            Source::Network(_) => clients,
+            Source::Relay(_) => hourly - clients,
+        };
+        let budget = self.budgets.of(source);
+        budget.begin(hour);
+        let room = budget.room(source, entry.bytes(), most);
         let stays = |arrival: &u64| self.index.at(*arrival).is_none();
         match room {
             // What is still on its way to the store can't give way.
@@ -208,15 +243,15 @@ mod tests {
     }
 
     #[test]
-    fn a_relay_counts_for_many() {
+    fn clients_and_relays_are_counted_apart() {
+        let mut budgets = Budgets::default();
+        budgets.add(A, 1, &entry(0));
+        budgets.add(Source::Relay(1), 2, &entry(0));
         let size = entry(0).bytes();
-        let relay = Source::Relay(7);
-        let mut objects = alloc::vec![(A, 9); 2];
-        objects.extend([(relay, 0); 60]);
-        let budget = budget(&objects);
-        assert_eq!(budget.room(relay, size, 62 * size), Some(alloc::vec![0]));
-        assert_eq!(budget.room(A, size, 62 * size), None);
-        assert_eq!(budget.room(B, size, 62 * size), Some(alloc::vec![0]));
+        assert_eq!((budgets.clients.bytes, budgets.relays.bytes), (size, size));
+        budgets.remove(1);
+        budgets.remove(2);
+        assert_eq!((budgets.clients.bytes, budgets.relays.bytes), (0, 0));
     }
 
     #[test]

@@ -34,9 +34,9 @@ pub use rows::{BODIES, HEADS, META, SCHEMA};
 use crate::crypto::{Rng, SigningKey, sha256};
 use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};
 use crate::time::{Millis, Now};
-use crate::wire::{Frame, Refused};
+use crate::wire::{Frame, Id, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use budget::Budget;
+use budget::Budgets;
 use core::convert::Infallible;
 use index::{Index, bucket_of};
 use link::{Link, Origins};
@@ -70,7 +70,7 @@ pub struct Relay {
     origins: Origins,
     deadlines: BTreeSet<(Millis, LinkId)>,
     puts: Puts,
-    budget: Budget,
+    budgets: Budgets,
     ring: Ring,
     /// Watching links that may have something to get.
     behind: BTreeSet<LinkId>,
@@ -103,7 +103,7 @@ impl Relay {
             origins: Origins::default(),
             deadlines: BTreeSet::new(),
             puts: Puts::default(),
-            budget: Budget::default(),
+            budgets: Budgets::default(),
             ring: Ring::default(),
             behind: BTreeSet::new(),
             hungry: BTreeSet::new(),
@@ -140,6 +140,11 @@ impl Relay {
             saving: self.puts.len(),
             reading: self.reads,
         }
+    }
+
+    /// Whether an object is stored.
+    pub fn stores(&self, id: &Id) -> bool {
+        self.index.contains(id)
     }
 
     /// The relays that this one is linked to.

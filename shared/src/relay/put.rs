@@ -114,7 +114,7 @@ impl Puts {
         }
         // Deficit round robin: each source in its turn, a quantum of bytes at a time.
         while let Some(source) = self.next_source() {
-            let mut quantum = QUANTUM_BYTES * source.weight() as usize;
+            let mut quantum = QUANTUM_BYTES * source.quanta();
             while let Some((id, size)) = self.front(source) {
                 let full = ids.len() >= SAVE_BATCH_OBJECTS_MAX
                     || bytes + size > SAVE_BATCH_BYTES_MAX && !ids.is_empty();
@@ -259,7 +259,7 @@ impl Relay {
         let evicted = gone
             .into_iter()
             .filter_map(|at| {
-                self.budget.remove(at);
+                self.budgets.remove(at);
                 let entry = self.index.remove(at)?;
                 let hour = hour(self.now.unix);
                 let dropped = &mut self.peers.dropped;
@@ -272,7 +272,7 @@ impl Relay {
         row.extend_from_slice(body);
         let arrival = self.next_arrival();
         if counts {
-            self.budget.add(source, arrival, &entry);
+            self.budgets.add(source, arrival, &entry);
         }
         self.puts.add(Pending {
             arrival,
@@ -437,7 +437,7 @@ impl Relay {
         let Some(pending) = self.puts.take(id) else {
             return;
         };
-        self.budget.remove(pending.arrival);
+        self.budgets.remove(pending.arrival);
         for (arrival, entry) in pending.evicted {
             self.peers.dropped.remove(&entry.id);
             self.index.insert(arrival, entry);

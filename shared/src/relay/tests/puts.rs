@@ -271,7 +271,7 @@ fn from(network: u64) -> Origin {
 fn who_floods_leaves_the_others_their_share() {
     let small = RelayConfig {
         store_bytes_max: 256 * 1096,
-        hour_bytes_max: Some(32 * 1096),
+        hour_bytes_max: Some(64 * 1096),
         ..config()
     };
     let mut world = World::new(small, Disk::default());

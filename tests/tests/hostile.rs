@@ -1,0 +1,165 @@
+//! Hostile parts of a network of relays: a flood that work does not stop, and relays that withhold.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use shared::crypto::Rng;
+use shared::io::Origin;
+use shared::object::pow;
+use shared::wire::{Front, Header, Kind, Lifetime, SizeClass};
+use tests::host::{NETWORK, Process, WORK_DIVISOR};
+use tests::world::{At, World};
+
+const MINUTE: u64 = 60_000;
+/// A relay's store in the flood: 32 MiB, of which 256 KiB an hour when it is half full.
+const STORE_BYTES: u64 = 32 << 20;
+
+fn relay(world: &World, at: At) -> &shared::relay::Relay {
+    match &world.hosts[at].process {
+        Process::Relay(relay) => relay,
+        _ => panic!("{} is down", world.hosts[at].name),
+    }
+}
+
+fn object(world: &World, rng: &mut Rng, effort: u8) -> (Header, Vec<u8>) {
+    let body: Vec<u8> = (0..1024).map(|_| rng.u64() as u8).collect();
+    let mut front = Front::from_now(
+        world.now,
+        Kind::Envelope,
+        SizeClass::KIB_1,
+        Lifetime::ENVELOPE,
+        NETWORK,
+    );
+    front.effort = effort;
+    let mut header = front.header(rng.array(), &body);
+    header.nonce = (0..)
+        .find(|nonce| {
+            let mut h = header;
+            h.nonce = *nonce;
+            pow::is_paid(&h, WORK_DIVISOR)
+        })
+        .unwrap();
+    (header, body)
+}
+
+fn raw((header, body): &(Header, Vec<u8>)) -> Vec<u8> {
+    [&header.encode()[..], body].concat()
+}
+
+fn from(network: u64) -> Origin {
+    Origin {
+        network,
+        address: network,
+        ..Origin::default()
+    }
+}
+
+/// Four relays, honest people in 50 networks at all of them, and a flood from some networks that
+/// has filled the stores before and brings a hundred times as much as everybody else, with effort.
+/// The share of the honest objects that every relay has in the end.
+fn honest_share(flooding: u64) -> f64 {
+    let mut world = World::new(flooding + 1);
+    world.store_bytes = Some(STORE_BYTES);
+    let relays: Vec<At> = (0..4)
+        .map(|n| world.add_networked(&format!("relay {n}")))
+        .collect();
+    for at in &relays[1..] {
+        world.name_relay(*at, relays[0]);
+    }
+    world.run(2 * MINUTE);
+    let mut rng = Rng::new([1; 32]);
+    // Work that was stockpiled: both halves of every store, as far as it lets them.
+    for n in 0..20_000 {
+        let stock = object(&world, &mut rng, 3);
+        let network = 1_000 + n % flooding;
+        world.put_from(relays[0], &raw(&stock), from(network));
+        if n % 50 == 0 {
+            world.run(100);
+        }
+    }
+    world.run(3 * MINUTE);
+    let mut honest = Vec::new();
+    for round in 0..16u64 {
+        for person in 0..4u64 {
+            let kept = object(&world, &mut rng, 0);
+            let network = 1 + (round * 4 + person) % 50;
+            let at = relays[(person % 4) as usize];
+            world.put_from(at, &raw(&kept), from(network));
+            honest.push(kept.0.id());
+        }
+        for n in 0..100u64 {
+            let flood = object(&world, &mut rng, 3);
+            let network = 1_000 + n % flooding;
+            world.put_from(relays[(n % 4) as usize], &raw(&flood), from(network));
+        }
+        world.run(10_000);
+    }
+    world.run(5 * MINUTE);
+    for at in &relays {
+        assert!(relay(&world, *at).status().bytes <= STORE_BYTES);
+    }
+    let everywhere = honest
+        .iter()
+        .filter(|id| relays.iter().all(|at| relay(&world, *at).stores(id)));
+    everywhere.count() as f64 / honest.len() as f64
+}
+
+#[test]
+fn a_flood_from_a_few_networks_leaves_the_others_their_share() {
+    for flooding in [1, 4, 16, 64] {
+        let share = honest_share(flooding);
+        println!(
+            "flood from {flooding} networks against 50: {:.1} % of honest objects are everywhere",
+            share * 100.0
+        );
+        assert!(flooding > 16 || share >= 0.95, "{share}");
+    }
+}
+
+/// Relays that take everything and hand on nothing.
+fn withhold(_from: At, _to: At, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    match bytes.first() {
+        // Push, Have, Reconciled, Object, News.
+        Some(0x08 | 0x09 | 0x41 | 0x23 | 0x31) => None,
+        _ => Some(bytes),
+    }
+}
+
+/// Of ten relays the first three, five are hostile; people choose honest ones and meet.
+fn delivered(hostile: usize) -> usize {
+    let mut world = World::new(hostile as u64);
+    let relays: Vec<At> = (0..10)
+        .map(|n| world.add_networked(&format!("relay {n}")))
+        .collect();
+    for at in &relays[1..] {
+        world.name_relay(*at, relays[0]);
+    }
+    for at in &relays[..hostile] {
+        world.liars.insert(*at);
+    }
+    world.lie = Some(withhold);
+    world.run(5 * MINUTE);
+    let ann = world.person("Ann", "relay 7");
+    let bob = world.person("Bob", "relay 9");
+    world.run(MINUTE);
+    world.meet(ann, bob);
+    for n in 0..20 {
+        world.say(ann, bob, &format!("to Bob {n}"));
+        world.say(bob, ann, &format!("to Ann {n}"));
+        world.run(10_000);
+    }
+    world.run(10 * MINUTE);
+    let heard = |at: At, of: At| {
+        world
+            .heard(at, of)
+            .iter()
+            .filter(|t| t.starts_with("to "))
+            .count()
+    };
+    heard(bob, ann) + heard(ann, bob)
+}
+
+#[test]
+fn relays_that_withhold_hold_up_nothing() {
+    for hostile in [1, 3, 5] {
+        assert_eq!(delivered(hostile), 40, "{hostile} of 10 relays withhold");
+    }
+}
