@@ -87,6 +87,11 @@ pub const NAMES_ASKED: u8 = 32;
 pub const NAMES_MAX: usize = 64;
 /// Headers in one Have.
 pub const HAVE_HEADERS_MAX: usize = 200;
+/// Headers that a client that was asked offers in all, and in one Have.
+pub const OFFERED_MAX: usize = 4096;
+pub const OFFERED_AT_ONCE: usize = 32;
+/// How long a store is asked for after it was made: envelopes live no longer.
+pub const YOUNG_STORE_MS: u64 = 48 * 3_600_000;
 /// Ids in one Want or Need.
 pub const WANT_IDS_MAX: usize = 500;
 /// Bytes of one turn of a reconciliation.

@@ -105,3 +105,27 @@ fn what_was_sent_to_somebody_away_outlives_the_relay_that_took_it() {
     });
     assert!(heard, "{}", world.replay());
 }
+
+/// The sender is gone, the relay has lost its disk: somebody who is there has carried it.
+#[test]
+fn what_others_carry_outlives_the_disk_of_the_only_relay() {
+    let mut world = World::new(4);
+    let relay = world.add("relay", true);
+    let [ann, bob, eve] = ["Ann", "Bob", "Eve"].map(|name| world.person(name, "relay"));
+    world.meet(ann, bob);
+    world.run(5 * MINUTE);
+    world.kill(bob);
+    world.say(ann, bob, "for later");
+    world.run(2 * MINUTE);
+    world.kill(ann);
+    world.kill(relay);
+    world.hosts[relay].disk = tests::disk::Disk::default();
+    world.start(relay);
+    world.run(2 * MINUTE);
+    world.kill(eve);
+    world.start(bob);
+    let heard = world.run_until(5 * MINUTE, |world| {
+        world.heard(bob, ann).iter().any(|text| text == "for later")
+    });
+    assert!(heard, "{}", world.replay());
+}

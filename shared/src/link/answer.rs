@@ -30,6 +30,8 @@ impl ClientLink {
             Frame::Pong { .. } => Ok(Reply::Nothing),
             Frame::Welcome(welcome) if !self.is_open() => self.on_welcome(welcome),
             _ if !self.is_open() => self.drop_it(),
+            Frame::Ask => Ok(Reply::Asked),
+            Frame::Want { ids } => Ok(Reply::Wanted { ids }),
             _ => self.on_answer(request, frame),
         }
     }

@@ -22,6 +22,7 @@ use crate::limits::{
 };
 use crate::time::{Millis, Now, hour};
 use crate::wire::frame::LINK_VERSION;
+use crate::wire::header::HEADER_BYTES;
 use crate::wire::scan::prefix_range;
 use crate::wire::{Frame, Header, Id, Welcome};
 use alloc::collections::BTreeMap;
@@ -232,6 +233,19 @@ impl ClientLink {
         };
         let mode = whole.into();
         self.ask(now, what, &Frame::Watch { mode })
+    }
+
+    // What is told without an answer, to a relay that asked.
+
+    /// Objects that are here.
+    pub fn have(headers: &[[u8; HEADER_BYTES]]) -> Vec<u8> {
+        Frame::Have { headers }.encode(0)
+    }
+
+    /// One of those that are lacking there.
+    pub fn push(header: &Header, body: &[u8]) -> Vec<u8> {
+        let header = &header.encode();
+        Frame::Push { header, body }.encode(0)
     }
 
     fn ask(&mut self, now: Now, what: What, frame: &Frame<'_>) -> Option<(ReqId, Vec<u8>)> {

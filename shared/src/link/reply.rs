@@ -54,6 +54,10 @@ pub enum Reply<'a> {
     },
     /// Scan from this bucket on; later arrivals are pushed.
     Lagged { bucket: u32 },
+    /// The relay lost its store: it wants to know what there is here (`ClientLink::have`).
+    Asked,
+    /// These are lacking there (`ClientLink::push`).
+    Wanted { ids: &'a [[u8; 32]] },
     /// Send this back.
     Send(Vec<u8>),
     /// Nothing to do. What was dropped is in `faults`.

@@ -79,6 +79,8 @@ pub(super) struct Link {
     pub watch: Option<Watch>,
     /// The signature of the Welcome sent, over which a relay that dialled proves itself.
     pub proof: [u8; 64],
+    /// Headers that a client may still offer, since it was asked.
+    pub offers: usize,
     /// When it may ask for the names of relays again.
     pub names_at: Millis,
 }
@@ -105,6 +107,7 @@ impl Link {
             reading: false,
             watch: None,
             proof: [0; 64],
+            offers: 0,
             names_at: 0,
         }
     }

@@ -5,6 +5,7 @@ use super::link::{Closed, Link, Phase, Unnumbered, count_close};
 use super::{Relay, State};
 use crate::io::{LinkId, Origin, Output, Token};
 use crate::limits::{DEAD_AFTER_MS, HANDSHAKE_MS, MALFORMED_FRAMES_MAX, PING_AFTER_MS};
+use crate::limits::{OFFERED_MAX, YOUNG_STORE_MS};
 use crate::wire::frame::LINK_VERSION;
 use crate::wire::{Bye, Frame, FrameError, Refused, Welcome};
 
@@ -187,7 +188,15 @@ impl Relay {
         };
         let welcome = welcome.sign(&self.config.node_key, &state.binding, nonce);
         state.proof = welcome.signature;
+        let young = self.now.unix.saturating_sub(self.made) < YOUNG_STORE_MS;
+        if young {
+            state.offers = OFFERED_MAX;
+        }
         self.send(link, request, &Frame::Welcome(welcome));
+        if young {
+            // Clients may have what this store has never had, or lost.
+            self.send(link, 0, &Frame::Ask);
+        }
     }
 
     /// Before the Welcome a client waits.
@@ -226,6 +235,12 @@ impl Relay {
             Frame::Find { bits, prefix } => self.on_find(link, request, bits, prefix),
             Frame::Watch { mode } => self.on_watch(link, request, mode == 1),
             Frame::Relays { max } => self.on_relays(link, request, max),
+            Frame::Have { headers } if self.may_offer(link, headers.len()) => {
+                self.on_have(link, headers);
+            }
+            Frame::Push { header, body } if self.was_wanted(link, header) => {
+                self.on_push(link, header, body);
+            }
             Frame::Peer {
                 header,
                 body,
@@ -246,6 +261,7 @@ impl Relay {
             | Frame::Have { .. }
             | Frame::Want { .. }
             | Frame::Relay { .. }
+            | Frame::Ask
             | Frame::Reconcile { .. }
             | Frame::Reconciled { .. }
             | Frame::Need { .. } => self.on_malformed(link, Some(request)),

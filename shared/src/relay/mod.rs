@@ -83,6 +83,8 @@ pub struct Relay {
     next_token: u64,
     last_arrival: u64,
     sweeper: Sweeper,
+    /// When the store was made.
+    made: Millis,
     peers: Peers,
     counters: Counters,
     out: VecDeque<Output<Infallible>>,
@@ -113,6 +115,7 @@ impl Relay {
             next_token: 0,
             last_arrival: 0,
             sweeper: Sweeper::default(),
+            made: 0,
             peers,
             counters: Counters::default(),
             out: VecDeque::new(),

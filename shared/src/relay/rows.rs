@@ -2,7 +2,7 @@
 //! and the scan at start reads heads only.
 //!
 //! ```text
-//! META    "schema"                            -> schema u32 | network u32
+//! META    "schema"                            -> schema u32 | network u32 | made u64 (ms)
 //! HEADS   expiry u32 (big-endian) || id[32]   -> header[72] | arrival u64 (us) | version u64
 //!                                                (of records; else 0)
 //! BODIES  the same key                        -> header[72] | body
@@ -66,9 +66,10 @@ pub(super) fn parse_body(row: &[u8]) -> Result<(&[u8; HEADER_BYTES], &[u8]), Mal
     }
 }
 
-pub(super) fn schema_row(network: u32) -> Vec<u8> {
+pub(super) fn schema_row(network: u32, made: u64) -> Vec<u8> {
     let mut value = SCHEMA.to_le_bytes().to_vec();
     value.extend_from_slice(&network.to_le_bytes());
+    value.extend_from_slice(&made.to_le_bytes());
     value
 }
 

@@ -25,12 +25,13 @@ impl Relay {
             let put = Change::Put {
                 table: META,
                 key: SCHEMA_KEY.to_vec(),
-                value: rows::schema_row(self.config.network),
+                value: rows::schema_row(self.config.network, self.now.unix),
             };
             let batch = Batch {
                 durable: true,
                 changes: vec![put],
             };
+            self.made = self.now.unix;
             self.save(Effect::NewSchema, batch);
             return;
         };
@@ -40,7 +41,10 @@ impl Relay {
             return self.fail(StartError::UnknownSchema { found });
         }
         match r.u32() {
-            Ok(network) if network == self.config.network => self.load_heads(&[]),
+            Ok(network) if network == self.config.network => {
+                self.made = r.u64().unwrap_or(0);
+                self.load_heads(&[]);
+            }
             found => {
                 let found = found.unwrap_or(0);
                 self.fail(StartError::OtherNetwork { found });

@@ -84,6 +84,8 @@ pub enum Frame<'a> {
     Want {
         ids: &'a [[u8; 32]],
     },
+    /// The relay lost its store: say what you have.
+    Ask,
     Put {
         header: &'a [u8; HEADER_BYTES],
         body: &'a [u8],
@@ -231,6 +233,7 @@ impl<'a> Frame<'a> {
             0x0a => Frame::Want {
                 ids: list(r, WANT_IDS_MAX)?,
             },
+            0x0b => Frame::Ask,
             0x10 => Frame::Put {
                 header: r.array_ref()?,
                 body: body(r)?,
@@ -325,6 +328,7 @@ impl<'a> Frame<'a> {
             }
             Frame::Have { headers } => w.bytes(headers.as_flattened()),
             Frame::Want { ids } => w.bytes(ids.as_flattened()),
+            Frame::Ask => &mut w,
             Frame::Stored {
                 id,
                 time,
@@ -382,6 +386,7 @@ impl<'a> Frame<'a> {
             Frame::Push { .. } => 0x08,
             Frame::Have { .. } => 0x09,
             Frame::Want { .. } => 0x0a,
+            Frame::Ask => 0x0b,
             Frame::Put { .. } => 0x10,
             Frame::Stored { .. } => 0x11,
             Frame::Refused { .. } => 0x12,

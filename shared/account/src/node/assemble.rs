@@ -67,6 +67,7 @@ impl Open {
             relays: Default::default(),
             named: Default::default(),
             sync: Default::default(),
+            carry: Default::default(),
             contacts: BTreeMap::new(),
             invites: BTreeMap::new(),
             greetings: BTreeMap::new(),

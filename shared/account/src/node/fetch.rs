@@ -28,8 +28,6 @@ const BUCKET_LAST: u32 = u32::MAX - 1;
 const REQUESTS_MAX: usize = 4;
 /// Body hashes of objects that were here already.
 const HELD_MAX: usize = 65_536;
-/// Objects nobody expected yet, kept for a chain that becomes known a little later.
-const CACHE_BYTES_MAX: usize = 4 << 20;
 /// How long a relay that refused something is left alone.
 const REFUSED_PAUSE_MS: Millis = 5_000;
 /// Objects in a block, on average.
@@ -44,8 +42,6 @@ pub struct Sync {
     /// Ids of objects: another relay's copy of a body under a changed header is another object.
     ids: BTreeSet<[u8; 8]>,
     ids_order: VecDeque<[u8; 8]>,
-    cache: VecDeque<(Header, Vec<u8>)>,
-    cache_bytes: usize,
 }
 
 /// Catching up with one relay.
@@ -111,29 +107,6 @@ impl Sync {
         if let Some(short) = header.body_hash.first_chunk::<8>() {
             self.held.remove(short);
         }
-    }
-
-    /// Keeps an object that nobody expected.
-    pub fn cache(&mut self, header: Header, body: Vec<u8>) {
-        self.cache_bytes += body.len();
-        self.cache.push_back((header, body));
-        while self.cache_bytes > CACHE_BYTES_MAX {
-            let Some((_, old)) = self.cache.pop_front() else {
-                break;
-            };
-            self.cache_bytes -= old.len();
-        }
-    }
-
-    /// Takes the first cached object that is expected now.
-    pub fn take_expected(
-        &mut self,
-        expected: impl Fn(&Header) -> bool,
-    ) -> Option<(Header, Vec<u8>)> {
-        let at = self.cache.iter().position(|(header, _)| expected(header))?;
-        let found = self.cache.remove(at)?;
-        self.cache_bytes -= found.1.len();
-        Some(found)
     }
 }
 

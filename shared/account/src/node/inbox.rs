@@ -19,9 +19,9 @@ impl Open {
     /// An envelope, expected or not. True if it was opened.
     pub fn on_envelope(&mut self, cx: &mut Cx, header: Header, body: Vec<u8>) -> bool {
         let Some(expected) = self.expected.get(&locator(&header.tag)).copied() else {
-            self.sync.cache(header, body);
             return false;
         };
+        self.carry.opened(&header);
         let opened = match expected {
             Expected::Greeting { invite, j } => self.on_greeting(cx, &invite, j, &header, &body),
             Expected::Acceptance { who, n } => self.on_acceptance(cx, &who, n, &header, &body),

@@ -138,6 +138,8 @@ impl Open {
             }
             Reply::News { bucket, record } => self.on_news(cx, key, bucket, &record),
             Reply::Lagged { bucket } => self.on_lagged(cx, key, bucket),
+            Reply::Asked => self.on_asked(cx, key),
+            Reply::Wanted { ids } => self.on_wanted(cx, key, ids),
             Reply::Named { descriptor, .. } => self.on_named(cx, key, &descriptor),
             Reply::Nothing => {}
         }
@@ -176,16 +178,17 @@ impl Open {
         if header.front.kind != Kind::Envelope || !self.sync.hold(&header) {
             return;
         }
+        self.carry.take(header, &body);
         if self.on_envelope(cx, header, body) {
-            self.open_cached(cx);
+            self.open_carried(cx);
         }
     }
 
     /// Something was opened: it may have made others expected that came before it.
-    fn open_cached(&mut self, cx: &mut Cx) {
+    fn open_carried(&mut self, cx: &mut Cx) {
         while let Some((header, body)) = {
             let expected = &self.expected;
-            self.sync
+            self.carry
                 .take_expected(|header| expected.get(&locator(&header.tag)).is_some())
         } {
             self.on_envelope(cx, header, body);
@@ -217,6 +220,7 @@ impl Open {
             self.pump_puts(cx);
             self.pump_feeds(cx);
             self.hold_relays(cx);
+            self.offer_on(cx);
         }
         self.end_lookups(cx);
     }

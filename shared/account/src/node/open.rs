@@ -2,6 +2,7 @@
 //!
 //! Invariant: whatever a row holds is changed together with `cx.touch(row)`.
 
+use super::carry::Carry;
 use super::commands::Loading;
 use super::cx::Cx;
 use super::fetch::Sync;
@@ -83,6 +84,7 @@ pub struct Open {
     pub relays: Relays,
     pub named: Named,
     pub sync: Sync,
+    pub carry: Carry,
     pub contacts: BTreeMap<Who, Contact>,
     pub invites: BTreeMap<Id16, Invite>,
     pub greetings: BTreeMap<Id16, GreetingRow>,

@@ -180,7 +180,7 @@ impl Peers {
     /// When something is to be done, by the monotonic clock.
     pub fn next_time(&self) -> Millis {
         if !self.own.is_told() {
-            return Millis::MAX;
+            return self.spread.next_time();
         }
         [
             self.own.next_time(),
@@ -197,13 +197,13 @@ impl Peers {
 impl Relay {
     /// What is due among relays. Before it knows where it is reachable a relay keeps to itself.
     pub(super) fn peers_on_time(&mut self) {
+        self.ask_others();
         if !self.peers.own.is_told() {
             return;
         }
         self.renew_descriptor();
         self.meet_relays();
         self.tell_headers();
-        self.ask_others();
         self.reconcile_next();
         self.save_book();
     }
@@ -220,6 +220,7 @@ impl Relay {
         if let Some(dial) = self.peers.shakes.forget(link) {
             self.peers.book.failed(self.now.unix, dial.address);
         }
+        self.peers.spread.forget(link);
         let Some(peer) = self.peers.links.remove(&link) else {
             return;
         };
@@ -227,7 +228,6 @@ impl Relay {
         if self.peers.by_key.get(&key) == Some(&link) {
             self.peers.by_key.remove(&key);
         }
-        self.peers.spread.forget(link);
         self.peers.reconcile.forget(link);
         self.peers.meet.hurry(self.now.mono);
     }

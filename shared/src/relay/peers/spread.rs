@@ -133,6 +133,20 @@ impl Relay {
         }
     }
 
+    /// Whether a client that was asked may offer so many headers more.
+    pub(in crate::relay) fn may_offer(&mut self, link: LinkId, count: usize) -> bool {
+        let state = self.links.get_mut(&link);
+        let left = state.and_then(|state| Some((state.offers.checked_sub(count)?, state)));
+        left.map(|(left, state)| state.offers = left).is_some()
+    }
+
+    /// Whether a client was asked for that object.
+    pub(in crate::relay) fn was_wanted(&self, link: LinkId, raw: &[u8; HEADER_BYTES]) -> bool {
+        let id = Header::parse(raw).map(|header| header.id());
+        let wanted = id.ok().and_then(|id| self.peers.spread.wanted.get(&id));
+        wanted.is_some_and(|wanted| wanted.asked == link)
+    }
+
     /// A peer stores these: what is lacking here is asked for.
     pub(in crate::relay) fn on_have(&mut self, link: LinkId, headers: &[[u8; HEADER_BYTES]]) {
         let mut ids: Vec<[u8; 32]> = Vec::new();
