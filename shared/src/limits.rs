@@ -94,6 +94,8 @@ pub const OFFERED_AT_ONCE: usize = 32;
 pub const YOUNG_STORE_MS: u64 = 48 * 3_600_000;
 /// Ids in one Want or Need.
 pub const WANT_IDS_MAX: usize = 500;
+/// Bytes of a name in a reconciliation.
+pub const SALTED_BYTES: usize = 6;
 /// Bytes of one turn of a reconciliation.
 pub const RECONCILE_BYTES_MAX: usize = 16_384;
 /// Turns of one reconciliation.

@@ -1,10 +1,13 @@
-//! What a relay keeps in memory of what it stores: everything but bodies.
+//! What a relay keeps in memory of what it stores: everything but bodies, 160 bytes an object.
 //!
 //! Invariant: an object is named by its arrival, which is unique; every other index leads to
 //! arrivals, and all of them change together in `insert` and `remove`.
+//!
+//! Objects lie in the ten minutes of their arrival, in vectors in that order: no tree holds more
+//! than a few words of each.
 
 use crate::wire::header::HEADER_BYTES;
-use crate::wire::{Header, Id, Kind, ScanRecord};
+use crate::wire::{Header, Id, Kind, Lifetime, ScanRecord, SizeClass};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -21,15 +24,15 @@ pub(super) fn bucket_of(arrival_us: u64) -> u32 {
 pub(super) struct Entry {
     pub id: Id,
     pub scan: ScanRecord,
-    pub expiry: u32,
-    /// The hour in which it was made: its expiry less its lifetime.
-    pub born: u32,
-    /// Bytes of the body.
-    pub body_bytes: u32,
-    pub kind: Kind,
-    pub effort: u8,
     /// Of a record.
     pub version: u64,
+    pub expiry: u32,
+    /// Size and lifetime, in a nibble each: 72 bytes in all.
+    shape: u8,
+    pub kind: Kind,
+    pub effort: u8,
+    /// It is no more; its place stays.
+    gone: bool,
 }
 
 impl Entry {
@@ -37,26 +40,97 @@ impl Entry {
         Entry {
             id: header.id(),
             scan: ScanRecord::of(header),
+            version,
             expiry: header.expiry,
-            born: header.expiry.saturating_sub(header.lifetime.hours()),
-            body_bytes: header.size.bytes() as u32,
+            shape: header.size.code() << 4 | header.lifetime.code(),
             kind: header.kind,
             effort: header.effort,
-            version,
+            gone: false,
         }
     }
 
     /// What it takes of the quota.
     pub fn bytes(&self) -> u64 {
-        u64::from(self.body_bytes) + HEADER_BYTES as u64
+        self.body_bytes() + HEADER_BYTES as u64
+    }
+
+    fn body_bytes(&self) -> u64 {
+        SizeClass::new(self.shape >> 4).map_or(0, |size| size.bytes() as u64)
+    }
+
+    /// The hour in which it was made: its expiry less its lifetime.
+    pub fn born(&self) -> u32 {
+        let lifetime = Lifetime::new(self.shape & 0x0f);
+        let hours = lifetime.map_or(0, Lifetime::hours);
+        self.expiry.saturating_sub(hours)
+    }
+}
+
+/// Objects in order of arrival, but while they are loaded.
+#[derive(Debug, Default)]
+struct Slots(Vec<(u64, Entry)>);
+
+impl Slots {
+    fn find(&self, arrival: u64, loading: bool) -> Option<usize> {
+        if loading {
+            self.0.iter().position(|(at, _)| *at == arrival)
+        } else {
+            self.0.binary_search_by_key(&arrival, |(at, _)| *at).ok()
+        }
+    }
+
+    fn get(&self, arrival: u64, loading: bool) -> Option<&Entry> {
+        let (_, entry) = self.0.get(self.find(arrival, loading)?)?;
+        (!entry.gone).then_some(entry)
+    }
+
+    /// True if its place was there already.
+    fn put(&mut self, arrival: u64, entry: Entry, loading: bool) -> bool {
+        let in_order = self.0.last().is_none_or(|(last, _)| *last < arrival);
+        if in_order || loading {
+            self.0.push((arrival, entry));
+            return false;
+        }
+        // Only what comes back after a failed eviction.
+        let found = self.0.binary_search_by_key(&arrival, |(at, _)| *at);
+        match found {
+            Ok(at) => {
+                if let Some((_, place)) = self.0.get_mut(at) {
+                    *place = entry;
+                }
+                true
+            }
+            Err(at) => {
+                self.0.insert(at, (arrival, entry));
+                false
+            }
+        }
+    }
+
+    fn take(&mut self, arrival: u64, loading: bool) -> Option<Entry> {
+        let at = self.find(arrival, loading)?;
+        let (_, entry) = self.0.get_mut(at)?;
+        let before = *entry;
+        entry.gone = true;
+        (!before.gone).then_some(before)
+    }
+
+    /// Forgets the places of what is gone; how many there were.
+    fn compact(&mut self) -> u64 {
+        let before = self.0.len();
+        self.0.retain(|(_, entry)| !entry.gone);
+        self.0.shrink_to_fit();
+        (before - self.0.len()) as u64
     }
 }
 
 /// The arrivals of ten minutes.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {
-    /// In order of arrival. What was removed keeps its place, so that positions stay good.
-    list: Vec<(u64, ScanRecord)>,
+    /// What is listed. What was removed keeps its place, so that positions stay good.
+    list: Slots,
+    /// Records, which are not.
+    records: Slots,
     by_hash: BTreeSet<(u64, u64)>,
     /// Sum of the bodies still there.
     pub body_bytes: u64,
@@ -65,28 +139,43 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Positions, those of removed objects included.
     pub fn total(&self) -> usize {
-        self.list.len()
+        self.list.0.len()
     }
 
     /// Scan records from a position on.
     pub fn from(&self, first: usize) -> impl Iterator<Item = &ScanRecord> {
-        self.list.iter().skip(first).map(|(_, scan)| scan)
+        self.list.0.iter().skip(first).map(|(_, entry)| &entry.scan)
+    }
+
+    fn slots(&mut self, kind: Kind) -> &mut Slots {
+        match kind {
+            Kind::Record => &mut self.records,
+            _ => &mut self.list,
+        }
     }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    objects: BTreeMap<u64, Entry>,
-    by_id: BTreeMap<Id, u64>,
-    by_expiry: BTreeSet<(u32, u64)>,
-    by_effort: BTreeSet<(u8, u64)>,
     buckets: BTreeMap<u32, Bucket>,
+    /// The first 8 bytes of ids. Two objects may share them.
+    by_id: BTreeSet<(u64, u64)>,
+    /// What expired is found here at its hour; what went before is passed over.
+    by_expiry: BTreeMap<u32, Vec<u64>>,
+    by_effort: BTreeMap<u8, BTreeSet<u64>>,
     records: BTreeMap<[u8; 16], u64>,
+    objects: u64,
     bytes: u64,
     /// Places in buckets of objects that are gone.
     dead: u64,
+    last_arrival: u64,
     /// Arrivals come in any order, until `finish_loading`.
     loading: bool,
+}
+
+fn short(id: &Id) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = id.0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl Index {
@@ -101,12 +190,15 @@ impl Index {
     pub fn finish_loading(&mut self) {
         self.loading = false;
         for bucket in self.buckets.values_mut() {
-            bucket.list.sort_unstable_by_key(|(a, _)| *a);
+            for slots in [&mut bucket.list, &mut bucket.records] {
+                slots.0.sort_unstable_by_key(|(arrival, _)| *arrival);
+                slots.0.shrink_to_fit();
+            }
         }
     }
 
     pub fn len(&self) -> u64 {
-        self.objects.len() as u64
+        self.objects
     }
 
     /// Places in buckets that are remembered for objects that are gone.
@@ -123,29 +215,40 @@ impl Index {
     }
 
     pub fn last_arrival(&self) -> u64 {
-        self.objects.last_key_value().map_or(0, |(a, _)| *a)
+        self.last_arrival
     }
 
     pub fn contains(&self, id: &Id) -> bool {
-        self.by_id.contains_key(id)
+        self.arrival(id).is_some()
     }
 
     pub fn arrival(&self, id: &Id) -> Option<u64> {
-        self.by_id.get(id).copied()
+        let short = short(id);
+        let same = self.by_id.range((short, 0)..=(short, u64::MAX));
+        let is_it = |arrival: &u64| self.at(*arrival).is_some_and(|entry| entry.id == *id);
+        same.map(|(_, arrival)| *arrival).find(is_it)
     }
 
     pub fn at(&self, arrival: u64) -> Option<&Entry> {
-        self.objects.get(&arrival)
+        let bucket = self.buckets.get(&bucket_of(arrival))?;
+        let listed = bucket.list.get(arrival, self.loading);
+        listed.or_else(|| bucket.records.get(arrival, self.loading))
+    }
+
+    fn is_taken(&self, arrival: u64) -> bool {
+        // While loading, places can't be searched.
+        self.by_effort.values().any(|a| a.contains(&arrival))
     }
 
     /// Of every object the hours in which it was made and expires, its id and its arrival.
     pub fn born(&self) -> impl Iterator<Item = (u32, u32, Id, u64)> {
-        let objects = self.objects.iter();
-        objects.map(|(arrival, entry)| (entry.born, entry.expiry, entry.id, *arrival))
+        let slots = self.buckets.values().flat_map(|b| [&b.list, &b.records]);
+        let live = slots.flat_map(|slots| slots.0.iter().filter(|(_, entry)| !entry.gone));
+        live.map(|(arrival, entry)| (entry.born(), entry.expiry, entry.id, *arrival))
     }
 
     pub fn record(&self, tag: &[u8; 16]) -> Option<&Entry> {
-        self.objects.get(self.records.get(tag)?)
+        self.at(*self.records.get(tag)?)
     }
 
     pub fn bucket(&self, bucket: u32) -> Option<&Bucket> {
@@ -155,68 +258,74 @@ impl Index {
     /// Adds an object; of two records with one tag the higher version stays and the other is
     /// returned. False: the id or the arrival is there already, nothing changed.
     pub fn insert(&mut self, arrival: u64, entry: Entry) -> (bool, Option<Entry>) {
-        if self.by_id.contains_key(&entry.id) || self.objects.contains_key(&arrival) {
+        if self.contains(&entry.id) || self.is_taken(arrival) {
             return (false, None);
         }
         let mut replaced = None;
         if entry.kind == Kind::Record {
-            if let Some((at, other)) = self.record_at(&entry.scan.tag) {
+            let other = self.records.get(&entry.scan.tag).copied();
+            if let Some((at, other)) = other.and_then(|at| Some((at, *self.at(at)?))) {
                 if other.version >= entry.version {
                     return (true, Some(entry));
                 }
                 replaced = self.remove(at);
             }
             self.records.insert(entry.scan.tag, arrival);
-        } else {
-            self.insert_in_bucket(arrival, &entry);
         }
-        self.by_id.insert(entry.id, arrival);
-        self.by_expiry.insert((entry.expiry, arrival));
-        self.by_effort.insert((entry.effort, arrival));
+        let at = bucket_of(arrival);
+        if !self.loading && !self.buckets.contains_key(&at) {
+            // The one before has its last object.
+            if let Some(mut last) = self.buckets.last_entry() {
+                last.get_mut().list.0.shrink_to_fit();
+                last.get_mut().records.0.shrink_to_fit();
+            }
+        }
+        let bucket = self.buckets.entry(at).or_default();
+        let slots = bucket.slots(entry.kind);
+        if slots.put(arrival, entry, self.loading) && entry.kind != Kind::Record {
+            self.dead -= 1;
+        }
+        if entry.kind != Kind::Record {
+            bucket.by_hash.insert((entry.scan.hash_key(), arrival));
+            bucket.body_bytes += entry.body_bytes();
+        }
+        self.by_id.insert((short(&entry.id), arrival));
+        self.by_expiry
+            .entry(entry.expiry)
+            .or_default()
+            .push(arrival);
+        self.by_effort
+            .entry(entry.effort)
+            .or_default()
+            .insert(arrival);
         self.bytes += entry.bytes();
-        self.objects.insert(arrival, entry);
+        self.objects += 1;
+        self.last_arrival = self.last_arrival.max(arrival);
         (true, replaced)
     }
 
-    fn record_at(&self, tag: &[u8; 16]) -> Option<(u64, Entry)> {
-        let at = *self.records.get(tag)?;
-        Some((at, *self.objects.get(&at)?))
-    }
-
-    fn insert_in_bucket(&mut self, arrival: u64, entry: &Entry) {
-        let bucket = self.buckets.entry(bucket_of(arrival)).or_default();
-        let in_order = bucket.list.last().is_none_or(|(last, _)| *last < arrival);
-        if in_order || self.loading {
-            bucket.list.push((arrival, entry.scan));
-        } else {
-            // Only what comes back after a failed eviction.
-            match bucket.list.binary_search_by_key(&arrival, |(a, _)| *a) {
-                Ok(_) => self.dead -= 1,
-                Err(at) => bucket.list.insert(at, (arrival, entry.scan)),
+    pub fn remove(&mut self, arrival: u64) -> Option<Entry> {
+        let kind = self.at(arrival)?.kind;
+        let bucket = self.buckets.get_mut(&bucket_of(arrival))?;
+        let entry = bucket.slots(kind).take(arrival, self.loading)?;
+        self.by_id.remove(&(short(&entry.id), arrival));
+        if let Some(arrivals) = self.by_effort.get_mut(&entry.effort) {
+            arrivals.remove(&arrival);
+            if arrivals.is_empty() {
+                self.by_effort.remove(&entry.effort);
             }
         }
-        bucket.by_hash.insert((entry.scan.hash_key(), arrival));
-        bucket.body_bytes += u64::from(entry.body_bytes);
-    }
-
-    pub fn remove(&mut self, arrival: u64) -> Option<Entry> {
-        let entry = self.objects.remove(&arrival)?;
-        self.by_id.remove(&entry.id);
-        self.by_expiry.remove(&(entry.expiry, arrival));
-        self.by_effort.remove(&(entry.effort, arrival));
         self.bytes -= entry.bytes();
+        self.objects -= 1;
         if entry.kind == Kind::Record {
             if self.records.get(&entry.scan.tag) == Some(&arrival) {
                 self.records.remove(&entry.scan.tag);
             }
             return Some(entry);
         }
-        let at = bucket_of(arrival);
-        if let Some(bucket) = self.buckets.get_mut(&at) {
-            bucket.by_hash.remove(&(entry.scan.hash_key(), arrival));
-            bucket.body_bytes -= u64::from(entry.body_bytes);
-            self.dead += 1;
-        }
+        bucket.by_hash.remove(&(entry.scan.hash_key(), arrival));
+        bucket.body_bytes -= entry.body_bytes();
+        self.dead += 1;
         Some(entry)
     }
 
@@ -224,30 +333,32 @@ impl Index {
     /// buckets before `old`. Returns how many expired.
     pub fn expire(&mut self, hour: u32, old: u32) -> u64 {
         let mut expired = 0;
-        while let Some(&(expiry, arrival)) = self.by_expiry.first() {
-            if expiry > hour {
+        while let Some(first) = self.by_expiry.first_entry() {
+            if *first.key() > hour {
                 break;
             }
-            self.remove(arrival);
-            expired += 1;
-        }
-        for bucket in self.buckets.range_mut(..old).map(|(_, b)| b) {
-            let before = bucket.list.len();
-            if before > bucket.by_hash.len() {
-                bucket.list.retain(|(a, _)| self.objects.contains_key(a));
-                self.dead -= (before - bucket.list.len()) as u64;
+            for arrival in first.remove() {
+                let is_due = self.at(arrival).is_some_and(|entry| entry.expiry <= hour);
+                if is_due && self.remove(arrival).is_some() {
+                    expired += 1;
+                }
             }
         }
+        for bucket in self.buckets.range_mut(..old).map(|(_, b)| b) {
+            if bucket.list.0.len() > bucket.by_hash.len() {
+                self.dead -= bucket.list.compact();
+            }
+            bucket.records.compact();
+        }
         self.buckets
-            .retain(|at, b| *at >= old || !b.list.is_empty());
+            .retain(|at, b| *at >= old || !(b.list.0.is_empty() && b.records.0.is_empty()));
         expired
     }
 
     /// Objects in the order in which they give way: least effort first, then oldest.
     pub fn least(&self) -> impl Iterator<Item = (u64, &Entry)> {
-        self.by_effort
-            .iter()
-            .filter_map(|(_, a)| Some((*a, self.objects.get(a)?)))
+        let arrivals = self.by_effort.values().flatten();
+        arrivals.filter_map(|arrival| Some((*arrival, self.at(*arrival)?)))
     }
 
     /// The next object of a bucket at or after a place in the order of body hashes, up to a highest
@@ -264,12 +375,12 @@ impl Index {
             .by_hash
             .range(from..=(last, u64::MAX))
             .next()?;
-        Some((at, self.objects.get(&at.1)?))
+        Some((at, self.at(at.1)?))
     }
 
     /// The next record at or after a tag, up to a highest tag.
     pub fn next_record(&self, from: [u8; 16], last: [u8; 16]) -> Option<([u8; 16], &Entry)> {
         let (tag, arrival) = self.records.range(from..=last).next()?;
-        Some((*tag, self.objects.get(arrival)?))
+        Some((*tag, self.at(*arrival)?))
     }
 }

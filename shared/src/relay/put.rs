@@ -263,7 +263,7 @@ impl Relay {
                 let entry = self.index.remove(at)?;
                 let hour = hour(self.now.unix);
                 let dropped = &mut self.peers.dropped;
-                dropped.add(hour, entry.id, entry.born, entry.expiry);
+                dropped.add(hour, entry.id, entry.born(), entry.expiry);
                 Some((at, entry))
             })
             .collect();

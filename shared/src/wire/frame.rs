@@ -9,7 +9,7 @@ use super::header::{HEADER_BYTES, Id};
 use super::scan::{Records, SCAN_RECORD_BYTES, ScanRecord, records};
 use crate::limits::{
     BODY_BYTES_MAX, FRAME_BYTES_MAX, HAVE_HEADERS_MAX, PREFIX_BITS_MAX, RECONCILE_BYTES_MAX,
-    WANT_IDS_MAX,
+    SALTED_BYTES, WANT_IDS_MAX,
 };
 use alloc::vec::Vec;
 
@@ -158,7 +158,7 @@ pub enum Frame<'a> {
     /// The end of a reconciliation: push these, named by their salted ids.
     Need {
         last: bool,
-        salted: &'a [[u8; 32]],
+        salted: &'a [[u8; SALTED_BYTES]],
     },
 }
 
@@ -417,9 +417,8 @@ impl<'a> Frame<'a> {
             }
             Frame::ScanPage { records, .. } => records.len() * SCAN_RECORD_BYTES + 32,
             Frame::Have { headers } => headers.as_flattened().len() + 8,
-            Frame::Want { ids: hashes } | Frame::Need { salted: hashes, .. } => {
-                hashes.as_flattened().len() + 8
-            }
+            Frame::Want { ids } => ids.as_flattened().len() + 8,
+            Frame::Need { salted, .. } => salted.as_flattened().len() + 8,
             Frame::Reconcile { message, .. } | Frame::Reconciled { message } => message.len() + 32,
             _ => 128,
         }

@@ -4,13 +4,17 @@
 //! cancel out; what a message can make this side do is bounded by the set's own size.
 
 use crate::crypto::sha256;
-use crate::limits::RECONCILE_BYTES_MAX;
+use crate::limits::{RECONCILE_BYTES_MAX, SALTED_BYTES};
 use crate::wire::Id;
 use alloc::vec::Vec;
 use negentropy::{Negentropy, NegentropyStorageVector};
 
-/// The name of an object in one reconciliation.
-pub(super) type Salted = [u8; 32];
+/// The name of an object in one reconciliation. Two objects of a million share one with a chance of
+/// one in 3 million for each difference; the next salt parts them.
+pub(super) type Salted = [u8; SALTED_BYTES];
+
+/// A message before it is squeezed.
+const MESSAGE_BYTES_MAX: usize = 2 * RECONCILE_BYTES_MAX;
 
 /// Objects as they are named in one reconciliation.
 pub(super) struct Set {
@@ -41,9 +45,9 @@ impl Set {
         let mut storage = NegentropyStorageVector::new();
         let mut places = Vec::new();
         for (born, id, arrival) in objects {
-            let name = sha256(&[b"wm-salt", salt, &id.0]);
+            let name = name(salt, &id);
             storage
-                .insert(born.into(), negentropy::Id::from_byte_array(name))
+                .insert(born.into(), negentropy::Id::from_byte_array(padded(&name)))
                 .ok()?;
             places.push((name, arrival));
         }
@@ -55,14 +59,13 @@ impl Set {
 
     /// The asker's first turn.
     pub fn begin(&mut self) -> Option<Vec<u8>> {
-        let message = self.protocol.initiate().ok()?;
-        (message.len() <= RECONCILE_BYTES_MAX).then_some(message)
+        self.protocol.initiate().ok().and_then(|m| squeezed(&m))
     }
 
     /// The answerer's turn. `None`: the message makes no sense.
     pub fn answer(&mut self, message: &[u8]) -> Option<Vec<u8>> {
-        let answer = self.protocol.reconcile(message).ok()?;
-        (answer.len() <= RECONCILE_BYTES_MAX).then_some(answer)
+        let answer = self.protocol.reconcile(&unsqueezed(message)?).ok()?;
+        squeezed(&answer)
     }
 
     /// The asker's next turn. `None`: the message makes no sense.
@@ -70,20 +73,18 @@ impl Set {
         let (mut have, mut need) = (Vec::new(), Vec::new());
         let message = self
             .protocol
-            .reconcile_with_ids(message, &mut have, &mut need)
+            .reconcile_with_ids(&unsqueezed(message)?, &mut have, &mut need)
             .ok()?;
-        if message
-            .as_ref()
-            .is_some_and(|m| m.len() > RECONCILE_BYTES_MAX)
-        {
-            return None;
-        }
+        let message = match message {
+            Some(message) => Some(squeezed(&message)?),
+            None => None,
+        };
         Some(Turn {
             have: have
                 .iter()
-                .filter_map(|id| self.place(id.as_bytes()))
+                .filter_map(|id| self.place(&shortened(id.as_bytes())))
                 .collect(),
-            need: need.into_iter().map(negentropy::Id::to_bytes).collect(),
+            need: need.iter().map(|id| shortened(id.as_bytes())).collect(),
             message,
         })
     }
@@ -93,6 +94,65 @@ impl Set {
         let at = self.places.binary_search_by(|(n, _)| n.cmp(name)).ok()?;
         self.places.get(at).map(|(_, arrival)| *arrival)
     }
+}
+
+fn name(salt: &[u8; 16], id: &Id) -> Salted {
+    shortened(&sha256(&[b"wm-salt", salt, &id.0]))
+}
+
+fn shortened(hash: &[u8; 32]) -> Salted {
+    let [a, b, c, d, e, f, ..] = *hash;
+    [a, b, c, d, e, f]
+}
+
+/// As negentropy wants it.
+fn padded(name: &Salted) -> [u8; 32] {
+    let mut id = [0; 32];
+    id[..SALTED_BYTES].copy_from_slice(name);
+    id
+}
+
+/// Without the zeros that pad the names: each run of them as a zero and its length.
+fn squeezed(message: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(message.len());
+    let mut run: u8 = 0;
+    for byte in message {
+        if *byte == 0 && run < u8::MAX {
+            run += 1;
+            continue;
+        }
+        if run > 0 {
+            out.extend([0, run]);
+            run = 0;
+        }
+        match byte {
+            0 => run = 1,
+            _ => out.push(*byte),
+        }
+    }
+    if run > 0 {
+        out.extend([0, run]);
+    }
+    (out.len() <= RECONCILE_BYTES_MAX).then_some(out)
+}
+
+/// `None`: longer than any message, or cut off.
+fn unsqueezed(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut bytes = bytes.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            0 => {
+                let run = usize::from(*bytes.next()?);
+                out.resize(out.len() + run, 0);
+            }
+            _ => out.push(*byte),
+        }
+        if out.len() > MESSAGE_BYTES_MAX {
+            return None;
+        }
+    }
+    Some(out)
 }
 
 #[cfg(test)]
@@ -151,6 +211,29 @@ mod tests {
         let (turns, bytes, ..) = settle(&mut set(0..100_000), &mut set(0..100_000));
         assert_eq!(turns, 1);
         assert!(bytes < 400, "{bytes}");
+    }
+
+    #[test]
+    fn squeezing_is_undone() {
+        for n in 0..600usize {
+            let mut message = alloc::vec![7; 40];
+            message.resize(40 + n, 0);
+            message.push(u8::from(n % 3 > 0));
+            let back = squeezed(&message).and_then(|s| unsqueezed(&s));
+            assert_eq!(back, Some(message));
+        }
+        assert_eq!(unsqueezed(&[1, 0]), None);
+        assert_eq!(unsqueezed(&[0, 255].repeat(200)), None);
+    }
+
+    #[test]
+    fn differences_among_what_is_new_are_cheap() {
+        // A hundred among the last 2,000 of 100,000.
+        let mut mine = set((0..100_000).filter(|n| *n < 98_000 || n % 40 != 0));
+        let mut theirs = set((0..100_000).filter(|n| *n < 98_000 || n % 40 != 20));
+        let (turns, bytes, have, need) = settle(&mut mine, &mut theirs);
+        assert_eq!((have.len(), need.len()), (50, 50));
+        assert!(turns <= 4 && bytes < 20_000, "{turns} turns, {bytes} bytes");
     }
 
     #[test]

@@ -306,7 +306,7 @@ fn reconciling_with_rubbish_ends_it() {
     assert_eq!(world.relay.counters().frames_malformed, before + 1);
     // Names nobody asked for, an answer to nothing.
     world.message(2, &Frame::Reconciled { message: &[0x61] }.encode(77));
-    let names = [[9; 32]; 500];
+    let names = [[9; 6]; 500];
     let need = Frame::Need {
         last: true,
         salted: &names,
