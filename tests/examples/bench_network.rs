@@ -196,7 +196,8 @@ fn puts() {
     let rate = frames.len() as f64 / started.elapsed().as_secs_f64();
     assert_eq!(side.relay.status().objects, frames.len() as u64);
     println!(
-        "puts of 1 KiB, checked, indexed, signed for, one batch each: {rate:.0} a second   goal 20,000 with the database, in batches"
+        "puts of 1 KiB, checked, indexed, signed for: {rate:.0} a second   goal 20,000 with the \
+         database, in batches"
     );
     let bad = header(1, 0);
     let target = pow::target(pow::work(&bad, 1));
