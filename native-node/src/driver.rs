@@ -12,6 +12,7 @@ use crate::solve::{Solvers, Solving};
 use crate::store::{OpenError, Store, StoreAnswer, StoreRequest};
 use crate::transport::LinkEvent;
 use shared::io::{Finder, Input, KdfCost, Node, Output, Secret, Token};
+use shared::time::Now;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use tokio::time::{Instant, timeout_at};
 /// Argon2id with 32 bytes out; `None` when it cannot be computed. Called on a thread of its own.
 pub type DeriveFn = fn(secret: &[u8], salt: &[u8; 16], cost: &KdfCost) -> Option<[u8; 32]>;
 
-/// Sees the node now and then.
-pub type Observer<N> = Box<dyn FnMut(&N) + Send>;
+/// Sees the node now and then, at that time.
+pub type Observer<N> = Box<dyn FnMut(Now, &N) + Send>;
 
 /// Name of the database in the data directory.
 const STORE_FILE: &str = "store.redb";
@@ -156,7 +157,7 @@ impl Base {
     pub fn drive<N>(
         self,
         parts: Parts,
-        make: impl FnOnce([u8; 32], shared::time::Now) -> N,
+        make: impl FnOnce([u8; 32], Now) -> N,
         observe: Option<Observer<N>>,
     ) -> Result<Driven<N>, StartError>
     where
@@ -304,7 +305,7 @@ impl<N: Node> Driver<N> {
                 Happened::Wake => self.input(Input::Wake).await,
                 Happened::Observe => {
                     if let Some(observe) = &mut observe {
-                        observe(&self.node);
+                        observe(self.clock.now(), &self.node);
                     }
                 }
                 Happened::Stop => break,

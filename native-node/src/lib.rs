@@ -7,7 +7,7 @@
 //! rtc     WebRTC                        quic    QUIC, relays among themselves
 //! solve   proof-of-work off the task    pow     its kernel
 //! http    page, hint, offers            clock   both clocks
-//! find    other relays, own addresses
+//! find    other relays, own addresses   status  what a relay shows who runs it
 //! ```
 
 pub mod clock;
@@ -23,5 +23,6 @@ pub mod relay;
 pub mod rtc;
 pub mod scratch;
 pub mod solve;
+pub mod status;
 pub mod store;
 pub mod transport;

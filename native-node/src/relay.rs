@@ -9,10 +9,12 @@ use crate::find::{self, FindOptions, Finders, Own};
 use crate::http::{Advertise, HttpListener, HttpStop, Site};
 use crate::quic::{QuicConfig, QuicError, QuicPort};
 use crate::rtc::{CertificateError, CertificateFile, RtcConfig, RtcError, RtcPort};
+use crate::status::{Desk, Door, Facts};
 use crate::transport::{LinkEvent, LinkLimits};
 use shared::crypto::SigningKey;
 use shared::object::network_id;
 use shared::relay::{Relay, RelayConfig, State, Status};
+use shared::time::Now;
 use shared::wire::RelayHint;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -131,6 +133,8 @@ pub struct RunningRelay {
     http: HttpStop,
     site: Site,
     finders: Finders,
+    /// `None`: it could not be written.
+    door: Option<Door>,
 }
 
 /// What both ports are bound to.
@@ -174,6 +178,15 @@ impl RunningRelay {
         let mut config = RelayConfig::new(key, own.network);
         config.store_bytes_max = options.store_bytes_max;
         config.certificate = hint.certificate;
+        let facts = Facts {
+            node_key: hint.node_key,
+            network: options.network,
+            objects_max: config.store_objects_max,
+            bytes_max: config.store_bytes_max,
+        };
+        let token = random().map_err(|cause| RelayError::Start(StartError::System(cause)))?;
+        let meters = (sockets.rtc.meter(), quic.0.meter());
+        let (desk, asker) = Desk::new(facts, token, meters.0, meters.1);
         let (told, status) = watch::channel(Status::default());
         let parts = Parts {
             data,
@@ -183,7 +196,9 @@ impl RunningRelay {
             derive: None,
         };
         let make = |seed, now| Relay::new(config, seed, now);
-        let observe = Box::new(observer(told));
+        let observe = Box::new(observer(told, desk));
+        let bound = sockets.addresses.clone();
+        let door = || open_door(&options.data, &bound, hint.port, &token);
         let driven = base
             .drive(parts, make, Some(observe))
             .map_err(RelayError::Start)?;
@@ -193,8 +208,10 @@ impl RunningRelay {
             hint,
             advertise: options.advertise,
             status,
+            asker,
         };
         let relay = RunningRelay {
+            door: door(),
             finders: find::start(options.find, &own, &driven.outside),
             driven,
             http: sockets.http.serve(site.clone()),
@@ -251,16 +268,32 @@ impl RunningRelay {
 
     /// Waits until the store is written and the links are closed.
     pub async fn stop(self) {
-        drop((self.http, self.finders));
+        drop((self.door, self.http, self.finders));
         self.driven.stop().await;
     }
 }
 
-/// Hands the relay's numbers on, and complains when its store fails.
-fn observer(told: watch::Sender<Status>) -> impl FnMut(&Relay) + Send {
+/// A relay serves without it, too.
+fn open_door(data: &Path, bound: &[IpAddr], port: u16, token: &[u8; 32]) -> Option<Door> {
+    let door = Door::open(data, bound, port, token);
+    door.inspect_err(|error| {
+        tracing::warn!(%error, "`wiremin relay status` will not find this relay: no status file");
+    })
+    .ok()
+}
+
+fn random() -> io::Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}
+
+/// Hands the relay's numbers on, answers who asks, and complains when its store fails.
+fn observer(told: watch::Sender<Status>, mut desk: Desk) -> impl FnMut(Now, &Relay) + Send {
     let mut failed = 0;
     let mut complained: Option<Instant> = None;
-    move |relay| {
+    move |now, relay| {
+        desk.look(now, relay);
         let status = relay.status();
         told.send_if_modified(|before| std::mem::replace(before, status) != status);
         let now_failed = relay.counters().saves_failed;
@@ -290,8 +323,7 @@ fn node_key(path: &Path) -> Result<SigningKey, RelayError> {
         let secret: &[u8; 32] = secret.try_into().map_err(|_| damaged())?;
         return Ok(SigningKey::from_bytes(secret));
     }
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(|error| file(io::Error::other(error)))?;
+    let secret = random().map_err(file)?;
     files::write(path, &[&KEY_MAGIC[..], &secret[..]].concat()).map_err(file)?;
     Ok(SigningKey::from_bytes(&secret))
 }

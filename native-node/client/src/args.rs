@@ -15,7 +15,8 @@ pub struct Args {
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Run a relay (starts wiremin-relay with the same arguments; see `wiremin relay --help`)
+    /// Run a relay, or show how it is: `wiremin relay status` (starts wiremin-relay with the same
+    /// arguments; see `wiremin relay --help`)
     #[command(disable_help_flag = true)]
     Relay {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -23,7 +24,7 @@ pub enum Command {
     },
     /// Run an account for scripts: commands as JSON lines in, events as JSON lines out
     Bot(BotArgs),
-    /// Show the whole journey: a relay and two accounts as processes of their own, on loopback
+    /// Show the whole journey: relays and accounts as processes of their own, on loopback
     Demo(DemoArgs),
 }
 
@@ -42,6 +43,14 @@ pub struct BotArgs {
 
 #[derive(clap::Args)]
 pub struct DemoArgs {
+    /// Relays that know each other; a third of them is killed on the way (one is started again)
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub relays: u8,
+    /// Accounts, spread over the relays, each knowing its neighbours in a ring
+    #[arg(long, value_name = "M", default_value_t = 2,
+          value_parser = clap::value_parser!(u8).range(2..=16))]
+    pub accounts: u8,
     /// Tell each step as a line of JSON
     #[arg(long)]
     pub json: bool,

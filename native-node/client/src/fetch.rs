@@ -3,17 +3,9 @@
 //! Plain HTTP proves nothing about who answers; the hint's keys are what counts from then on, so
 //! use it where the way there is trusted (this machine, this network).
 
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::{Request, StatusCode, header};
-use hyper_util::rt::TokioIo;
+use native_node::http::get::{GetError, get};
 use shared::wire::RelayHint;
-use std::time::Duration;
-use tokio::net::TcpStream;
 
-/// Time for all of it.
-const TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest answer.
 const ANSWER_BYTES_MAX: usize = 4_096;
 
@@ -37,43 +29,10 @@ impl std::fmt::Display for FetchError {
 
 /// The hint of the relay at `host:port`.
 pub async fn hint(host: &str) -> Result<String, FetchError> {
-    tokio::time::timeout(TIMEOUT, ask(host))
-        .await
-        .unwrap_or_else(|_| Err(FetchError::NoAnswer("no answer in 5 s".into())))
-}
-
-fn broken(cause: impl std::fmt::Display) -> FetchError {
-    FetchError::NoAnswer(cause.to_string())
-}
-
-async fn ask(host: &str) -> Result<String, FetchError> {
-    let stream = TcpStream::connect(host).await.map_err(broken)?;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_headers(64)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(broken)?;
-    let request = Request::get("/relay")
-        .header(header::HOST, host)
-        .body(Empty::<Bytes>::new())
-        .map_err(broken)?;
-    let exchange = async {
-        let answer = sender.send_request(request).await.map_err(broken)?;
-        if answer.status() != StatusCode::OK {
-            return Err(FetchError::NotARelay);
-        }
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
-        let body = body.collect().await.map_err(|_| FetchError::NotARelay)?;
-        read(&body.to_bytes()).ok_or(FetchError::NotARelay)
-    };
-    // The connection does the work; it ends before the answer only when it breaks.
-    let mut exchange = std::pin::pin!(exchange);
-    tokio::select! {
-        answer = &mut exchange => answer,
-        ended = connection => match ended {
-            Ok(()) => exchange.await,
-            Err(error) => Err(broken(error)),
-        },
+    match get(host, "/relay", None, ANSWER_BYTES_MAX).await {
+        Ok((200, body)) => read(&body).ok_or(FetchError::NotARelay),
+        Ok(_) | Err(GetError::TooLong) => Err(FetchError::NotARelay),
+        Err(GetError::NoAnswer(cause)) => Err(FetchError::NoAnswer(cause)),
     }
 }
 

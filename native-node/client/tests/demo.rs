@@ -50,6 +50,57 @@ fn the_journey_ends_well_and_leaves_nothing_behind() {
     assert!(is_empty(dir.path()), "files were left behind");
 }
 
+/// A relay dies before what it stored is delivered; another one has it.
+#[test]
+fn every_text_arrives_once_though_a_relay_is_killed() {
+    relay_program();
+    let dir = scratch();
+    let output = Command::new(WIREMIN)
+        .args(["demo", "--relays", "3", "--accounts", "3", "--json"])
+        .env("TMPDIR", dir.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let told = events(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told:?} {stderr}");
+    let steps: Vec<&str> = told
+        .iter()
+        .filter_map(|line| line["step"].as_str())
+        .collect();
+    let expected = "relays linked accounts connected held invited greeted accepted talked \
+        spread away stored killed carried unlocked received answered checked";
+    assert_eq!(steps, expected.split_whitespace().collect::<Vec<_>>());
+    let messages: Vec<&serde_json::Value> = told
+        .iter()
+        .filter(|line| line["event"] == "message")
+        .collect();
+    // Six between all, two to who is away, two between the others, and six again.
+    assert_eq!(messages.len(), 16);
+    for message in &messages {
+        assert!(message["took_ms"].is_u64(), "{message}");
+        assert_ne!(message["from"], message["to"]);
+    }
+    let waited = |message: &&&serde_json::Value| message["during"] == "the reader is away";
+    let stored = messages.iter().filter(waited);
+    let stored: Vec<u64> = stored.map(|it| it["stored_by"].as_u64().unwrap()).collect();
+    assert!(stored.len() == 2 && stored.iter().all(|relays| *relays > 0));
+    assert_eq!(told.last().unwrap()["ok"], true);
+    assert!(is_empty(dir.path()), "files were left behind");
+}
+
+#[test]
+fn the_demo_has_bounds() {
+    for arguments in [["--relays", "17"], ["--relays", "0"], ["--accounts", "1"]] {
+        let output = Command::new(WIREMIN)
+            .arg("demo")
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}
+
 /// `wiremin` where there is no relay's program beside it.
 fn alone(dir: &Path) -> std::path::PathBuf {
     let path = dir.join("wiremin");

@@ -1,10 +1,10 @@
 //! The relay: stores and hands out what it cannot read, and serves the page.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use native_node::find::{DhtOptions, FindOptions, Place, lan};
 use native_node::http::{self, Advertise};
-use native_node::process;
 use native_node::relay::{PORT_DEFAULT, RelayOptions, RunningRelay};
+use native_node::{process, status};
 use shared::limits::STORE_BYTES_DEFAULT;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -12,8 +12,14 @@ use std::process::ExitCode;
 
 /// Stores and forwards messages that it cannot read, and serves the page to browsers.
 #[derive(Parser)]
-#[command(name = "wiremin-relay", version)]
+#[command(
+    name = "wiremin-relay",
+    version,
+    args_conflicts_with_subcommands = true
+)]
 struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// TCP port of the page, UDP port of WebRTC and QUIC, the same number; 0: any free one
     #[arg(long, value_name = "PORT", default_value_t = PORT_DEFAULT)]
     port: u16,
@@ -54,6 +60,19 @@ struct Args {
     /// End when standard input does: for programs that start a relay and may be killed
     #[arg(long, hide = true)]
     until_stdin_ends: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show how the relay is that runs with a data directory: its peers, store, links, traffic
+    Status {
+        /// The relay's data directory [default: the user's]
+        #[arg(long, value_name = "DIR")]
+        data: Option<PathBuf>,
+        /// As one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 /// The DHT has no usual port, so it has to be named.
@@ -112,11 +131,13 @@ const FAULT: &str = "The relay ended because of a fault of its own. What it stor
 async fn main() -> ExitCode {
     let args = Args::parse();
     process::start_log();
-    let Some(data) = args.data.clone().or_else(|| process::data_dir("relay")) else {
-        eprintln!(
-            "The user's data directory is not known: HOME is not set. Nothing was changed. \
-             Choose a directory with --data."
-        );
+    if let Some(Command::Status { data, json }) = args.command {
+        return match data_dir(data) {
+            Some(data) => show(&data, json).await,
+            None => ExitCode::FAILURE,
+        };
+    }
+    let Some(data) = data_dir(args.data.clone()) else {
         return ExitCode::FAILURE;
     };
     // Heard from the first moment on, so that an early signal is not lost.
@@ -153,8 +174,47 @@ async fn main() -> ExitCode {
     code
 }
 
-fn announce(relay: &RunningRelay, data: &std::path::Path, shows: &str, json: bool) {
+/// The chosen directory or the user's; none, and says so, where that is not known.
+fn data_dir(chosen: Option<PathBuf>) -> Option<PathBuf> {
+    let data = chosen.or_else(|| process::data_dir("relay"));
+    if data.is_none() {
+        eprintln!(
+            "The user's data directory is not known: HOME is not set. Nothing was changed. \
+             Choose a directory with --data."
+        );
+    }
+    data
+}
+
+async fn show(data: &std::path::Path, json: bool) -> ExitCode {
+    let report = match status::ask(data).await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let text = match json {
+        true => serde_json::to_string(&report).map(|line| line + "\n"),
+        false => Ok(status::text(&report)),
+    };
+    match text
+        .map_err(std::io::Error::from)
+        .and_then(|text| print(&text))
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn print(text: &str) -> std::io::Result<()> {
     use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn announce(relay: &RunningRelay, data: &std::path::Path, shows: &str, json: bool) {
     let (open, hint) = (relay.open_url(), relay.hint());
     let text = if json {
         let line = serde_json::json!({
@@ -179,6 +239,5 @@ fn announce(relay: &RunningRelay, data: &std::path::Path, shows: &str, json: boo
         )
     };
     // A closed output is no reason to end.
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = print(&text);
 }

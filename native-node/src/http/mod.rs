@@ -1,8 +1,10 @@
-//! The relay's HTTP side: the page, the relay's hint, WebRTC offers, and its health.
+//! The relay's HTTP side: the page, the relay's hint, WebRTC offers, its health, and its state for
+//! who runs it.
 //!
 //! Invariant: what a stranger sends is bounded in bytes, time and connections, and every answer
 //! carries the security headers. PROTOCOL.md section 3.
 
+pub mod get;
 mod page;
 mod serve;
 #[cfg(test)]
@@ -13,9 +15,10 @@ pub use serve::{HttpListener, HttpStop};
 
 use crate::find::own::outward;
 use crate::rtc::RtcPort;
+use crate::status::Asker;
 use axum::Extension;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -63,6 +66,8 @@ pub struct Site {
     /// Tell this address instead, and this port if there is one.
     pub advertise: Option<Advertise>,
     pub status: watch::Receiver<Status>,
+    /// Answers who runs the relay.
+    pub asker: Asker,
 }
 
 /// An address that others reach the relay at.
@@ -129,7 +134,7 @@ pub fn router(site: Site) -> axum::Router {
         .route("/relay", get(relay))
         .route("/offer", post(offer))
         .route("/health", get(health))
-        .fallback(get(page::serve).fallback(no_such_method))
+        .fallback(get(page_or_status).fallback(no_such_method))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(in_time))
         .layer(middleware::from_fn(with_security_headers))
@@ -178,6 +183,18 @@ async fn health(State(site): State<Site>) -> Response {
         "bytes": status.bytes,
     });
     uncached((code, Json(body)))
+}
+
+/// Where the page has no file: the relay's state, for who runs it. To others that path leads
+/// nowhere, as any other, and it shows in nothing that it is looked at.
+async fn page_or_status(State(site): State<Site>, headers: HeaderMap, uri: Uri) -> Response {
+    if uri.path() != "/status" || !site.asker.admits(headers.get(header::AUTHORIZATION)) {
+        return page::serve(uri, headers).await;
+    }
+    match site.asker.ask().await {
+        Some(report) => uncached(Json(report)),
+        None => uncached(StatusCode::SERVICE_UNAVAILABLE),
+    }
 }
 
 fn uncached(response: impl IntoResponse) -> Response {

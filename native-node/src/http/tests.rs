@@ -2,9 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;
+use crate::clock::Clock;
 use crate::find::own::outward;
 use crate::rtc::{CertificateFile, RtcConfig};
+use crate::status::{Desk, Facts, Report};
 use crate::transport::LinkLimits;
+use shared::crypto::SigningKey;
+use shared::relay::{Relay, RelayConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -12,6 +16,8 @@ const OFFER: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
     m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\n\
     a=ice-pwd:abcdefghijklmnopqrstuvwx\r\na=fingerprint:sha-256 00\r\na=setup:actpass\r\n\
     a=mid:0\r\na=sctp-port:5000\r\n";
+
+const TOKEN: [u8; 32] = [7; 32];
 
 struct Running {
     at: SocketAddr,
@@ -57,12 +63,14 @@ async fn start_on(bind: &str, advertise: Option<Advertise>) -> Running {
     let (status, watched) = watch::channel(numbers(RelayState::Running));
     let listener = HttpListener::bind(&["127.0.0.1:0".parse().unwrap()]).unwrap();
     let at = listener.local_addr();
+    let asker = asker(&rtc);
     let site = Site {
         rtc: Arc::new(rtc),
         bound: vec![bind],
         hint,
         advertise,
         status: watched,
+        asker,
     };
     Running {
         at,
@@ -70,6 +78,27 @@ async fn start_on(bind: &str, advertise: Option<Advertise>) -> Running {
         _stop: listener.serve(site),
         status,
     }
+}
+
+/// Of a relay that has just been made.
+fn asker(rtc: &RtcPort) -> Asker {
+    let facts = Facts {
+        node_key: [5; 32],
+        network: "test".into(),
+        objects_max: 10,
+        bytes_max: 1_000,
+    };
+    let (mut desk, asker) = Desk::new(facts, TOKEN, rtc.meter(), rtc.meter());
+    let config = RelayConfig::new(SigningKey::from_bytes(&[5; 32]), 1);
+    let clock = Clock::start();
+    let relay = Relay::new(config, [6; 32], clock.now());
+    tokio::spawn(async move {
+        loop {
+            desk.look(clock.now(), &relay);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    asker
 }
 
 impl Running {
@@ -134,6 +163,47 @@ async fn every_answer_carries_the_security_headers() {
         codes[1..],
         ["200", "200", "404", "405", "405", "400", "413"]
     );
+}
+
+/// An answer without the time and the name that was asked for.
+fn timeless(answer: &str) -> String {
+    let lines = answer.lines().filter(|line| !line.starts_with("date: "));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn the_state_is_told_to_who_has_the_token_and_is_nowhere_for_others() {
+    let relay = start(None).await;
+    let token = "07".repeat(32);
+    let right = format!("authorization: Bearer {token}\r\n");
+    let answer = relay.get("/status", &right).await;
+    assert_eq!(code(&answer), "200");
+    assert!(answer.contains("\r\ncache-control: no-store\r\n"));
+    let report: Report = serde_json::from_str(body(&answer)).unwrap();
+    assert_eq!(report.relay, "05".repeat(8));
+    assert_eq!(report.stored.objects_max, 10);
+
+    let nowhere = timeless(&relay.get("/nowhere", "").await);
+    assert_eq!(code(&nowhere), "404");
+    let long = format!("authorization: Bearer {token}0\r\n");
+    let wrong = format!("authorization: Bearer {}\r\n", "08".repeat(32));
+    let basic = format!("authorization: {token}\r\n");
+    let in_path = format!("/status?token={token}");
+    for (path, headers) in [
+        ("/status", ""),
+        ("/status", "authorization: \r\n"),
+        ("/status", "authorization: Bearer \r\n"),
+        ("/status", &long),
+        ("/status", &wrong),
+        ("/status", &basic),
+        (&in_path, ""),
+        ("/status/", &right),
+    ] {
+        let answer = relay.get(path, headers).await;
+        assert_eq!(timeless(&answer), nowhere, "{path} {headers}");
+    }
+    let posted = timeless(&relay.post("/status", b"").await);
+    assert_eq!(posted, timeless(&relay.post("/nowhere", b"").await));
 }
 
 #[test]

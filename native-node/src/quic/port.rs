@@ -8,7 +8,7 @@ use super::tls::{self, IN_FLIGHT_BYTES_MAX, SERVER_NAME};
 use super::{QuicConfig, QuicCounters, QuicError};
 use crate::rtc::RtcPort;
 use crate::transport::{
-    DialError, DownReason, HalfOpen, LinkEvent, LinkId, LinkStats, LinkTable, Outbox, Room,
+    DialError, DownReason, HalfOpen, LinkEvent, LinkId, LinkStats, LinkTable, Meter, Outbox, Room,
     SendError, UdpPort, canonical, lock,
 };
 use bytes::Bytes;
@@ -153,6 +153,10 @@ impl QuicPort {
     /// Close a link after what was sent before has left (2 s at most). `Down` follows.
     pub fn close(&self, link: LinkId) {
         self.hub.links.end(link, DownReason::Closed);
+    }
+
+    pub fn meter(&self) -> Meter {
+        self.hub.links.meter()
     }
 
     pub fn stats(&self) -> LinkStats {

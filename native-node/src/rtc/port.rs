@@ -11,7 +11,8 @@ use super::session::Session;
 use super::stun::IceKey;
 use super::{Counters, RtcConfig, RtcError};
 use crate::transport::{
-    DownReason, LinkEvent, LinkStats, LinkTable, Outbox, Room, Route, SendError, UdpPort, lock,
+    DownReason, LinkEvent, LinkStats, LinkTable, Meter, Outbox, Room, Route, SendError, UdpPort,
+    lock,
 };
 use bytes::Bytes;
 use shared::io::LinkId;
@@ -95,6 +96,10 @@ impl RtcPort {
     /// Close a link after what was sent before has left (2 s at most). `Down` follows.
     pub fn close(&self, link: LinkId) {
         self.hub.links.end(link, DownReason::Closed);
+    }
+
+    pub fn meter(&self) -> Meter {
+        self.hub.links.meter()
     }
 
     pub fn stats(&self) -> LinkStats {

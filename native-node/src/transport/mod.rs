@@ -18,11 +18,12 @@ mod udp;
 pub(crate) use carry::{Reader, Writer};
 pub(crate) use room::{HalfOpen, Room};
 pub use shared::io::{DialError, LinkId};
-pub use table::SendError;
 pub(crate) use table::{LinkTable, Outbox};
+pub use table::{Meter, SendError};
 pub(crate) use udp::{Inbox, QUIC_DATAGRAM_BYTES_MAX, Route, UdpPort, canonical};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -129,6 +130,27 @@ pub struct LinkStats {
     pub bytes_out: u64,
     /// Links closed because the peer broke a rule.
     pub misuse: u64,
+}
+
+/// Frames and their bytes, without what carries them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    pub frames_in: u64,
+    pub frames_out: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+}
+
+impl Traffic {
+    /// What came since `earlier`, of the same links.
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            frames_in: self.frames_in.saturating_sub(earlier.frames_in),
+            frames_out: self.frames_out.saturating_sub(earlier.frames_out),
+            bytes_in: self.bytes_in.saturating_sub(earlier.bytes_in),
+            bytes_out: self.bytes_out.saturating_sub(earlier.bytes_out),
+        }
+    }
 }
 
 /// The unit that per-address limits count by: an IPv4 address, an IPv6 /64.

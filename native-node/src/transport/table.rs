@@ -2,7 +2,7 @@
 //!
 //! Invariant: what a link may queue is bounded in bytes; numbers are never used again.
 
-use super::{DownReason, EVENTS_MAX, LinkEvent, LinkStats, MESSAGE_BYTES_MAX, lock};
+use super::{DownReason, EVENTS_MAX, LinkEvent, LinkStats, MESSAGE_BYTES_MAX, Traffic, lock};
 use bytes::Bytes;
 use shared::io::LinkId;
 use std::collections::HashMap;
@@ -55,7 +55,7 @@ pub struct LinkTable {
     next: AtomicU64,
     send_bytes_max: usize,
     events: mpsc::Sender<LinkEvent>,
-    pub totals: Totals,
+    pub totals: Arc<Totals>,
 }
 
 #[derive(Default)]
@@ -68,6 +68,27 @@ pub struct Totals {
     pub(super) bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     pub misuse: AtomicU64,
+}
+
+/// What the links of a port carried, for somebody who does not hold the port.
+#[derive(Clone)]
+pub struct Meter(Arc<Totals>);
+
+impl Meter {
+    /// Links that are open.
+    pub fn links(&self) -> usize {
+        self.0.up.load(Relaxed)
+    }
+
+    /// Since the start.
+    pub fn traffic(&self) -> Traffic {
+        Traffic {
+            frames_in: self.0.messages_in.load(Relaxed),
+            frames_out: self.0.messages_out.load(Relaxed),
+            bytes_in: self.0.bytes_in.load(Relaxed),
+            bytes_out: self.0.bytes_out.load(Relaxed),
+        }
+    }
 }
 
 pub(super) fn cost(bytes: &Bytes) -> usize {
@@ -105,7 +126,7 @@ impl LinkTable {
             next: AtomicU64::new(1),
             send_bytes_max: send_bytes_max.saturating_sub(in_flight).max(65_536),
             events,
-            totals: Totals::default(),
+            totals: Arc::default(),
         };
         (Arc::new(links), receiver)
     }
@@ -183,6 +204,10 @@ impl LinkTable {
 
     pub(super) fn low_mark(&self) -> usize {
         self.send_bytes_max / 4
+    }
+
+    pub fn meter(&self) -> Meter {
+        Meter(self.totals.clone())
     }
 
     pub fn stats(&self) -> LinkStats {

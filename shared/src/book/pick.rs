@@ -133,6 +133,14 @@ impl Book {
         })
     }
 
+    /// Where a relay says it is, if no link has proved it and it is time to look.
+    pub fn unproved(&self, now: Millis, node_key: &[u8; 32]) -> Option<Candidate> {
+        let address = self.table.of_key(node_key)?;
+        let unproved = self.table.get(&address).is_some_and(|entry| !entry.tried);
+        let free = unproved && self.is_free(now, &address, &Taken::default());
+        free.then(|| self.candidate(address)).flatten()
+    }
+
     /// Descriptors (header and body) to name to others, at most `max`: of relays that a link proved
     /// in the last 7 days, in random order, one of each group first. To an asker who is not on the
     /// `local` network only those that can be dialled from anywhere.

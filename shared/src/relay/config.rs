@@ -117,8 +117,10 @@ pub struct Status {
     pub watches: usize,
     /// Links to other relays.
     pub peers: usize,
-    /// Other relays that it knows of.
-    pub known_relays: usize,
+    /// Other relays that it only heard of.
+    pub known_new: usize,
+    /// Other relays that a link proved.
+    pub known_tried: usize,
     /// Objects on their way to the store.
     pub saving: usize,
     /// Reads of the store under way.

@@ -38,6 +38,7 @@ use crate::wire::{Frame, Id, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use budget::Budgets;
 use core::convert::Infallible;
+use core::net::SocketAddr;
 use index::{Index, bucket_of};
 use link::{Link, Origins};
 use peers::Peers;
@@ -131,6 +132,7 @@ impl Relay {
     }
 
     pub fn status(&self) -> Status {
+        let known = self.peers.known();
         Status {
             state: self.state,
             objects: self.index.len(),
@@ -139,7 +141,8 @@ impl Relay {
             links: self.links.len(),
             watches: self.links.values().filter(|l| l.watch.is_some()).count(),
             peers: self.peers.len(),
-            known_relays: self.peers.known(),
+            known_new: known.new,
+            known_tried: known.tried,
             saving: self.puts.len(),
             reading: self.reads,
         }
@@ -153,6 +156,11 @@ impl Relay {
     /// The relays that this one is linked to.
     pub fn peers(&self) -> impl Iterator<Item = PeerStatus> {
         self.peers.each()
+    }
+
+    /// Where others are told that this relay is.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.peers.addresses()
     }
 
     pub fn counters(&self) -> &Counters {

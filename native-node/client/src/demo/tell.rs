@@ -1,5 +1,6 @@
 //! What the demo tells, for people or for machines.
 
+use super::letters::Letter;
 use std::io::Write;
 use std::time::Instant;
 
@@ -42,6 +43,30 @@ impl Teller {
                 took.as_secs_f64()
             ),
         );
+    }
+
+    /// What became of a message.
+    pub fn letter(&self, number: usize, from: &str, to: &str, letter: &Letter) {
+        let json = serde_json::json!({
+            "event": "message",
+            "number": number,
+            "from": from,
+            "to": to,
+            "during": letter.during,
+            "stored_by": letter.stored,
+            "took_ms": letter.took.map(millis),
+            "confirmed": letter.confirmed,
+        });
+        let arrived = match letter.took {
+            Some(took) => format!("arrived after {:>6.2} s", took.as_secs_f64()),
+            None => "did not arrive         ".to_owned(),
+        };
+        let confirmed = if letter.confirmed { ", confirmed" } else { "" };
+        let text = format!(
+            "{number:>7}    {from:<5} to {to:<5}  {arrived}, stored by {}  ({}{confirmed})",
+            letter.stored, letter.during
+        );
+        self.line(&json, &text);
     }
 
     pub fn finished(&self) {

@@ -2,12 +2,13 @@
 //! whether what is said of them is true.
 
 use super::shake::{Dial, split};
-use crate::book::{BOOK, Group, Source, Taken};
+use crate::book::{BOOK, Candidate, Group, Source, Taken};
 use crate::io::{Batch, Change, DialTo, Finder, LinkId, Output, Reach, Token};
-use crate::limits::{NAMES_ASKED, NAMES_MAX, PEERS_DIALLED};
+use crate::limits::{NAMES_ASKED, NAMES_MAX, PEERS_DIALLED, PEERS_TAKEN_MAX};
 use crate::relay::{Effect, Relay, State};
 use crate::time::Millis;
 use crate::wire::{Frame, Refused};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -17,7 +18,7 @@ const DIAL_EVERY_MS: Millis = 250;
 const IDLE_MS: Millis = 10_000;
 /// Between two feelers.
 const FEELER_EVERY_MS: Millis = 120_000;
-/// After a peer that dialled.
+/// After a peer that dialled, and from one such to the next.
 const FEEL_SOON_MS: Millis = 2_000;
 /// Between two peers asked for names.
 const NAMES_EVERY_MS: Millis = 600_000;
@@ -38,6 +39,8 @@ pub(super) struct Meet {
     names_at: Millis,
     save_at: Millis,
     anchors: Option<Vec<SocketAddr>>,
+    /// Node keys of peers that dialled, to be looked for at their addresses.
+    to_feel: VecDeque<[u8; 32]>,
 }
 
 impl Meet {
@@ -47,7 +50,10 @@ impl Meet {
     }
 
     /// A peer that dialled this relay is to be looked for at its address.
-    pub fn feel_soon(&mut self, now: Millis) {
+    pub fn feel_soon(&mut self, now: Millis, node_key: [u8; 32]) {
+        if self.to_feel.len() < PEERS_TAKEN_MAX {
+            self.to_feel.push_back(node_key);
+        }
         self.feeler_at = self.feeler_at.min(now + FEEL_SOON_MS);
     }
 
@@ -85,12 +91,16 @@ impl Relay {
             self.peers.meet.dial_at = now + if found { DIAL_EVERY_MS } else { IDLE_MS };
         }
         if self.peers.meet.feeler_at <= now {
-            self.peers.meet.feeler_at = now + FEELER_EVERY_MS;
-            let taken = self.taken(true);
-            let unix = self.now.unix;
-            if let Some(candidate) = self.peers.book.pick(&mut self.rng, unix, &taken, true) {
+            if let Some(candidate) = self.next_feeler() {
                 self.dial(Dial::new(&candidate, true));
             }
+            let waiting = !self.peers.meet.to_feel.is_empty();
+            let pause = if waiting {
+                FEEL_SOON_MS
+            } else {
+                FEELER_EVERY_MS
+            };
+            self.peers.meet.feeler_at = now + pause;
         }
         if self.peers.meet.names_at <= now {
             let lonely = self.wants_peers();
@@ -106,6 +116,18 @@ impl Relay {
                 self.ask_names(*link);
             }
         }
+    }
+
+    /// Peers that dialled come before strangers.
+    fn next_feeler(&mut self) -> Option<Candidate> {
+        let (book, unix) = (&self.peers.book, self.now.unix);
+        while let Some(key) = self.peers.meet.to_feel.pop_front() {
+            if let Some(candidate) = book.unproved(unix, &key) {
+                return Some(candidate);
+            }
+        }
+        let taken = self.taken(true);
+        self.peers.book.pick(&mut self.rng, unix, &taken, true)
     }
 
     fn wants_peers(&self) -> bool {

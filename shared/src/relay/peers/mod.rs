@@ -18,7 +18,7 @@ mod shake;
 mod spread;
 
 use super::Relay;
-use crate::book::Book;
+use crate::book::{Book, Counts};
 use crate::io::{LinkId, Token};
 use crate::time::Millis;
 use crate::wire::{Descriptor, Id};
@@ -125,6 +125,7 @@ pub struct PeerStatus {
     pub address: Option<SocketAddr>,
     /// By this side.
     pub dialled: bool,
+    /// By the monotonic clock.
     pub since: Millis,
 }
 
@@ -158,9 +159,12 @@ impl Peers {
     }
 
     /// Other relays that the book has.
-    pub fn known(&self) -> usize {
-        let counts = self.book.counts();
-        counts.new + counts.tried
+    pub fn known(&self) -> Counts {
+        self.book.counts()
+    }
+
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.own.addresses()
     }
 
     /// The book itself, to be filled from the store.

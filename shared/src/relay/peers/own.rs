@@ -33,6 +33,11 @@ impl Own {
         self.addresses.is_some()
     }
 
+    /// What the shell said; nothing before it did.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.addresses.as_deref().unwrap_or_default()
+    }
+
     /// Header and body, when the work is done.
     pub fn ready(&self) -> Option<&RawDescriptor> {
         self.ready.as_ref()

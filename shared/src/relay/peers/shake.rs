@@ -299,7 +299,7 @@ impl Relay {
         self.ask_names(link);
         if !dialled {
             // Is it where it says it is? Until that is known, it is not named to others.
-            self.peers.meet.feel_soon(self.now.mono);
+            self.peers.meet.feel_soon(self.now.mono, key);
         }
     }
 

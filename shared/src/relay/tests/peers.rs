@@ -369,6 +369,36 @@ fn names_are_given_now_and_then_and_only_of_relays_that_were_dialled() {
 }
 
 #[test]
+fn whoever_dialled_is_looked_for_within_seconds() {
+    let mut world = relay();
+    (1..=5).for_each(|link| world.peer(link));
+    let mut felt: Vec<SocketAddr> = Vec::new();
+    for _ in 0..120 {
+        world.advance(100);
+        for (token, at) in world.dials() {
+            // Nobody is there.
+            let error = crate::io::DialError::NoAnswer;
+            world.input(Input::DialFailed { token, error });
+            felt.push(at);
+        }
+    }
+    felt.sort_unstable();
+    assert_eq!(felt, (1..=5).map(address).collect::<Vec<_>>());
+    // Who comes again and again is not dialled more often for it.
+    let mut before = 1;
+    for link in 11..=15 {
+        world.input(Input::LinkDown {
+            link: LinkId(before),
+        });
+        before = link;
+        let proof = world.welcomed(link);
+        world.message(link, &peer_frame(link, 1, &proof, |_| ()));
+        world.advance(3_000);
+    }
+    assert_eq!(world.dials(), []);
+}
+
+#[test]
 fn somebody_else_at_an_address_is_found_out() {
     let mut world = relay();
     world.input(Input::Found {

@@ -1,0 +1,133 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::ask::unreadable;
+use super::desk::place;
+use super::*;
+use crate::scratch::Scratch;
+use shared::relay::Counters;
+use std::io;
+
+fn report() -> Report {
+    Report {
+        version: "0.1.0".into(),
+        state: "running".into(),
+        uptime_s: 3_725,
+        relay: "0011223344556677".into(),
+        network: "main".into(),
+        addresses: vec!["192.168.1.5:8420".parse().unwrap()],
+        range: Range::All,
+        peers: vec![Peer {
+            relay: "8899aabbccddeeff".into(),
+            address: Some("192.168.1.7:8420".parse().unwrap()),
+            dialled: false,
+            linked_s: 61,
+        }],
+        known: Known { new: 1, tried: 2 },
+        stored: Stored {
+            objects: 3,
+            objects_max: 1_000_000,
+            records: 1,
+            bytes: 1_536,
+            bytes_max: 4 << 30,
+        },
+        webrtc: Carried::default(),
+        quic: Carried {
+            links: 1,
+            ..Carried::default()
+        },
+        counters: BTreeMap::from([("refused".into(), BTreeMap::from([("over_quota".into(), 2)]))]),
+    }
+}
+
+#[test]
+fn every_counter_has_its_place() {
+    for (name, _) in Counters::default().each() {
+        assert_ne!(place(name).0, "other", "{name}");
+    }
+    assert_eq!(place("refused_store_full"), ("refused", "store_full"));
+    assert_eq!(place("something_else"), ("other", "something_else"));
+}
+
+#[test]
+fn people_read_all_of_it() {
+    let text = text(&report());
+    for part in [
+        "running for 1 h 2 min",
+        "0011223344556677",
+        "192.168.1.5:8420 to others",
+        "3 other relays: 2 proved by a link, 1 only heard of",
+        "8899aabbccddeeff  192.168.1.7:8420       dialled us  for 1 min 1 s",
+        "3 objects of 1000000, 1.5 KiB of 4 GiB; 1 record",
+        "1 link; frames in 0 0 B",
+        "refused   over quota 2",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let alone = Report {
+        peers: Vec::new(),
+        addresses: Vec::new(),
+        ..report()
+    };
+    let text = super::text(&alone);
+    assert!(text.contains("linked to no other relay"), "{text}");
+    assert!(text.contains("others cannot dial it"), "{text}");
+}
+
+#[test]
+fn a_report_is_read_as_it_was_written() {
+    let written = serde_json::to_vec(&report()).unwrap();
+    let read: Report = serde_json::from_slice(&written).unwrap();
+    assert_eq!(read, report());
+}
+
+#[test]
+fn the_door_is_the_owners_and_closes() {
+    let dir = Scratch::new("door").unwrap();
+    let bound = ["0.0.0.0".parse().unwrap(), "::".parse().unwrap()];
+    let door = Door::open(dir.path(), &bound, 8420, &[0xab; 32]).unwrap();
+    let way = door::find(dir.path()).unwrap().unwrap();
+    assert_eq!(way.at.to_string(), "127.0.0.1:8420");
+    assert_eq!(way.token, "ab".repeat(32));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let path = dir.path().join("relay.status");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    drop(door);
+    assert_eq!(door::find(dir.path()).unwrap(), None);
+}
+
+#[tokio::test]
+async fn why_there_is_no_report_is_said() {
+    let dir = Scratch::new("ask").unwrap();
+    let there = dir.path();
+    let why = |error: Result<Report, AskError>| error.unwrap_err();
+    let none = why(ask(&there.join("none")).await);
+    assert!(matches!(none, AskError::NoDirectory { .. }), "{none:?}");
+    let empty = why(ask(there).await);
+    assert!(matches!(empty, AskError::NotARelay { .. }), "{empty:?}");
+    std::fs::write(there.join("relay.key"), "key").unwrap();
+    let below = why(ask(&there.join("relay.key/x")).await);
+    assert!(matches!(below, AskError::NoDirectory { .. }), "{below:?}");
+    let ended = why(ask(there).await);
+    assert!(matches!(ended, AskError::NotRunning { .. }), "{ended:?}");
+    let bound = ["127.0.0.1".parse().unwrap()];
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let door = Door::open(there, &bound, port, &[1; 32]).unwrap();
+    drop(listener);
+    let killed = why(ask(there).await);
+    assert!(matches!(killed, AskError::Silent { .. }), "{killed:?}");
+    std::fs::write(there.join("relay.status"), "{").unwrap();
+    let damaged = why(ask(there).await);
+    assert!(
+        matches!(damaged, AskError::Unreadable { .. }),
+        "{damaged:?}"
+    );
+    drop(door);
+    // Whoever runs the tests may be allowed everything.
+    let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+    let foreign = unreadable(there.to_owned(), denied);
+    assert!(foreign.to_string().contains("another user"), "{foreign}");
+}
