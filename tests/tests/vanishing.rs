@@ -129,3 +129,27 @@ fn what_others_carry_outlives_the_disk_of_the_only_relay() {
     });
     assert!(heard, "{}", world.replay());
 }
+
+/// All relays of an account vanish at once, while it is open and while it is away.
+#[test]
+fn an_account_whose_relays_are_all_gone_finds_others() {
+    let (mut world, relays) = network(5);
+    let ann = world.person("Ann", "relay 3");
+    world.run(2 * MINUTE);
+    let vanish = |world: &mut World| {
+        let gone: Vec<String> = linked(world, ann).into_iter().map(|r| r.address).collect();
+        assert_eq!(gone.len(), 3, "{}", world.replay());
+        for at in &relays {
+            if gone.contains(&world.hosts[*at].address.to_string()) || *at == relays[3] {
+                world.kill(*at);
+            }
+        }
+    };
+    vanish(&mut world);
+    world.run(2 * MINUTE);
+    world.kill(ann);
+    vanish(&mut world);
+    world.start(ann);
+    world.run(5 * MINUTE);
+    assert!(!linked(&world, ann).is_empty(), "{}", world.replay());
+}

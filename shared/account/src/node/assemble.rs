@@ -113,6 +113,7 @@ impl Open {
 
     fn restore(&mut self, key: &RowKey, value: &[u8]) -> Option<()> {
         match key {
+            RowKey::Named => self.named.restore(minicbor::decode(value).ok()?),
             RowKey::Relay(_) => self.relays.restore(minicbor::decode(value).ok()?),
             RowKey::Contact(who) => {
                 let contact = Contact::decode(minicbor::decode(value).ok()?)?;

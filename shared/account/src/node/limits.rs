@@ -37,6 +37,8 @@ pub const ACCEPTANCE_HOURS_MAX: u32 = 336;
 pub const RELAYS_HELD: usize = 3;
 /// Relays heard of and not in use.
 pub const NAMED_MAX: usize = 64;
+/// Of these, those that are saved.
+pub const NAMED_KEPT: usize = 16;
 /// Relays asked for at once.
 pub const RELAYS_NAMED_MAX: u8 = 16;
 /// Messages in one answer to `History`.

@@ -67,6 +67,14 @@ pub struct RelayRow {
     pub by: Chooser,
 }
 
+/// Relays that others named and that are not in use.
+#[derive(Clone, Default, Encode, Decode)]
+pub struct NamedRow {
+    /// Hints, one after the other.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub hints: Vec<u8>,
+}
+
 /// Who chose a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
@@ -396,6 +404,8 @@ pub enum RowKey {
     Profile,
     EpochKeys,
     Clock,
+    /// Relays that were named and are not in use.
+    Named,
     Relay([u8; 32]),
     Contact(Who),
     Seen(Who, u64),
@@ -419,6 +429,7 @@ impl RowKey {
             Self::Profile => join(1, &[]),
             Self::EpochKeys => join(2, &[]),
             Self::Clock => join(3, &[]),
+            Self::Named => join(12, &[]),
             Self::Relay(key) => join(4, &[key]),
             Self::Contact(who) => join(5, &[who]),
             Self::Seen(who, chunk) => join(6, &[who, &chunk.to_be_bytes()]),
@@ -456,6 +467,7 @@ impl RowKey {
             1 => Self::Profile,
             2 => Self::EpochKeys,
             3 => Self::Clock,
+            12 => Self::Named,
             4 => Self::Relay(rest.try_into().ok()?),
             5 => Self::Contact(rest.try_into().ok()?),
             6 => {

@@ -4,7 +4,8 @@
 //! gives way before one that a person chose.
 
 use super::cx::Cx;
-use super::limits::{NAMED_MAX, RELAYS_HELD, RELAYS_NAMED_MAX};
+use super::limits::{NAMED_KEPT, NAMED_MAX, RELAYS_HELD, RELAYS_NAMED_MAX};
+use super::model::{NamedRow, RowKey};
 use super::open::Open;
 use super::relays::{NodeKey, Stage};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use shared::book::Group;
 use shared::time::Millis;
-use shared::wire::{Descriptor, RelayHint};
+use shared::wire::{Descriptor, Reader, RelayHint};
 
 /// Between two questions for names while there are too few relays, and otherwise.
 const ASK_SOON_MS: Millis = 20_000;
@@ -58,6 +59,7 @@ impl Open {
             }
         }
         hints.insert(hint.node_key, hint);
+        cx.touch_lazily(RowKey::Named);
     }
 
     /// Asks for names when it is time, drops named relays that are gone, and takes others in their
@@ -70,13 +72,14 @@ impl Open {
         let held: Vec<(NodeKey, IpAddr)> = held.map(|(k, r)| (*k, r.hint.address)).collect();
         let mut groups: BTreeSet<Group> = held.iter().map(|(_, ip)| Group::of(*ip)).collect();
         let mut count = held.len();
-        while count < RELAYS_HELD && self.relays.in_use().next().is_some() {
+        while count < RELAYS_HELD {
             let Some(hint) = self.named.take(cx, &groups) else {
                 break;
             };
             if !self.relays.add_named(cx, hint) {
                 break;
             }
+            cx.touch_lazily(RowKey::Named);
             groups.insert(Group::of(hint.address));
             count += 1;
         }
@@ -109,6 +112,22 @@ impl Open {
 }
 
 impl Named {
+    /// What is kept of it, for a start at which none of those in use is there.
+    pub fn row(&self) -> NamedRow {
+        let hints = self.hints.values().take(NAMED_KEPT);
+        NamedRow {
+            hints: hints.flat_map(RelayHint::encode).collect(),
+        }
+    }
+
+    /// A row read from the store.
+    pub fn restore(&mut self, row: NamedRow) {
+        let mut r = Reader::new(&row.hints);
+        while let Ok(hint) = RelayHint::read(&mut r) {
+            self.hints.insert(hint.node_key, hint);
+        }
+    }
+
     /// The person does not want that one.
     pub fn refuse(&mut self, key: NodeKey) {
         self.hints.remove(&key);

@@ -121,6 +121,7 @@ impl Open {
             RowKey::Profile => cbor(&self.profile),
             RowKey::EpochKeys => Some(self.epoch_keys.encode()),
             RowKey::Clock => Some(self.clock.encode()),
+            RowKey::Named => cbor(self.named.row()),
             RowKey::Relay(node) => self.relays.row(node).and_then(cbor),
             RowKey::Contact(who) => self.contacts.get(who).and_then(|c| cbor(c.encoded())),
             RowKey::Seen(who, chunk) => self

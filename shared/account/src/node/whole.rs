@@ -72,7 +72,12 @@ impl Open {
 
     /// Every row of the state table.
     fn state(&self) -> Vec<RowKey> {
-        let mut all = alloc::vec![RowKey::Profile, RowKey::EpochKeys, RowKey::Clock];
+        let mut all = alloc::vec![
+            RowKey::Profile,
+            RowKey::EpochKeys,
+            RowKey::Clock,
+            RowKey::Named,
+        ];
         all.extend(self.relays.kept().map(|(key, _)| RowKey::Relay(*key)));
         for (who, contact) in &self.contacts {
             all.push(RowKey::Contact(*who));
