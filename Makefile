@@ -4,7 +4,7 @@
 SHELL := bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help run relay test interop bench web page clean
+.PHONY: help run relay test netns interop bench web page clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile
@@ -14,6 +14,9 @@ run: relay ## build everything and start a relay that serves the page
 
 test: ## all tests, those in a real browser too
 	@tests/run.sh
+
+netns: ## relays and accounts in networks made for them, with a NAT (Linux)
+	@tests/netns/run.sh
 
 interop: ## relays in a DHT of libtorrent's nodes, on loopback (fetches libtorrent from PyPI)
 	@tests/interop/run.sh

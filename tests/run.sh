@@ -27,6 +27,14 @@ export WIREMIN_BIN_DIR=$TARGET_DIR/debug
 suite native "the native tests" cargo test --locked --workspace --no-fail-fast \
     --exclude bindgen
 
+netns="relays and accounts in networks of their own"
+lacking=$(tests/netns/run.sh missing)
+if [ -z "$lacking" ]; then
+    suite netns "$netns" tests/netns/run.sh
+else
+    printf '%s: skipped: %s\n' "$netns" "$lacking"
+fi
+
 npm_install tests tests || gate_failed "packages of the browser tests"
 need_chromium tests
 suite browser "the browser peer in a real browser" npm --prefix tests run --silent web

@@ -181,6 +181,7 @@ async fn health(State(site): State<Site>) -> Response {
         "version": env!("CARGO_PKG_VERSION"),
         "objects": status.objects,
         "bytes": status.bytes,
+        "peers": status.peers,
     });
     uncached((code, Json(body)))
 }

@@ -30,6 +30,7 @@ fn numbers(state: RelayState) -> Status {
     Status {
         state,
         objects: 3,
+        peers: 2,
         bytes: 4_096,
         ..Status::default()
     }
@@ -300,6 +301,7 @@ async fn health_follows_the_relay() {
         ("200", &"running".into())
     );
     assert_eq!(health["objects"], 3);
+    assert_eq!(health["peers"], 2);
     relay.status.send_replace(numbers(RelayState::Starting));
     assert_eq!(code(&relay.get("/health", "").await), "503");
     // What it said last, it said before it ended.

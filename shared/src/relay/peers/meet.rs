@@ -130,7 +130,7 @@ impl Relay {
         self.peers.book.pick(&mut self.rng, unix, &taken, true)
     }
 
-    fn wants_peers(&self) -> bool {
+    pub(super) fn wants_peers(&self) -> bool {
         let dialled = self.peers.links.values().filter(|peer| peer.dialled);
         dialled.count() + self.peers.shakes.to_stay() < PEERS_DIALLED
     }

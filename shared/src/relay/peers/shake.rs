@@ -27,7 +27,7 @@ pub(super) struct Dial {
     pub address: SocketAddr,
     pub certificate: Option<[u8; 32]>,
     pub node_key: Option<[u8; 32]>,
-    /// Only to see whether it is true.
+    /// To see whether it is true; kept only while there are too few.
     pub feeler: bool,
 }
 
@@ -185,7 +185,8 @@ impl Relay {
         self.peers
             .book
             .proved(self.now.unix, dial.address, &descriptor, &raw);
-        if dial.feeler {
+        // Dialled anew it would be a minute later only.
+        if dial.feeler && !self.wants_peers() {
             return self.bye(link, Bye::Leaving);
         }
         self.join(link, descriptor, raw, Some(dial.address));

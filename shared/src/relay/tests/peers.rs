@@ -2,7 +2,7 @@
 use super::*;
 use crate::io::{DialTo, Finder};
 use crate::limits::{
-    HAVE_HEADERS_MAX, PEERS_TAKEN_MAX, RECONCILED_AT_ONCE_MAX, WANTED_OF_PEER_MAX,
+    HAVE_HEADERS_MAX, PEERS_DIALLED, PEERS_TAKEN_MAX, RECONCILED_AT_ONCE_MAX, WANTED_OF_PEER_MAX,
 };
 use crate::wire::{Bye, Descriptor};
 use alloc::vec;
@@ -72,6 +72,42 @@ impl World {
             parse(&self.frames(link)[0]).1,
             Frame::Peered { .. }
         ));
+    }
+
+    /// A dial reaches the relay with this key, which signs for the link `binding`.
+    fn answered(&mut self, link: u64, token: Token, n: u8, binding: u8) {
+        self.input(Input::LinkUp {
+            link: LinkId(link),
+            dialled: Some(token),
+            from: Origin::default(),
+            binding: [link as u8; 32],
+        });
+        let hello = self.frames(link);
+        let Frame::Hello { nonce, .. } = parse(&hello[0]).1 else {
+            unreachable!()
+        };
+        let welcome = crate::wire::Welcome {
+            version: 1,
+            network: NETWORK,
+            node_key: [0; 32],
+            time: START.unix,
+            effort_floor: 0,
+            live_records: 0,
+            signature: [0; 64],
+        };
+        let welcome = welcome.sign(&key(n), &[binding; 32], &nonce);
+        self.message(link, &Frame::Welcome(welcome).encode(0));
+    }
+
+    /// The same, and it takes this relay as a peer.
+    fn taken(&mut self, link: u64, token: Token, n: u8) {
+        self.answered(link, token, n, link as u8);
+        let (header, body) = descriptor(n).sign(&key(n), START.unix, NETWORK);
+        let peered = Frame::Peered {
+            header: &header.encode(),
+            body: body.as_slice().try_into().unwrap(),
+        };
+        self.message(link, &peered.encode(0));
     }
 
     fn is_closed(&self, link: u64) -> bool {
@@ -342,27 +378,7 @@ fn names_are_given_now_and_then_and_only_of_relays_that_were_dialled() {
     world.advance(3_000);
     let (token, to) = world.dials()[0];
     assert_eq!(to, address(1));
-    world.input(Input::LinkUp {
-        link: LinkId(50),
-        dialled: Some(token),
-        from: Origin::default(),
-        binding: [50; 32],
-    });
-    let hello = world.frames(50);
-    let Frame::Hello { nonce, .. } = parse(&hello[0]).1 else {
-        unreachable!()
-    };
-    let welcome = crate::wire::Welcome {
-        version: 1,
-        network: NETWORK,
-        node_key: [0; 32],
-        time: START.unix,
-        effort_floor: 0,
-        live_records: 0,
-        signature: [0; 64],
-    };
-    let welcome = welcome.sign(&key(1), &[50; 32], &nonce);
-    world.message(50, &Frame::Welcome(welcome).encode(0));
+    world.answered(50, token, 1, 50);
     assert!(world.is_closed(50) && !world.is_closed(1));
     world.advance(10_000);
     assert_eq!(ask(&mut world, &mut asker), Ok(1));
@@ -399,6 +415,42 @@ fn whoever_dialled_is_looked_for_within_seconds() {
 }
 
 #[test]
+fn feelers_stay_while_there_are_too_few_peers() {
+    let mut world = relay();
+    let found = 1..=PEERS_DIALLED as u8 + 2;
+    for n in found.clone() {
+        let (address, by) = (address(n), Finder::Dht);
+        world.input(Input::Found { address, by });
+    }
+    // All are dialled within seconds, one of them as a feeler.
+    let mut link = 100;
+    for _ in 0..20 {
+        world.advance(300);
+        for (token, to) in world.dials() {
+            link += 1;
+            let n = found.clone().find(|n| address(*n) == to).unwrap();
+            world.taken(link, token, n);
+            assert!(!world.is_closed(link));
+        }
+    }
+    let dialled = PEERS_DIALLED as u64;
+    assert_eq!(world.relay.status().peers as u64, dialled);
+    // With enough of them a feeler says good-bye.
+    for _ in 0..4 {
+        for link in 101..=link {
+            world.message(link, &Frame::Ping { echo: 0 }.encode(0));
+        }
+        world.advance(30_000);
+    }
+    let dials = world.dials();
+    assert_eq!(dials.len(), 1);
+    let n = found.clone().find(|n| address(*n) == dials[0].1).unwrap();
+    world.taken(200, dials[0].0, n);
+    assert!(world.is_closed(200));
+    assert_eq!(world.relay.status().peers as u64, dialled);
+}
+
+#[test]
 fn somebody_else_at_an_address_is_found_out() {
     let mut world = relay();
     world.input(Input::Found {
@@ -419,28 +471,8 @@ fn somebody_else_at_an_address_is_found_out() {
     world.advance(1_000);
     let dials = world.dials();
     assert_eq!(dials.len(), 1);
-    world.input(Input::LinkUp {
-        link: LinkId(60),
-        dialled: Some(dials[0].0),
-        from: Origin::default(),
-        binding: [60; 32],
-    });
-    // Another network, and a signature over another link.
-    let hello = world.frames(60);
-    let Frame::Hello { nonce, .. } = parse(&hello[0]).1 else {
-        unreachable!()
-    };
-    let welcome = crate::wire::Welcome {
-        version: 1,
-        network: NETWORK,
-        node_key: [0; 32],
-        time: START.unix,
-        effort_floor: 0,
-        live_records: 0,
-        signature: [0; 64],
-    }
-    .sign(&key(9), &[61; 32], &nonce);
-    world.message(60, &Frame::Welcome(welcome).encode(0));
+    // A signature over another link.
+    world.answered(60, dials[0].0, 9, 61);
     assert!(world.is_closed(60));
     assert_eq!(world.relay.status().peers, 0);
     world.advance(20_000);
