@@ -11,4 +11,8 @@ if (!existsSync(CHROMIUM)) {
   process.exit(1)
 }
 
-export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: flags })
+const options = { executablePath: CHROMIUM, args: flags }
+
+export const launch = () => chromium.launch(options)
+/** A browser of one profile, kept in that directory. */
+export const launchProfile = (profile) => chromium.launchPersistentContext(profile, options)
