@@ -3,7 +3,12 @@ import { existsSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
 const { CHROMIUM = '' } = process.env
-const flags = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run']
+/** Leads the browser to loopback, without being one of the names that it knows to do so. */
+export const OTHER_NAME = 'relay.test'
+const flags = [
+  ...['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+  `--host-resolver-rules=MAP ${OTHER_NAME} 127.0.0.1`,
+]
 
 if (!existsSync(CHROMIUM)) {
   const found = CHROMIUM ? `${CHROMIUM} is not there` : 'CHROMIUM is not set'
@@ -11,4 +16,8 @@ if (!existsSync(CHROMIUM)) {
   process.exit(1)
 }
 
-export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: flags })
+const options = { executablePath: CHROMIUM, args: flags }
+
+export const launch = () => chromium.launch(options)
+/** A browser of one profile, kept in that directory. */
+export const launchProfile = (profile) => chromium.launchPersistentContext(profile, options)

@@ -1,4 +1,7 @@
 /** Somebody at the page: what a person does and sees there, by the page's test ids. */
+import { join } from 'node:path'
+
+const { WIREMIN_SHOTS: shots } = process.env
 
 export const PASSCODE = 'walnut ferry quiet 9'
 
@@ -94,10 +97,11 @@ export class Person {
     return words
   }
 
+  /** `remember`: as the page proposes, or null where it proposes nothing. */
   async choosePasscode(passcode = PASSCODE, remember = true) {
     await this.fill('passcode', passcode)
     await this.fill('passcode-repeat', passcode)
-    if (!remember) await this.click('remember')
+    if (remember === false) await this.click('remember')
     await this.next()
     await this.sees('learn')
   }
@@ -105,6 +109,14 @@ export class Person {
   /** Has a working link to a relay. */
   connected() {
     return this.sees('link-state', { state: 'open' })
+  }
+
+  /** Has working links to so many relays of that kind, no matter which; leaves Settings open. */
+  async holds(count, kind = {}) {
+    await this.click('nav-settings')
+    await this.the('relay', { ...kind, state: 'open' })
+      .nth(count - 1)
+      .waitFor()
   }
 
   /** Makes an invitation, waits until the network has it, and gives its link. */
@@ -177,6 +189,11 @@ export class Person {
     await this.click(item)
   }
 
+  /** A picture of what is on the page, where somebody wants to look at it. */
+  async shot(name) {
+    if (shots) await this.page.screenshot({ path: join(shots, `${name}.png`) })
+  }
+
   reload() {
     return this.page.reload()
   }
@@ -196,9 +213,9 @@ export class Person {
   }
 }
 
-/** Two people who know each other: the first invited, the second greeted. */
-export async function pair(stage, first, second) {
-  const [a, b] = await Promise.all([stage.person(), stage.person()])
+/** Two people who know each other: the first invited, the second greeted. `url`: of their page. */
+export async function pair(stage, first, second, { url } = {}) {
+  const [a, b] = await Promise.all([stage.person({ url }), stage.person({ url })])
   await Promise.all([a.create(first), b.create(second)])
   const link = await a.invite()
   await b.greet(link, `Hello, this is ${second}`)

@@ -1,9 +1,9 @@
 /**
  * A relay and a browser for the tests of one file.
  *
- * Everything stays on loopback: the relay listens there only, and each person is a browser context
- * of its own (a profile: own IndexedDB, own locks). Nothing here sleeps; what a test waits for is a
- * state of the page.
+ * Everything stays on this machine: relays listen on loopback unless a test says otherwise, and each
+ * person is a browser context of its own (a profile: own IndexedDB, own locks). Nothing here sleeps;
+ * what a test waits for is a state of the page. WIREMIN_SHOTS names a directory for pictures.
  */
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -43,22 +43,38 @@ export function startProgram(name, args) {
 
 /** A relay with a directory of its own; it can be killed and started again where it was. */
 export class Relay {
-  static async start() {
+  static async start(address = '127.0.0.1') {
     const relay = new Relay()
     relay.data = await mkdtemp(join(tmpdir(), 'wiremin-e2e-'))
+    relay.address = address
     relay.port = 0
+    relay.peers = []
     await relay.up()
     return relay
   }
 
+  /** So many relays, each told of all others. */
+  static async network(count) {
+    const relays = await Promise.all(Array.from({ length: count }, () => Relay.start()))
+    // Where they are shows when they have been there.
+    await Promise.all(relays.map((relay) => relay.kill()))
+    for (const relay of relays) {
+      relay.peers = relays.filter((other) => other !== relay).map((other) => other.port)
+    }
+    await Promise.all(relays.map((relay) => relay.up()))
+    return relays
+  }
+
   async up() {
-    const where = ['--bind', '127.0.0.1', '--port', String(this.port), '--data', this.data]
+    const where = ['--bind', this.address, '--port', String(this.port), '--data', this.data]
     const how = ['--json', '--until-stdin-ends', '--no-lan', '--no-dht']
-    this.running = startProgram('wiremin-relay', [...where, ...how])
+    const whom = this.peers.flatMap((port) => ['--peer', `127.0.0.1:${port}`])
+    this.running = startProgram('wiremin-relay', [...where, ...how, ...whom])
     const said = await this.running.next()
     this.port = said.port
     this.hint = said.hint
-    this.url = `http://localhost:${said.port}/`
+    const host = this.address === '127.0.0.1' ? 'localhost' : this.address
+    this.url = `http://${host}:${said.port}/`
   }
 
   /** As a power cut would. */
@@ -104,8 +120,10 @@ export class Stage {
   watch(page) {
     page.on('pageerror', (error) => this.errors.push(error.stack ?? error.message))
     page.on('console', (message) => {
-      // A relay that is gone is the subject of some tests, and the browser logs each attempt.
-      if (message.type() !== 'error' || /net::ERR_/.test(message.text())) return
+      // A relay that is gone is the subject of some tests, and the browser logs each attempt; of
+      // what comes over plain http it says that one of the headers has no effect there.
+      const usual = /net::ERR_|Cross-Origin-Opener-Policy header has been ignored/
+      if (message.type() !== 'error' || usual.test(message.text())) return
       this.errors.push(message.text())
     })
   }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { launch } from '../browser.mjs'
+import { launch, launchProfile } from '../browser.mjs'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const wasm = join(here, '../../www/src/wasm')
@@ -64,9 +64,7 @@ export async function open() {
 export async function openProfile(profile) {
   const server = await serve()
   const url = `http://localhost:${server.address().port}/`
-  const options = { executablePath: process.env.CHROMIUM, args: flags }
-  const launch = () => chromium.launchPersistentContext(profile, options)
-  let context = await launch()
+  let context = await launchProfile(profile)
   return {
     async page() {
       const page = await context.newPage()
@@ -77,7 +75,7 @@ export async function openProfile(profile) {
     async restart(meanwhile) {
       await context.close()
       meanwhile?.()
-      context = await launch()
+      context = await launchProfile(profile)
     },
     async quota(quotaSize) {
       const session = await context.newCDPSession(context.pages().at(-1))

@@ -15,7 +15,6 @@ after(async () => {
 })
 
 const lacking = {
-  insecure_context: () => Object.defineProperty(globalThis, 'isSecureContext', { value: false }),
   unsupported_browser: () => delete globalThis.RTCPeerConnection,
   private_mode: () => {
     IDBFactory.prototype.open = () => {

@@ -18,16 +18,6 @@ fn problem(code: &str, happened: &str, safe: &str, todo: &str) -> Problem {
 
 const NOTHING_HAPPENED: &str = "Nothing was opened or sent.";
 
-/// The page did not come over https, nor from localhost.
-pub fn insecure_context() -> Problem {
-    problem(
-        "insecure_context",
-        "This page came over an unprotected connection, and the browser withholds encryption.",
-        NOTHING_HAPPENED,
-        "Open it by https, or on localhost.",
-    )
-}
-
 /// Something that WireMin needs is not there.
 pub fn unsupported_browser(missing: &str) -> Problem {
     problem(
@@ -181,16 +171,14 @@ pub fn thrown(problem: &Problem) -> JsValue {
     js_sys::Error::new(&text).into()
 }
 
-/// Whether WireMin can run here at all. Storage is tried by opening it.
+/// Whether WireMin can run here at all. Storage is tried by opening it. Where the page came over
+/// plain http, browsers hold back what is done without: locks (`lock.rs`), the wrapping of the
+/// remembered key (`keep.rs`) and asking for room (`room.rs`, below).
 pub fn check() -> Result<(), Problem> {
     let has = |name: &str| {
         let value = js_sys::Reflect::get(&js_sys::global(), &JsValue::from_str(name));
         value.is_ok_and(|value| !value.is_undefined() && !value.is_null())
     };
-    let secure = web_sys::window().is_some_and(|window| window.is_secure_context());
-    if !secure {
-        return Err(insecure_context());
-    }
     let wanted = [
         ("RTCPeerConnection", "WebRTC"),
         ("indexedDB", "IndexedDB"),

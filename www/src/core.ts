@@ -40,9 +40,6 @@ const SIMD_PROBE = new Uint8Array([
 ])
 
 function checkBrowser(): void {
-  if (!isSecureContext) {
-    throw new ProblemError({ code: 'insecure_context', ...s.problem.insecureContext })
-  }
   const missing = [
     typeof RTCPeerConnection === 'undefined' && 'WebRTC',
     typeof indexedDB === 'undefined' && 'IndexedDB',

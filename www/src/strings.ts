@@ -38,6 +38,26 @@ export const s = {
     import: 'Import an exported file',
     importHint: 'With contacts and history',
     host: (host: string) => `This page was served by ${host}`,
+    noRelay:
+      'It has no relay of its own. Your first one comes with an invitation that you open, or you ' +
+      'add one in Settings.',
+  },
+
+  unprotected: {
+    title: 'This page came over an unprotected connection',
+    changed: (host: string) =>
+      `Anybody between ${host} and you could have changed it, so that it hands on your words, ` +
+      'passcode and messages. Enter nothing here that opens an account elsewhere.',
+    lacks:
+      'Your browser also holds back some things: the passcode is asked for each time, a second tab ' +
+      'takes over without asking, and messages may be cleared when the disk is full. For more than ' +
+      'trying out, open the page by https, or on the computer that serves it.',
+    passcode:
+      'It is asked for each time this page opens: the page came over an unprotected connection, ' +
+      'so the browser cannot keep it safely.',
+    invite:
+      'The link leads to this unprotected page. Better: ask people to paste it under “Open a ' +
+      'link” in a page of their own.',
   },
 
   steps: (at: number, of: number) => `Step ${at} of ${of}`,
@@ -128,6 +148,7 @@ export const s = {
       'gives your browser the program you are using. An honest one learns your IP address only. ' +
       'A dishonest one could serve a changed program that reads your words, passcode and ' +
       'messages. Strongest is a page you serve yourself, from your own computer.',
+    way: 'This one came without https, so anybody between the two of you could have done that, too.',
     contactsTitle: 'The people you write with',
     contacts:
       'see your name and id, and that a message arrived. Messages do not show them your IP ' +
@@ -181,6 +202,10 @@ export const s = {
     lock: 'Lock',
     empty: 'No conversations yet',
     emptyHint: 'Invite somebody with a link or QR code, or open a link that you were sent.',
+    noRelay: 'No relay yet',
+    noRelayHint:
+      'This page has none of its own, and it takes one to reach others. Open an invitation: its ' +
+      'relays become yours with your greeting. Or add one in Settings.',
     unread: (count: number) => n(count, 'unread message', 'unread messages'),
     you: 'You: ',
     greeted: 'Greeting sent',
@@ -210,6 +235,11 @@ export const s = {
     inviteText: 'Make a link or a QR code and send it in any way you like.',
     openTitle: 'Open an invitation',
     openText: 'You got a link? Paste it here, from any host.',
+    noRelay:
+      'This page has no relay of its own yet, and it takes one to reach others. Two ways to get one:',
+    openRelayText: 'You got a link? The relays that it names become yours with your greeting.',
+    addRelayTitle: 'Add a relay',
+    addRelayText: 'You run one, or know somebody who does? Paste its hint in Settings.',
   },
 
   greetings: {
@@ -392,8 +422,9 @@ export const s = {
     ownText: 'Send the link to somebody else: they open it, greet you, and you accept.',
     relaysTitle: (count: number) =>
       `This contacts ${count === 1 ? 'a relay' : 'relays'} you do not use`,
-    relaysText:
-      'Whoever made the link chose it. Looking the invitation up shows your IP address to:',
+    relaysText: (count: number) =>
+      `Whoever made the link chose ${count === 1 ? 'it' : 'them'}. Looking the invitation up shows ` +
+      'your IP address to:',
     relaysKept: (count: number) =>
       `If you send a greeting, ${count === 1 ? 'it is' : 'they are'} added to your relays. You can ` +
       'remove them in Settings.',
@@ -471,8 +502,9 @@ export const s = {
       open: 'Connected',
       catching_up: 'Catching up',
       connecting: 'Connecting',
-      down: 'Out of reach, tried again by itself',
+      down: 'Out of reach',
     },
+    relayAgain: 'It is tried again by itself; the others go on meanwhile.',
     clock: (minutes: number) =>
       `Your clock differs from the relays’ by ${n(minutes, 'minute', 'minutes')}. Set it right.`,
     acknowledgements: 'Delivery confirmations',
@@ -509,12 +541,6 @@ export const s = {
   },
 
   problem: {
-    insecureContext: {
-      happened:
-        'This page came over an unprotected connection, and the browser withholds encryption.',
-      safe: 'Nothing was opened or sent.',
-      todo: 'Open it by https, or on localhost.',
-    },
     unsupportedBrowser: (missing: string) => ({
       happened: `This browser lacks what WireMin needs: ${missing}.`,
       safe: 'Nothing was opened or sent.',

@@ -16,6 +16,11 @@ export const T = {
   welcomeCreate: 'welcome-create',
   welcomeRestore: 'welcome-restore',
   welcomeImport: 'welcome-import',
+  /** Whose page it is, and whether that is a relay. */
+  welcomeHost: 'welcome-host',
+  /** Said where the page came over plain http; in the place of `remember` then the other. */
+  unprotected: 'unprotected',
+  notRemembered: 'not-remembered',
   back: 'back',
   next: 'next',
   nameInput: 'name-input',
@@ -60,6 +65,8 @@ export const T = {
   conversation: 'conversation',
   unread: 'unread',
   listEmpty: 'list-empty',
+  /** Said beside the list while the account knows no relay and the page brought none. */
+  noRelay: 'no-relay',
   // Greetings
   greetings: 'greetings',
   greeting: 'greeting',
@@ -132,6 +139,7 @@ export const T = {
   settingsLock: 'settings-lock',
   settingsExport: 'settings-export',
   exportPassphrase: 'export-passphrase',
+  /** With `data-state`, and `data-found` true or false: whether it was found by itself. */
   relay: 'relay',
   relayHint: 'relay-hint',
   relayAdd: 'relay-add',

@@ -1,4 +1,5 @@
 /** Stands in for src/core.ts in tests and screenshots: same exports, no WASM. */
+import { servedByRelay } from '../src/ownRelay'
 import type { Event, Request } from '../src/state/api'
 import { ProblemError } from '../src/state/problem'
 import { FakeAccount } from './fakeAccount'
@@ -19,6 +20,9 @@ export async function startCore(
   Object.assign(globalThis, { fake })
   const name = new URLSearchParams(location.search).get('scene') ?? 'empty'
   const scene = scenes[name]
+  servedByRelay.value = !name.startsWith('static')
+  const secure = { value: !name.startsWith('http'), configurable: true }
+  Object.defineProperty(globalThis, 'isSecureContext', secure)
   if (name === 'second-tab' && !options.takeOver) {
     throw new ProblemError({
       code: 'second_tab',

@@ -22,10 +22,10 @@ function relay(account: FakeAccount, state: 'open' | 'down' = 'open'): void {
       ...(state === 'down'
         ? {
             error: {
-              code: 'no_answer',
-              happened: 'The relay did not answer.',
-              safe: 'Messages wait on this device.',
-              todo: 'It is tried again by itself.',
+              code: 'relay_gone',
+              happened: 'The relay does not answer.',
+              safe: 'Your messages are kept on this device and sent when it is back.',
+              todo: 'Check your connection. It is tried again by itself.',
             },
           }
         : {}),
@@ -34,6 +34,13 @@ function relay(account: FakeAccount, state: 'open' | 'down' = 'open'): void {
       relay: '07d2be99a0c1f3e8',
       address: '203.0.113.9:8420',
       hint: 'BMsAcQkg',
+      state: 'open',
+      found: true,
+    },
+    {
+      relay: 'b81c5e02d94f7a36',
+      address: '[2001:db8:7:41::9]:8420',
+      hint: 'BiABDbgA',
       state: 'connecting',
       found: true,
     },
@@ -157,6 +164,30 @@ export const scenes: Record<string, Scene> = {
     },
   },
   first: { before: open },
+  /** A host that is no relay. */
+  static: {},
+  'static-first': {
+    before: (account) => {
+      open(account)
+      account.relays = []
+    },
+  },
+  /** The page came over plain http. */
+  http: {},
+  'http-locked': {
+    before: (account) => {
+      open(account)
+      account.phase = 'locked'
+    },
+  },
+  /** The relay that serves the page is gone, others are there. */
+  'relay-gone': {
+    before: (account) => {
+      open(account)
+      relay(account, 'down')
+      people(account)
+    },
+  },
   people: {
     before: (account) => {
       open(account)

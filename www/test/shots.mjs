@@ -58,6 +58,29 @@ const settings = async (page) => id(page, 'nav-settings').click()
 /** Name, scene, what to do before the picture. */
 const screens = [
   ['welcome', 'empty'],
+  ['welcome-static', 'static'],
+  ['welcome-static-invited', 'static#invite', (page) => id(page, 'pending').waitFor()],
+  ['static-first', 'static-first'],
+  ['welcome-http', 'http'],
+  ['unlock-http', 'http-locked'],
+  [
+    'create-passcode-http',
+    'http',
+    async (page) => {
+      await toPasscode(page)
+      await fillPasscode(page, 'walnut ferry quiet 9')
+    },
+  ],
+  [
+    'create-learn-http',
+    'http',
+    async (page) => {
+      await toPasscode(page)
+      await fillPasscode(page, 'walnut ferry quiet 9')
+      await next(page)
+      await id(page, 'learn').waitFor()
+    },
+  ],
   ['welcome-invited', 'empty#invite', (page) => id(page, 'pending').waitFor()],
   [
     'create-name',
@@ -222,6 +245,14 @@ const screens = [
   [
     'settings-relays',
     'people',
+    async (page) => {
+      await settings(page)
+      await id(page, 'relay').last().scrollIntoViewIfNeeded()
+    },
+  ],
+  [
+    'settings-relay-gone',
+    'relay-gone',
     async (page) => {
       await settings(page)
       await id(page, 'relay').last().scrollIntoViewIfNeeded()

@@ -9,9 +9,33 @@ export async function copy(text: string): Promise<boolean> {
     await navigator.clipboard.writeText(text)
     return true
   } catch {
+    if (copyOldWay(text)) return true
     toast(s.common.copyFailed)
     return false
   }
+}
+
+/** Where the clipboard is kept from the page: what is selected can be copied in answer to a click. */
+function copyOldWay(text: string): boolean {
+  const focused = document.activeElement
+  const field = document.createElement('textarea')
+  field.className = 'unseen'
+  field.readOnly = true
+  field.value = text
+  // What is shown over the page keeps the focus inside of it.
+  const over = document.querySelector('dialog[open]') ?? document.body
+  over.append(field)
+  field.focus()
+  field.select()
+  let done = false
+  try {
+    done = document.execCommand('copy')
+  } catch {
+    // Refused as well.
+  }
+  field.remove()
+  if (focused instanceof HTMLElement) focused.focus()
+  return done
 }
 
 export function CopyButton(props: {

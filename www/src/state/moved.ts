@@ -26,7 +26,7 @@ async function follow(down: RelayView[]): Promise<void> {
 /** Begins, once the page is there. Other hosts than relays are not asked. */
 export function followRelay(): void {
   onEvent((event) => {
-    if (event.event !== 'relays' || !servedByRelay) return
+    if (event.event !== 'relays' || !servedByRelay.peek()) return
     const down = event.relays.filter((relay) => relay.state === 'down')
     if (event.relays.some((relay) => relay.hint === told && relay.state === 'open')) told = ''
     if (asking || down.length === 0) return

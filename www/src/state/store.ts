@@ -7,6 +7,7 @@ import { startCore, type Core } from '../core'
 import type { Answer, AnswerKind, AnswerOf, Command, Event, Problem, Request } from './api'
 import { problemOf, ProblemError, STOPPED } from './problem'
 import { addHistory, dismissTrouble, initial, reduceAll } from './reduce'
+import { servedByRelay } from '../ownRelay'
 import { s } from '../strings'
 
 export const state = signal(initial)
@@ -20,6 +21,8 @@ export const relays = computed(() => state.value.relays)
 export const linked = computed(() =>
   relays.value.some(({ state }) => state === 'open' || state === 'catching_up'),
 )
+/** Whether the page came without a relay and the account knows none: nobody can be reached yet. */
+export const lone = computed(() => servedByRelay.value === false && relays.value.length === 0)
 export const work = computed(() => state.value.work)
 export const troubles = computed(() => state.value.troubles)
 // Each of these changes with its own part of the state only, and with it the views that use it.
@@ -48,13 +51,7 @@ export const unreadTotal = computed(
 )
 
 /** Codes after which the page cannot go on, whatever they were reported as. */
-const FATAL = new Set([
-  'second_tab',
-  'unsupported_browser',
-  'insecure_context',
-  'private_mode',
-  'crashed',
-])
+const FATAL = new Set(['second_tab', 'unsupported_browser', 'private_mode', 'crashed'])
 /** While the store is still being read there is nothing to show but these. */
 const UNREADABLE = new Set(['store_unavailable', 'store_newer', 'store_damaged'])
 

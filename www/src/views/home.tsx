@@ -2,8 +2,9 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { I, Mark, type IconName } from '../parts/icons'
 import { go } from '../state/route'
-import { contacts, profile } from '../state/store'
+import { contacts, lone, profile } from '../state/store'
 import { s } from '../strings'
+import { T } from '../testids'
 
 function Card(props: { icon: IconName; title: string; text: string; onClick: () => void }) {
   return (
@@ -17,6 +18,44 @@ function Card(props: { icon: IconName; title: string; text: string; onClick: () 
   )
 }
 
+function FirstContact() {
+  return (
+    <div class="home-cards">
+      <Card
+        icon="invite"
+        title={s.home.inviteTitle}
+        text={s.home.inviteText}
+        onClick={() => go({ view: 'invites' })}
+      />
+      <Card
+        icon="link"
+        title={s.home.openTitle}
+        text={s.home.openText}
+        onClick={() => go({ view: 'open' })}
+      />
+    </div>
+  )
+}
+
+function FirstRelay() {
+  return (
+    <div class="home-cards">
+      <Card
+        icon="link"
+        title={s.home.openTitle}
+        text={s.home.openRelayText}
+        onClick={() => go({ view: 'open' })}
+      />
+      <Card
+        icon="relay"
+        title={s.home.addRelayTitle}
+        text={s.home.addRelayText}
+        onClick={() => go({ view: 'settings' })}
+      />
+    </div>
+  )
+}
+
 export function Home() {
   const first = contacts.value.length === 0
   const { name = '', restored = false } = profile.value ?? {}
@@ -24,7 +63,7 @@ export function Home() {
     ? [s.home.title, s.home.lead]
     : restored
       ? [s.home.restoredTitle(name), s.home.restoredLead]
-      : [s.home.firstTitle(name), s.home.firstLead]
+      : [s.home.firstTitle(name), lone.value ? '' : s.home.firstLead]
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     // Unless the list took the focus back to where one came from.
@@ -36,23 +75,13 @@ export function Home() {
       <h1 dir="auto" ref={title} tabIndex={-1}>
         {heading}
       </h1>
-      <p class="lead">{lead}</p>
-      {first && (
-        <div class="home-cards">
-          <Card
-            icon="invite"
-            title={s.home.inviteTitle}
-            text={s.home.inviteText}
-            onClick={() => go({ view: 'invites' })}
-          />
-          <Card
-            icon="link"
-            title={s.home.openTitle}
-            text={s.home.openText}
-            onClick={() => go({ view: 'open' })}
-          />
-        </div>
+      {lead && <p class="lead">{lead}</p>}
+      {lone.value && (
+        <p class="lead" data-testid={T.noRelay}>
+          {s.home.noRelay}
+        </p>
       )}
+      {first && (lone.value ? <FirstRelay /> : <FirstContact />)}
     </div>
   )
 }

@@ -14,6 +14,7 @@ import type { InviteView } from '../state/api'
 import { ask, invites, run, work } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
+import { unprotected } from '../unprotected'
 import { Pane } from './pane'
 
 const HOURS = [1, 24, 168, 720] as const
@@ -37,10 +38,12 @@ function Share({ link }: { link: string }) {
 function InviteSheet({ invite, onClose }: { invite: InviteView; onClose: () => void }) {
   const link = linkOf(invite)
   const share = work.value[invite.invite]
+  const unsafe = unprotected() ? s.unprotected.invite : null
+  const caution = onLoopback(location.hostname) ? s.invite.loopback : unsafe
   return (
     <Sheet title={s.invite.ready} onClose={onClose}>
       <p class="lead">{s.invite.readyLead}</p>
-      {onLoopback(location.hostname) && <Notice tone="warn">{s.invite.loopback}</Notice>}
+      {caution && <Notice tone="warn">{caution}</Notice>}
       <Qr text={link} label={s.invite.qr} testid={T.inviteQr} />
       <p class="invite-terms">
         {s.invite.until(ahead(invite.until))}, {invite.single_use ? s.invite.once : s.invite.many}

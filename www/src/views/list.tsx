@@ -10,7 +10,7 @@ import { Empty } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView, RelayState } from '../state/api'
 import { go, route } from '../state/route'
-import { contacts, greetings, profile, relays, run } from '../state/store'
+import { contacts, greetings, lone, profile, relays, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
@@ -135,6 +135,11 @@ function useReturn() {
   return list
 }
 
+function emptyHint(restored: boolean): string {
+  if (lone.value) return s.list.noRelayHint
+  return restored ? s.home.restoredLead : s.list.emptyHint
+}
+
 export function List() {
   const me = profile.value
   const at = route.value
@@ -181,9 +186,9 @@ export function List() {
         {(greetings.value.length > 0 || all.length > 0) && <GreetingsRow />}
         {all.length === 0 && (
           <Empty
-            icon="people"
-            title={s.list.empty}
-            text={me?.restored ? s.home.restoredLead : s.list.emptyHint}
+            icon={lone.value ? 'relay' : 'people'}
+            title={lone.value ? s.list.noRelay : s.list.empty}
+            text={emptyHint(me?.restored ?? false)}
             testid={T.listEmpty}
           />
         )}

@@ -70,7 +70,7 @@ function NewRelays({ relays }: { relays: string[] }) {
       title={s.open.relaysTitle(relays.length)}
       testid={T.openRelays}
     >
-      <p>{s.open.relaysText}</p>
+      <p>{s.open.relaysText(relays.length)}</p>
       <ul class="addresses">
         {relays.map((address) => (
           <li key={address}>{address}</li>

@@ -6,24 +6,37 @@ import { Notice, ProblemNotice } from '../parts/notice'
 import { ConfirmSheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
-import type { RelayView } from '../state/api'
-import { clockOffS, relays, run } from '../state/store'
+import type { Problem, RelayView } from '../state/api'
+import { clockOffS, linked, relays, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
+/** While another relay is linked, nobody need check their connection for one that is gone. */
+const todoOf = ({ code, todo }: Problem) =>
+  code === 'relay_gone' && linked.value ? s.settings.relayAgain : todo
+
 function Relay({ relay, onRemove }: { relay: RelayView; onRemove: () => void }) {
   return (
-    <li class="relay" data-testid={T.relay} data-relay={relay.relay} data-state={relay.state}>
+    <li
+      class="relay"
+      data-testid={T.relay}
+      data-relay={relay.relay}
+      data-state={relay.state}
+      data-found={relay.found}
+    >
       <i class={`dot ${relay.state}`} aria-hidden="true" />
       <div class="settings-text">
         <span>{relay.address}</span>
-        <span class="field-hint">
-          {s.settings.relayStates[relay.state]} · <code>{relay.relay}</code>
-          {relay.found && ` · ${s.settings.relayFound}`}
+        <span class="field-hint relay-what">
+          <span>
+            {s.settings.relayStates[relay.state]}
+            {relay.found && ` · ${s.settings.relayFound}`}
+          </span>
+          <code>{relay.relay}</code>
         </span>
         {relay.state === 'down' && relay.error && (
           <span class="field-hint">
-            {relay.error.happened} {relay.error.todo}
+            {relay.error.happened} {todoOf(relay.error)}
           </span>
         )}
       </div>

@@ -10,9 +10,11 @@ import type { Phase } from '../state/api'
 import { run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
+import { unprotected } from '../unprotected'
 import { EraseSheet } from './erase'
 import { PendingInvite } from './pending'
 import { AccountId } from './restore'
+import { Unprotected } from './unprotected'
 import { Page } from './wizard'
 
 /** Milliseconds left until then, told anew each second. */
@@ -33,7 +35,7 @@ function useCountdown(until: number | undefined): number {
 
 export function Unlock({ phase }: { phase: Extract<Phase, { phase: 'locked' }> }) {
   const [passcode, setPasscode] = useState('')
-  const [remember, setRemember] = useState(true)
+  const [remember, setRemember] = useState(!unprotected())
   const [forgot, setForgot] = useState(false)
   const [erasing, setErasing] = useState(false)
   const { busy, problem, run: attempt, clear } = useTask()
@@ -65,6 +67,7 @@ export function Unlock({ phase }: { phase: Extract<Phase, { phase: 'locked' }> }
         <Avatar id={phase.account} name="" size={64} />
         <h1>{s.unlock.title('')}</h1>
         <AccountId id={phase.account} />
+        <Unprotected />
         <PendingInvite locked />
         <SecretField
           label={s.passcode.label}
@@ -85,12 +88,14 @@ export function Unlock({ phase }: { phase: Extract<Phase, { phase: 'locked' }> }
           </Notice>
         )}
         {problem && <ProblemNotice problem={problem} />}
-        <Switch
-          label={s.passcode.remember}
-          on={remember}
-          onChange={setRemember}
-          testid={T.remember}
-        />
+        {!unprotected() && (
+          <Switch
+            label={s.passcode.remember}
+            on={remember}
+            onChange={setRemember}
+            testid={T.remember}
+          />
+        )}
         <div class="actions">
           <Button
             kind="primary"

@@ -1,5 +1,6 @@
 /** The first page of an empty device. */
 import { useEffect, useRef, useState } from 'preact/hooks'
+import { servedByRelay } from '../ownRelay'
 import { I, Mark, type IconName } from '../parts/icons'
 import { s } from '../strings'
 import { T } from '../testids'
@@ -7,6 +8,7 @@ import { Create } from './create'
 import { Import } from './import'
 import { PendingInvite } from './pending'
 import { Restore } from './restore'
+import { Unprotected } from './unprotected'
 
 function Way(props: {
   icon: IconName
@@ -54,6 +56,7 @@ export function Welcome() {
           ))}
         </h1>
         <p class="lead">{s.welcome.lead}</p>
+        <Unprotected />
         <PendingInvite locked={false} />
         <div class="ways">
           <Way
@@ -79,7 +82,10 @@ export function Welcome() {
             onClick={() => setWay('import')}
           />
         </div>
-        <p class="welcome-host">{s.welcome.host(location.host)}</p>
+        <p class="welcome-host" data-testid={T.welcomeHost}>
+          {s.welcome.host(location.host)}
+          {servedByRelay.value === false && `. ${s.welcome.noRelay}`}
+        </p>
       </div>
     </main>
   )

@@ -12,6 +12,7 @@ import { useTask } from '../parts/task'
 import type { Problem } from '../state/api'
 import { s } from '../strings'
 import { T } from '../testids'
+import { unprotected } from '../unprotected'
 
 export interface Place {
   at: number
@@ -136,7 +137,7 @@ export function PasscodeStep(props: {
   onNext: (chosen: Chosen) => void
 }) {
   const [passcode, setPasscode] = useState<string | null>(null)
-  const [remember, setRemember] = useState(true)
+  const [remember, setRemember] = useState(!unprotected())
   return (
     <Step
       place={props.place}
@@ -146,22 +147,29 @@ export function PasscodeStep(props: {
       onNext={() => passcode !== null && props.onNext({ passcode, remember })}
     >
       <NewPasscode known={props.known} onChange={setPasscode} autoFocus />
-      <Switch
-        label={s.passcode.remember}
-        hint={s.passcode.rememberHint}
-        on={remember}
-        onChange={setRemember}
-        testid={T.remember}
-      />
+      {unprotected() ? (
+        <p class="field-hint" data-testid={T.notRemembered}>
+          {s.unprotected.passcode}
+        </p>
+      ) : (
+        <Switch
+          label={s.passcode.remember}
+          hint={s.passcode.rememberHint}
+          on={remember}
+          onChange={setRemember}
+          testid={T.remember}
+        />
+      )}
     </Step>
   )
 }
 
 /** What relays, the host of the page, contacts and this device know. */
 export function Learn() {
+  const host = unprotected() ? `${s.learn.host} ${s.learn.way}` : s.learn.host
   const points: { icon: IconName; title: string; text: string }[] = [
     { icon: 'relay', title: s.learn.relayTitle, text: s.learn.relay },
-    { icon: 'globe', title: s.learn.hostTitle(location.host), text: s.learn.host },
+    { icon: 'globe', title: s.learn.hostTitle(location.host), text: host },
     { icon: 'people', title: s.learn.contactsTitle, text: s.learn.contacts },
     { icon: 'device', title: s.learn.deviceTitle, text: s.learn.device },
   ]
