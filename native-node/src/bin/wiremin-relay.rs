@@ -84,6 +84,12 @@ fn dht_entry(text: &str) -> Result<Place, String> {
     }
 }
 
+const LAN_SHOWN: &str = "shown on the local network (--no-lan: not there)\n";
+const DHT_SHOWN: &str = "looks in the BitTorrent DHT, and is shown there if its address is \
+    public (--no-dht: neither)\n";
+const BOTH_SHOWN: &str = "shown on the local network (--no-lan: not there); looks in the \
+    BitTorrent DHT, and is shown\nthere if its address is public (--no-dht: neither)\n";
+
 impl Args {
     /// Where others are told that there is a relay at this machine's address.
     fn shows(&self) -> &'static str {
@@ -93,12 +99,9 @@ impl Args {
         }
         match (self.no_lan, self.no_dht) {
             (true, true) => "",
-            (true, false) => "shown in the BitTorrent DHT (--no-dht: not there)\n",
-            (false, true) => "shown on the local network (--no-lan: not there)\n",
-            (false, false) => {
-                "shown on the local network and in the BitTorrent DHT (--no-lan, --no-dht: not \
-                 there)\n"
-            }
+            (true, false) => DHT_SHOWN,
+            (false, true) => LAN_SHOWN,
+            (false, false) => BOTH_SHOWN,
         }
     }
 

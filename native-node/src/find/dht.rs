@@ -9,9 +9,9 @@
 
 use crate::driver::Outside;
 use crate::find::round::{Looked, Round};
-use crate::find::{Own, Place, between, own};
+use crate::find::{Own, Place, between, is_global, own};
 use shared::crypto::sha256;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -89,6 +89,14 @@ pub(super) fn keys(network: u32, unix_s: u64) -> Vec<[u8; 20]> {
     days.into_iter().map(|day| key(network, day)).collect()
 }
 
+/// Whether somebody on the other side of the DHT may reach this relay. Behind a NAT nobody does,
+/// and an announcement would show no more than that somebody there uses WireMin.
+fn is_reached(addresses: &[SocketAddr], bootstrap: &[Place]) -> bool {
+    let global = |address: &SocketAddr| address.is_ipv4() && is_global(address.ip());
+    // A DHT of one's own may be anywhere.
+    !bootstrap.is_empty() || addresses.iter().any(global)
+}
+
 /// How long to wait after so many look-ups that found nobody: from, to. `None`: somebody was
 /// found once.
 fn pause(fruitless: Option<u32>) -> (Duration, Duration) {
@@ -112,6 +120,8 @@ pub(super) async fn run(options: DhtOptions, own: Own, tell: mpsc::Sender<Outsid
     let mut fruitless = Some(0);
     loop {
         let due = announced.is_none_or(|at| at.elapsed() >= ANNOUNCE_EVERY);
+        let addresses = own::addresses(&own, own::outward);
+        let reached = is_reached(&addresses, &options.bootstrap);
         let round = Round {
             bootstrap: options.bootstrap.clone(),
             nodes: std::mem::take(&mut known.nodes),
@@ -119,8 +129,8 @@ pub(super) async fn run(options: DhtOptions, own: Own, tell: mpsc::Sender<Outsid
             patience: PATIENCE,
             keys: keys(own.network, unix_s()),
             port,
-            announces: announces && due,
-            own: own::addresses(&own, own::outward),
+            announces: announces && due && reached,
+            own: addresses,
             public: known.public,
             tell: tell.clone(),
         };
@@ -191,6 +201,21 @@ mod tests {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         assert_eq!(hex, expected);
+    }
+
+    #[test]
+    fn behind_a_nat_nothing_is_announced() {
+        let at = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        assert!(is_reached(&at(&["192.168.1.2:8420", "11.1.1.1:8420"]), &[]));
+        assert!(!is_reached(
+            &at(&["192.168.1.2:8420", "[2a00::1]:8420"]),
+            &[]
+        ));
+        assert!(!is_reached(&[], &[]));
+        let own = ["10.0.0.1:6881".parse().unwrap()];
+        assert!(is_reached(&at(&["10.0.0.2:8420"]), &own));
     }
 
     #[test]
