@@ -57,6 +57,8 @@ struct Peer {
     /// Headers to be told with the next Have.
     have: Vec<[u8; 72]>,
     next_request: u32,
+    /// When it may ask for another reconciliation: each costs a look at the whole store.
+    asks_at: Millis,
     /// Relays that it was asked for, not yet ended.
     naming: Option<u32>,
 }
@@ -77,6 +79,7 @@ impl Peer {
             known: Known::default(),
             have: Vec::new(),
             next_request: 1,
+            asks_at: 0,
             naming: None,
         }
     }

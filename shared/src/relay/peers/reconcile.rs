@@ -16,6 +16,8 @@ use alloc::vec::Vec;
 const EVERY_MS: Millis = 60_000;
 /// After one that found much to do.
 const AGAIN_MS: Millis = 10_000;
+/// Between two that a peer begins.
+const ASKED_EVERY_MS: Millis = 5_000;
 /// How long the other side may take for a turn.
 const TURN_MS: Millis = 60_000;
 /// What expires sooner is not worth the way.
@@ -214,6 +216,16 @@ impl Relay {
         let known = self.peers.reconcile.answering.get(&link);
         if known.is_none_or(|a| a.request != request) {
             let others = self.peers.reconcile.answering.len() - usize::from(known.is_some());
+            let now = self.now.mono;
+            let Some(peer) = self.peers.links.get_mut(&link) else {
+                return;
+            };
+            let wait = peer.asks_at.saturating_sub(now);
+            if wait > 0 {
+                let seconds = wait.div_ceil(1000) as u32;
+                return self.refuse(link, request, Refused::OverQuota, seconds);
+            }
+            peer.asks_at = now + ASKED_EVERY_MS;
             let set = self.set(salt);
             let Some(set) = set.filter(|_| others < RECONCILED_AT_ONCE_MAX) else {
                 return self.refuse(link, request, Refused::TooManyRequests, 0);

@@ -333,6 +333,16 @@ fn reconciling_with_rubbish_ends_it() {
         let refused = matches!(answer, Some(Frame::Refused { .. }));
         assert_eq!(refused, link > RECONCILED_AT_ONCE_MAX as u64);
     }
+    // Each costs a look at the whole store.
+    let again = Frame::Reconcile {
+        salt: [2; 16],
+        message: &[0x61],
+    };
+    world.message(1, &again.encode(10));
+    assert_eq!(
+        refusal(world.frames(1).last().unwrap()).0,
+        Refused::OverQuota
+    );
     let rubbish = Frame::Reconcile {
         salt: [1; 16],
         message: &[0x61, 2, 2, 255, 255, 255],
