@@ -39,7 +39,7 @@ pub const LINKS_PER_ADDRESS_MAX: usize = 64;
 /// Links from one /24 or /48.
 pub const LINKS_PER_NETWORK_MAX: usize = 512;
 
-/// Objects a relay keeps unless configured otherwise: about 300 bytes of memory each.
+/// Objects a relay keeps unless configured otherwise: about 163 bytes of memory each.
 pub const STORE_OBJECTS_DEFAULT: u64 = 1_000_000;
 /// Bytes a relay keeps unless configured otherwise, headers included.
 pub const STORE_BYTES_DEFAULT: u64 = 4 << 30;
