@@ -18,7 +18,7 @@ test: ## all tests, those in a real browser too
 netns: ## relays and accounts in networks made for them, with a NAT (Linux)
 	@tests/netns/run.sh
 
-interop: ## relays in a DHT of libtorrent's nodes, on loopback (fetches libtorrent from PyPI)
+interop: ## relays with a client over aiortc and in a DHT of libtorrent's, on loopback (both from PyPI)
 	@tests/interop/run.sh
 
 bench: page ## measure, with the limits of this machine beside the numbers
