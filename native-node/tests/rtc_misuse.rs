@@ -59,7 +59,7 @@ async fn connect(
         .unwrap();
     let offer = connection.create_offer(None).await.unwrap();
     let answer = port
-        .answer(&offer.sdp, &["127.0.0.1".parse().unwrap()])
+        .answer(&offer.sdp, &[("127.0.0.1".parse().unwrap(), None)])
         .unwrap();
     connection.set_local_description(offer).await.unwrap();
     let answer = RTCSessionDescription::answer(answer).unwrap();

@@ -29,6 +29,8 @@ pub const MALFORMED_FRAMES_MAX: u8 = 8;
 pub const PING_AFTER_MS: u64 = 20_000;
 /// Silence after which the link is dead.
 pub const DEAD_AFTER_MS: u64 = 45_000;
+/// How long a link may stay congested: its other side speaks and does not read.
+pub const CONGESTED_MAX_MS: u64 = 60_000;
 /// How long a link may take from opening to a Welcome.
 pub const HANDSHAKE_MS: u64 = 10_000;
 

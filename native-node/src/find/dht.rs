@@ -93,8 +93,10 @@ pub(super) fn keys(network: u32, unix_s: u64) -> Vec<[u8; 20]> {
 /// and an announcement would show no more than that somebody there uses WireMin.
 fn is_reached(addresses: &[SocketAddr], bootstrap: &[Place]) -> bool {
     let global = |address: &SocketAddr| address.is_ipv4() && is_global(address.ip());
-    // A DHT of one's own may be anywhere.
-    !bootstrap.is_empty() || addresses.iter().any(global)
+    // A DHT of one's own is on the same side.
+    let own = |place: &Place| place.is_local();
+    let own = !bootstrap.is_empty() && bootstrap.iter().all(own);
+    own || addresses.iter().any(global)
 }
 
 /// How long to wait after so many look-ups that found nobody: from, to. `None`: somebody was
@@ -216,6 +218,8 @@ mod tests {
         assert!(!is_reached(&[], &[]));
         let own = ["10.0.0.1:6881".parse().unwrap()];
         assert!(is_reached(&at(&["10.0.0.2:8420"]), &own));
+        let public = ["router.example:6881".parse().unwrap()];
+        assert!(!is_reached(&at(&["10.0.0.2:8420"]), &public));
     }
 
     #[test]

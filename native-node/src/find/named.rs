@@ -1,13 +1,12 @@
 //! Relays that the person who runs this one names.
 //!
-//! Invariant: an address is told once; where a name leads is asked again and again, because that
-//! changes and because there may be no network yet.
+//! Invariant: what a person named is told again and again, and where a name leads is asked each
+//! time: that changes, and what was off for a night is not given up.
 
 use crate::driver::Outside;
-use crate::find::{aside, between};
+use crate::find::{aside, between, is_global};
 use crate::relay::PORT_DEFAULT;
 use shared::io::Finder;
-use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -15,12 +14,10 @@ use tokio::time::sleep;
 
 /// First wait after a name led nowhere; doubled up to [`ASK_EVERY`].
 const RETRY_FIRST: Duration = Duration::from_secs(10);
-/// How often names are looked up.
+/// How often places are told, and names looked up.
 const ASK_EVERY: Duration = Duration::from_secs(600);
 /// Addresses taken for one name.
 const ADDRESSES_MAX: usize = 8;
-/// Addresses remembered as told.
-const TOLD_MAX: usize = 1_024;
 /// The longest name (RFC 1035).
 const NAME_BYTES_MAX: usize = 253;
 
@@ -81,33 +78,28 @@ impl Place {
         aside(ask).await.flatten().unwrap_or_default()
     }
 
-    fn is_name(&self) -> bool {
-        self.host.parse::<IpAddr>().is_err()
+    /// Whether it is an address, and one that only this network knows.
+    pub(super) fn is_local(&self) -> bool {
+        let ip = self.host.parse::<IpAddr>();
+        ip.is_ok_and(|ip| !is_global(ip))
     }
 }
 
 /// Tells the places, and looks names up as long as it runs.
 pub(super) async fn run(places: Vec<Place>, tell: mpsc::Sender<Outside>) {
-    let mut told = HashSet::new();
     let mut pause = RETRY_FIRST;
     loop {
         let mut nowhere = 0;
-        if told.len() >= TOLD_MAX {
-            told.clear();
-        }
         for place in &places {
             let addresses = place.addresses().await;
             nowhere += usize::from(addresses.is_empty());
             for address in addresses {
                 let by = Finder::Named;
-                if told.insert(address) && tell.send(Outside::Found { address, by }).await.is_err()
-                {
+                // Told again each time: what a person named is not given up.
+                if tell.send(Outside::Found { address, by }).await.is_err() {
                     return;
                 }
             }
-        }
-        if !places.iter().any(Place::is_name) {
-            return;
         }
         if nowhere > 0 && pause == RETRY_FIRST {
             tracing::warn!(

@@ -152,8 +152,12 @@ async fn offer(
     offer: String,
 ) -> Response {
     let addresses = match site.advertise {
-        Some(to) => vec![to.address],
-        None => site.addresses(ip),
+        Some(to) => vec![(to.address, to.port)],
+        None => site
+            .addresses(ip)
+            .into_iter()
+            .map(|ip| (ip, None))
+            .collect(),
     };
     match site.rtc.answer(&offer, &addresses) {
         Ok(answer) => {

@@ -73,11 +73,16 @@ impl RtcPort {
     }
 
     /// Answer an HTTP offer: what the browser could have made up from the hint. `addresses` are
-    /// those the relay can be reached at, best first, such as the one the request came to.
-    pub fn answer(&self, offer: &str, addresses: &[IpAddr]) -> Result<String, AnswerError> {
+    /// those the relay can be reached at, best first, such as the one the request came to, with
+    /// their port if it is not the own one.
+    pub fn answer(
+        &self,
+        offer: &str,
+        addresses: &[(IpAddr, Option<u16>)],
+    ) -> Result<String, AnswerError> {
         let at: Vec<SocketAddr> = addresses
             .iter()
-            .map(|ip| SocketAddr::new(*ip, self.local.port()))
+            .map(|(ip, port)| SocketAddr::new(*ip, port.unwrap_or(self.local.port())))
             .collect();
         let config = &self.hub.config;
         sdp::answer_from_hint(offer, &at, &self.fingerprint(), &config.ufrag, &config.pwd)

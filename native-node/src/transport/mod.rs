@@ -92,7 +92,7 @@ pub enum LinkEvent {
     },
     /// One message, at most [`MESSAGE_BYTES_MAX`] bytes.
     Message { link: LinkId, bytes: Bytes },
-    /// Less than a quarter of the send queue is in use again, after more than half was.
+    /// Less than 1/32 of the send queue is in use again, after more than 1/16 was.
     Drained { link: LinkId },
     /// A link that was up is gone, by whichever side.
     Down { link: LinkId, reason: DownReason },

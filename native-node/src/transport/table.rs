@@ -193,17 +193,21 @@ impl LinkTable {
         outbox.congested.fetch_or(congested, Relaxed);
         outbox.waiting.fetch_add(cost, Relaxed);
         queue.send(bytes).map_err(|_| SendError::NoLink)?;
+        if congested && outbox.waiting.load(Relaxed) < self.low_mark() {
+            // All of it has left between the look at it and the word about it.
+            outbox.drained.notify_one();
+        }
         self.totals.messages_out.fetch_add(1, Relaxed);
         self.totals.bytes_out.fetch_add(length as u64, Relaxed);
         Ok(congested)
     }
 
     fn high_mark(&self) -> usize {
-        self.send_bytes_max / 2
+        self.send_bytes_max / 16
     }
 
     pub(super) fn low_mark(&self) -> usize {
-        self.send_bytes_max / 4
+        self.send_bytes_max / 32
     }
 
     pub fn meter(&self) -> Meter {

@@ -72,6 +72,8 @@ pub(super) struct Link {
     pub deadline: Millis,
     pub malformed: u8,
     pub congested: bool,
+    /// Since when.
+    pub congested_at: Millis,
     /// Puts, Gets and Finds not yet answered.
     pub requests: BTreeSet<u32>,
     pub jobs: VecDeque<Job>,
@@ -102,6 +104,7 @@ impl Link {
             deadline,
             malformed: 0,
             congested: false,
+            congested_at: 0,
             requests: BTreeSet::new(),
             jobs: VecDeque::new(),
             reading: false,

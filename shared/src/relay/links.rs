@@ -4,7 +4,9 @@
 use super::link::{Closed, Link, Phase, Unnumbered, count_close};
 use super::{Relay, State};
 use crate::io::{LinkId, Origin, Output, Token};
-use crate::limits::{DEAD_AFTER_MS, HANDSHAKE_MS, MALFORMED_FRAMES_MAX, PING_AFTER_MS};
+use crate::limits::{
+    CONGESTED_MAX_MS, DEAD_AFTER_MS, HANDSHAKE_MS, MALFORMED_FRAMES_MAX, PING_AFTER_MS,
+};
 use crate::limits::{OFFERED_MAX, YOUNG_STORE_MS};
 use crate::wire::frame::LINK_VERSION;
 use crate::wire::{Bye, Frame, FrameError, Refused, Welcome};
@@ -52,6 +54,9 @@ impl Relay {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
+        if congested && !state.congested {
+            state.congested_at = self.now.mono;
+        }
         state.congested = congested;
         if congested {
             self.hungry.remove(&link);
@@ -334,6 +339,11 @@ impl Relay {
             _ if state.is_shaking() => return self.close(link, Closed::Idle),
             Phase::Waiting { .. } if starting => now + HANDSHAKE_MS,
             _ if silent >= DEAD_AFTER_MS => return self.close(link, Closed::Idle),
+            // It speaks and does not read.
+            _ if state.congested && now - state.congested_at >= CONGESTED_MAX_MS => {
+                return self.close(link, Closed::Idle);
+            }
+            _ if state.congested => now + PING_AFTER_MS,
             _ if silent >= PING_AFTER_MS => {
                 let echo = self.rng.u64();
                 let bytes = Frame::Ping { echo }.encode(0);

@@ -31,6 +31,10 @@ pub(super) struct Read {
 impl Relay {
     pub(super) fn on_scan(&mut self, link: LinkId, request: u32, bucket: u32, first: u32) {
         self.counters.scans += 1;
+        if self.links.get(&link).is_none_or(|state| state.congested) {
+            // It has not read what it was sent.
+            return self.refuse(link, request, Refused::OverQuota, 1);
+        }
         let saving = self.puts.first_arrival().map(bucket_of);
         let closed = bucket < self.current_bucket() && saving.is_none_or(|s| bucket < s);
         let found = self.index.bucket(bucket);
