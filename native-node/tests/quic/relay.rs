@@ -63,6 +63,10 @@ impl Node for Caller {
                 let (own, client) = self.link.as_mut().unwrap();
                 assert_eq!(link, *own);
                 let reply = client.on_frame(now, bytes).unwrap();
+                if matches!(reply, Reply::Asked) {
+                    // Its store is new; there is nothing to give.
+                    return;
+                }
                 assert!(matches!(reply, Reply::Welcome(_)), "{reply:?}");
                 self.next.push_back(Output::Event(Told::Welcome));
                 self.next.push_back(Output::Close { link });

@@ -128,8 +128,12 @@ impl Budget {
                 (share.bytes - taken, *other)
             };
             let (most, heaviest) = self.shares.iter().map(left).max()?;
-            if heaviest == source || most <= own || gone.len() >= EVICTED_PER_PUT_MAX {
+            if heaviest == source || most <= own {
                 return None;
+            }
+            if gone.len() >= EVICTED_PER_PUT_MAX {
+                // The part has become smaller since: a little at a time.
+                return Some(gone);
             }
             let share = self.shares.get(&heaviest)?;
             let (_, arrival) = *share.objects.iter().find(|(_, a)| !gone.contains(a))?;
@@ -156,6 +160,15 @@ impl Relay {
         }
     }
 
+    /// Other relays that store what this one takes: those that it dialled, and one of each network
+    /// of those that dialled, since keys are free.
+    fn relays(&self) -> u64 {
+        let taken = self.peers.taken();
+        let networks = taken.filter_map(|link| Some(self.links.get(&link)?.origin.network));
+        let networks: BTreeSet<u64> = networks.collect();
+        (self.peers.dialled() + networks.len()) as u64
+    }
+
     /// What gives way to an object of this source by the hour's budget (`None`: it does not count,
     /// there is plenty of room), or the seconds after which it may come again.
     pub(super) fn within_budget(
@@ -171,7 +184,7 @@ impl Relay {
         }
         let hourly = self.config.hour_bytes_max.unwrap_or(most / HOUR_PART);
         // Half of an equal part: what gave way again here was handed on before.
-        let relays = self.peers.len() as u64 + 1;
+        let relays = self.relays() + 1;
         let clients = hourly / (2 * relays);
         let most = match source {
             Source::Network(_) => clients,

@@ -47,6 +47,7 @@ pub struct Counters {
     pub wanted_in_vain: u64,
     pub pushes: u64,
     pub pushes_duplicate: u64,
+    pub pushes_taken: u64,
     pub pushes_unfit: u64,
     pub pushes_bad: u64,
     pub reconciled: u64,
@@ -97,7 +98,8 @@ impl Counters {
             pushed lagged expired evicted replaced rows_damaged saves_failed reads_failed
             peers_joined peers_false peers_over_limit descriptors_bad relays_found relays_dialled
             relays_named pushed_to_peers headers_told headers_bad wanted wanted_in_vain pushes
-            pushes_duplicate pushes_unfit pushes_bad reconciled missed_here missed_there
+            pushes_duplicate pushes_taken
+            pushes_unfit pushes_bad reconciled missed_here missed_there
             refused_unknown_request refused_malformed refused_wrong_network refused_expired
             refused_too_little_work refused_body_mismatch refused_over_quota refused_store_full
             refused_old_record refused_bad_record refused_too_many_requests refused_store_failed

@@ -251,6 +251,11 @@ impl Index {
         self.at(*self.records.get(tag)?)
     }
 
+    /// Where the record of a tag is.
+    pub fn record_at(&self, tag: &[u8; 16]) -> Option<u64> {
+        self.records.get(tag).copied()
+    }
+
     pub fn bucket(&self, bucket: u32) -> Option<&Bucket> {
         self.buckets.get(&bucket)
     }

@@ -83,6 +83,8 @@ pub(super) struct Link {
     pub proof: [u8; 64],
     /// Headers that a client may still offer, since it was asked.
     pub offers: usize,
+    /// Objects that it was asked for and has not pushed.
+    pub pushes: usize,
     /// When it may ask for the names of relays again.
     pub names_at: Millis,
 }
@@ -111,6 +113,7 @@ impl Link {
             watch: None,
             proof: [0; 64],
             offers: 0,
+            pushes: 0,
             names_at: 0,
         }
     }

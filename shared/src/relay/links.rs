@@ -25,7 +25,7 @@ impl Relay {
         self.counters.links_opened += 1;
         let failed = matches!(self.state, State::Failed(_));
         let config = &self.config;
-        let full = self.links.len() >= config.links_max
+        let full = dialled.is_none() && self.links.len() >= config.links_max
             || !self.origins.add(
                 from,
                 config.links_per_network_max,
@@ -39,6 +39,9 @@ impl Relay {
             let reason = if full { Bye::Full } else { Bye::Leaving } as u8;
             self.send(link, 0, &Frame::Bye { reason });
             self.out.push_back(Output::Close { link });
+            if let Some(token) = dialled {
+                self.on_dial_failed(token);
+            }
             return;
         }
         let deadline = self.now.mono + HANDSHAKE_MS;
@@ -80,7 +83,7 @@ impl Relay {
         self.origins.remove(state.origin);
         self.hungry.remove(&link);
         self.behind.remove(&link);
-        self.forget_peer(link);
+        self.forget_peer(link, state.phase);
     }
 
     /// Says good-bye and closes.
@@ -243,7 +246,7 @@ impl Relay {
             Frame::Have { headers } if self.may_offer(link, headers.len()) => {
                 self.on_have(link, headers);
             }
-            Frame::Push { header, body } if self.was_wanted(link, header) => {
+            Frame::Push { header, body } if self.may_push(link) => {
                 self.on_push(link, header, body);
             }
             Frame::Peer {
@@ -277,6 +280,7 @@ impl Relay {
     fn on_peer_frame(&mut self, link: LinkId, request: u32, frame: Frame<'_>) {
         match frame {
             Frame::Push { header, body } => self.on_push(link, header, body),
+            Frame::Peered { header, body } => self.on_renewed(link, header, body),
             Frame::Have { headers } => self.on_have(link, headers),
             Frame::Want { ids } => self.on_want(link, ids),
             Frame::Relay { header, body } => self.on_named(link, request, header, body),

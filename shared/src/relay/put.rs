@@ -244,17 +244,17 @@ impl Relay {
         let entry = Entry::new(header, version);
         let source = self.source(link);
         let bytes = HEADER_BYTES + body.len();
-        while self.puts.bytes + bytes > PENDING_BYTES_MAX {
-            let heavier = self.puts.heavier(source, bytes);
-            let id = heavier.ok_or((Refused::OverQuota, 1))?;
-            self.give_up(&id, Refused::OverQuota, 1);
-        }
         let over = self.within_budget(source, &entry);
         let within = over.map_err(|wait| (Refused::OverQuota, wait))?;
         let counts = within.is_some();
         let mut gone = within.unwrap_or_default();
         if gone.is_empty() {
             gone = self.room_for(&entry).ok_or((Refused::StoreFull, 0))?;
+        }
+        while self.puts.bytes + bytes > PENDING_BYTES_MAX {
+            let heavier = self.puts.heavier(source, bytes);
+            let id = heavier.ok_or((Refused::OverQuota, 1))?;
+            self.give_up(&id, Refused::OverQuota, 1);
         }
         let evicted = gone
             .into_iter()
@@ -367,11 +367,14 @@ impl Relay {
 
     fn add_changes(&self, batch: &mut Batch, pending: &Pending) {
         let entry = &pending.entry;
-        for (_, evicted) in &pending.evicted {
+        // What was put again meanwhile keeps its row.
+        let gone = |evicted: &&(u64, Entry)| !self.has(&evicted.1.id);
+        for (_, evicted) in pending.evicted.iter().filter(gone) {
             rows::delete(batch, evicted);
         }
         if let Some(older) = self.index.record(&entry.scan.tag)
             && entry.kind == Kind::Record
+            && older.version < entry.version
         {
             rows::delete(batch, older);
         }
@@ -397,9 +400,13 @@ impl Relay {
             };
             self.counters.evicted += pending.evicted.len() as u64;
             self.peers.dropped.remove(&id);
+            let record = pending.entry.kind == Kind::Record;
+            let tag = &pending.entry.scan.tag;
+            let older_at = record.then(|| self.index.record_at(tag));
             let (_, replaced) = self.index.insert(pending.arrival, pending.entry);
             if let Some(older) = replaced {
                 self.counters.replaced += 1;
+                self.forget_replaced(pending.arrival, older_at.flatten());
                 // Its row is still there if it was itself on its way when this one was handed out.
                 let mut batch = Batch::default();
                 rows::delete(&mut batch, &older);
@@ -417,6 +424,15 @@ impl Relay {
                     scan: pending.entry.scan,
                     row: Some(pending.row),
                 });
+            }
+        }
+    }
+
+    /// Of two records the one that is not in the index any more counts no longer.
+    fn forget_replaced(&mut self, arrival: u64, older: Option<u64>) {
+        for at in [Some(arrival), older].into_iter().flatten() {
+            if self.index.at(at).is_none() {
+                self.budgets.remove(at);
             }
         }
     }

@@ -120,7 +120,7 @@ impl Relay {
             }
             None => state.jobs.push_back(Job {
                 request: 0,
-                cursor: Cursor::Pushes(arrivals.into()),
+                cursor: Cursor::Pushes(arrivals.into_iter().take(PUSHES_WAITING_MAX).collect()),
                 sent: 0,
             }),
         }

@@ -6,8 +6,8 @@
 
 use super::cx::Cx;
 use super::open::Open;
-use super::relays::{NodeKey, Stage};
-use alloc::collections::{BTreeMap, VecDeque};
+use super::relays::NodeKey;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use shared::limits::{OFFERED_AT_ONCE, OFFERED_MAX};
 use shared::link::ClientLink;
@@ -21,6 +21,8 @@ struct Carried {
     body: Vec<u8>,
     /// Nobody expected it yet.
     closed: bool,
+    /// It came with everything else of its time, whoever that was for.
+    whole: bool,
 }
 
 /// The latest envelopes, and what is still to be offered to relays that asked.
@@ -29,17 +31,26 @@ pub struct Carry {
     objects: BTreeMap<Id, Carried>,
     order: VecDeque<Id>,
     bytes: usize,
-    offers: BTreeMap<NodeKey, VecDeque<Id>>,
+    offers: BTreeMap<NodeKey, Offer>,
+}
+
+/// To one relay, on one link.
+#[derive(Default)]
+struct Offer {
+    left: VecDeque<Id>,
+    /// Offered, and not pushed.
+    open: BTreeSet<Id>,
 }
 
 impl Carry {
     /// Takes an envelope along.
-    pub fn take(&mut self, header: Header, body: &[u8]) {
+    pub fn take(&mut self, header: Header, body: &[u8], whole: bool) {
         let id = header.id();
         let carried = Carried {
             header,
             body: body.to_vec(),
             closed: true,
+            whole,
         };
         self.bytes += body.len();
         if let Some(before) = self.objects.insert(id, carried) {
@@ -83,21 +94,28 @@ impl Carry {
 impl Open {
     /// A relay that lost its store asked: it is offered the latest first, a few at a time.
     pub fn on_asked(&mut self, cx: &mut Cx, key: NodeKey) {
-        let latest = self.carry.order.iter().rev().take(OFFERED_MAX);
-        let latest: VecDeque<Id> = latest.copied().collect();
-        self.carry.offers.insert(key, latest);
+        // Once a link; and what an invitation leads to is told nothing.
+        if self.carry.offers.contains_key(&key) || self.relays.is_guest(&key) {
+            return;
+        }
+        let whole = |id: &&Id| self.carry.objects.get(*id).is_some_and(|c| c.whole);
+        let latest = self.carry.order.iter().rev().filter(whole);
+        let left = latest.take(OFFERED_MAX).copied().collect();
+        let open = BTreeSet::new();
+        self.carry.offers.insert(key, Offer { left, open });
         self.offer(cx, &key);
     }
 
     /// A relay lacks these of what it was offered.
     pub fn on_wanted(&mut self, cx: &mut Cx, key: NodeKey, ids: &[[u8; 32]]) {
-        if let Some(Stage::Open { link, .. }) = self.relays.get_mut(&key).map(|r| &r.stage) {
-            let link = *link;
-            let carried = ids
-                .iter()
-                .take(OFFERED_AT_ONCE)
-                .filter_map(|id| self.carry.objects.get(&Id(*id)));
-            for carried in carried {
+        let link = self.relays.link_of(&key);
+        let Some((link, offer)) = link.zip(self.carry.offers.get_mut(&key)) else {
+            return;
+        };
+        for id in ids.iter().map(|id| Id(*id)) {
+            if let Some(carried) = self.carry.objects.get(&id)
+                && offer.open.remove(&id)
+            {
                 cx.send(link, ClientLink::push(&carried.header, &carried.body));
             }
         }
@@ -113,24 +131,25 @@ impl Open {
     }
 
     fn offer(&mut self, cx: &mut Cx, key: &NodeKey) {
-        let stage = self.relays.get_mut(key).map(|relay| &relay.stage);
-        let Some(Stage::Open { link, .. }) = stage else {
-            self.carry.offers.remove(key);
+        let link = self.relays.link_of(key);
+        let Some((link, offer)) = link.zip(self.carry.offers.get_mut(key)) else {
             return;
         };
-        let Some(left) = self.carry.offers.get_mut(key) else {
-            return;
-        };
-        let ids = left.drain(..left.len().min(OFFERED_AT_ONCE));
+        let ids = offer.left.drain(..offer.left.len().min(OFFERED_AT_ONCE));
+        let ids: Vec<Id> = ids.collect();
         let headers: Vec<[u8; 72]> = ids
-            .filter_map(|id| self.carry.objects.get(&id))
+            .iter()
+            .filter_map(|id| self.carry.objects.get(id))
             .map(|carried| carried.header.encode())
             .collect();
-        if left.is_empty() {
-            self.carry.offers.remove(key);
-        }
+        offer.open.extend(ids);
         if !headers.is_empty() {
-            cx.send(*link, ClientLink::have(&headers));
+            cx.send(link, ClientLink::have(&headers));
         }
+    }
+
+    /// A link is gone, and what was offered on it.
+    pub fn end_offer(&mut self, key: &NodeKey) {
+        self.carry.offers.remove(key);
     }
 }

@@ -102,6 +102,15 @@ impl Sync {
         note(&mut self.ids, &mut self.ids_order, &header.id().0)
     }
 
+    /// Whether what answers a request came with all else of its bucket.
+    pub fn is_whole(&self, key: &NodeKey, request: ReqId) -> bool {
+        let want = self
+            .feeds
+            .get(key)
+            .and_then(|feed| feed.wants.get(&request));
+        matches!(want, Some(Want::Get { bits: 0, .. }))
+    }
+
     /// An object that was expected did not open: another under the same body hash may.
     pub fn let_go(&mut self, header: &Header) {
         if let Some(short) = header.body_hash.first_chunk::<8>() {

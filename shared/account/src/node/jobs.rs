@@ -234,7 +234,7 @@ impl Open {
     pub fn effort(&self, owner: &Owner, least: u8) -> u8 {
         let floor = self
             .relays
-            .kept()
+            .trusted()
             .map(|(_, relay)| relay.effort_floor)
             .filter(|floor| *floor <= limits::EFFORT_ASKED_MAX)
             .max()

@@ -47,6 +47,7 @@ impl Open {
 
     pub fn on_relay_lost(&mut self, cx: &mut Cx, key: NodeKey) {
         self.sync.feeds.remove(&key);
+        self.end_offer(&key);
         self.lookups.on_link_down(&key);
         self.settle_lookups(cx);
         self.puts_link_down(&key);
@@ -117,14 +118,22 @@ impl Open {
             } => {
                 self.on_scan_page(cx, key, request, (total, bytes), records);
             }
-            Reply::Object { header, body, .. } => self.on_object(cx, header, body.to_vec()),
+            Reply::Object {
+                request,
+                header,
+                body,
+                ..
+            } => {
+                let whole = self.sync.is_whole(&key, request);
+                self.on_object(cx, header, body.to_vec(), whole);
+            }
             Reply::Pushed {
                 bucket,
                 header,
                 body,
             } => {
                 self.on_live(cx, key, bucket, body.len());
-                self.on_object(cx, header, body.to_vec());
+                self.on_object(cx, header, body.to_vec(), true);
             }
             Reply::End { request, .. } => {
                 if self.lookups.on_end(key, request) {
@@ -170,7 +179,7 @@ impl Open {
     }
 
     /// An object from any relay, its work and body checked by the link.
-    fn on_object(&mut self, cx: &mut Cx, header: Header, body: alloc::vec::Vec<u8>) {
+    fn on_object(&mut self, cx: &mut Cx, header: Header, body: alloc::vec::Vec<u8>, whole: bool) {
         if header.front.kind == Kind::Record {
             self.lookups.hold(&header, &body);
             return;
@@ -178,7 +187,7 @@ impl Open {
         if header.front.kind != Kind::Envelope || !self.sync.hold(&header) {
             return;
         }
-        self.carry.take(header, &body);
+        self.carry.take(header, &body, whole);
         if self.on_envelope(cx, header, body) {
             self.open_carried(cx);
         }

@@ -241,15 +241,19 @@ impl Open {
         };
         let parcel = self.parcels.get(&owner);
         let effort = parcel.and_then(ParcelRow::header).map(|h| h.front.effort);
+        // What a relay asks that was only named is no reason to do the work again.
+        let trusted = self.relays.trusted().any(|(other, _)| *other == key);
         let more = |detail: u32| {
             detail <= limits::EFFORT_ASKED_MAX.into() && effort.is_some_and(|e| detail > e.into())
         };
         match why {
-            Some(Refused::TooLittleWork) if more(detail) => {
+            Some(Refused::TooLittleWork) if trusted && more(detail) => {
                 self.jobs.effort.insert(owner, detail as u8);
                 self.make_again(cx, key, &owner, why);
             }
-            Some(Refused::Expired | Refused::OldRecord) => self.make_again(cx, key, &owner, why),
+            Some(Refused::Expired | Refused::OldRecord) if trusted => {
+                self.make_again(cx, key, &owner, why)
+            }
             Some(
                 Refused::OverQuota
                 | Refused::StoreFull

@@ -107,12 +107,20 @@ impl Relays {
     /// Relays that are believed the time: those that people chose themselves; where there are none,
     /// those of the people they greeted. One invitation can name several, all of one mind.
     pub fn clocks(&self) -> Vec<NodeKey> {
-        let chosen = self.kept().filter(|(_, r)| r.row.by == Chooser::Person);
-        let chosen: Vec<NodeKey> = chosen.map(|(key, _)| *key).collect();
-        match chosen.is_empty() {
-            true => self.kept().map(|(key, _)| *key).collect(),
-            false => chosen,
-        }
+        let by = |wanted: Chooser| -> Vec<NodeKey> {
+            let by = self.kept().filter(|(_, r)| r.row.by == wanted);
+            by.map(|(key, _)| *key).collect()
+        };
+        let choosers = [Chooser::Person, Chooser::Link, Chooser::Relay];
+        let mut all = choosers.into_iter().map(by);
+        all.find(|keys| !keys.is_empty()).unwrap_or_default()
+    }
+
+    /// Relays that people chose or that came with an invitation; where there are none, all.
+    pub fn trusted(&self) -> impl Iterator<Item = (&NodeKey, &Relay)> {
+        let named = |r: &Relay| r.row.by == Chooser::Relay;
+        let all_named = self.kept().all(|(_, r)| named(r));
+        self.kept().filter(move |(_, r)| all_named || !named(r))
     }
 
     /// Whether a hint leads to a relay that is in use.
@@ -196,6 +204,14 @@ impl Relays {
         }
     }
 
+    /// The link of a relay that answered.
+    pub fn link_of(&self, key: &NodeKey) -> Option<LinkId> {
+        match self.relays.get(key)?.stage {
+            Stage::Open { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+
     /// Whether it is here in any way.
     pub fn is_known(&self, key: &NodeKey) -> bool {
         self.relays.contains_key(key)
@@ -207,7 +223,11 @@ impl Relays {
         if self.is_known(&key) || self.kept().count() >= RELAYS_MAX {
             return false;
         }
-        self.insert(cx, hint).row.by = Chooser::Relay;
+        // It has what came while none of the others was there.
+        let cursors = self.kept().map(|(_, r)| r.row.cursor);
+        let cursor = cursors.filter(|cursor| *cursor > 0).min().unwrap_or(0);
+        let row = &mut self.insert(cx, hint).row;
+        (row.by, row.cursor) = (Chooser::Relay, cursor);
         cx.touch(RowKey::Relay(key));
         true
     }

@@ -5,9 +5,11 @@ use super::shake::{Dial, split};
 use crate::book::{BOOK, Candidate, Group, Source, Taken};
 use crate::io::{Batch, Change, DialTo, Finder, LinkId, Output, Reach, Token};
 use crate::limits::{NAMES_ASKED, NAMES_MAX, PEERS_DIALLED, PEERS_TAKEN_MAX};
+use crate::object::AdmissionError;
+use crate::object::admission::admit_header;
 use crate::relay::{Effect, Relay, State};
 use crate::time::Millis;
-use crate::wire::{Frame, Refused};
+use crate::wire::{Descriptor, Frame, Refused};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -28,6 +30,8 @@ const NAMES_SOON_MS: Millis = 15_000;
 const NAMES_PAUSE_MS: Millis = 10_000;
 /// How long changes of the book gather before they are saved.
 const SAVE_AFTER_MS: Millis = 5_000;
+/// How often a link that is up counts as a proof of its address.
+const PROVED_EVERY_MS: Millis = 6 * 3_600_000;
 /// Peers dialled first at the next start.
 const ANCHORS: usize = 2;
 
@@ -131,8 +135,7 @@ impl Relay {
     }
 
     pub(super) fn wants_peers(&self) -> bool {
-        let dialled = self.peers.links.values().filter(|peer| peer.dialled);
-        dialled.count() + self.peers.shakes.to_stay() < PEERS_DIALLED
+        self.peers.dialled() + self.peers.shakes.to_stay() < PEERS_DIALLED
     }
 
     fn dial_one(&mut self) -> bool {
@@ -194,8 +197,11 @@ impl Relay {
         let Some(peer) = self.peers.links.get_mut(&link) else {
             return;
         };
+        if peer.naming.is_some() {
+            return;
+        }
         let request = peer.request();
-        peer.naming = Some(request);
+        peer.naming = Some((request, NAMES_ASKED));
         self.send(link, request, &Frame::Relays { max: NAMES_ASKED });
     }
 
@@ -233,8 +239,13 @@ impl Relay {
         header: &[u8; 72],
         body: &[u8; 1024],
     ) {
-        let peer = self.peers.links.get(&link);
-        let Some(peer) = peer.filter(|peer| peer.naming == Some(request)) else {
+        let peer = self.peers.links.get_mut(&link);
+        let asked = peer.and_then(|peer| {
+            let (number, left) = peer.naming.filter(|(number, _)| *number == request)?;
+            peer.naming = Some((number, left.checked_sub(1)?));
+            Some(peer)
+        });
+        let Some(peer) = asked else {
             return self.on_malformed(link, None);
         };
         let source = match peer.address.filter(|_| peer.dialled) {
@@ -242,7 +253,11 @@ impl Relay {
             None => Source::Dialler(self.reach_of(link)),
         };
         let Some(descriptor) = self.read_descriptor(header, body) else {
-            return self.on_malformed(link, None);
+            // Clocks differ: what has expired for us is not bad for that.
+            return match admit_header(header, &self.rules()) {
+                Ok(_) | Err(AdmissionError::WrongExpiry | AdmissionError::LowEffort) => {}
+                Err(_) => self.on_malformed(link, None),
+            };
         };
         let raw = [&header[..], &body[..]].concat();
         let learned = self
@@ -262,8 +277,51 @@ impl Relay {
 
     pub(in crate::relay) fn on_names_end(&mut self, link: LinkId, request: u32) {
         if let Some(peer) = self.peers.links.get_mut(&link) {
-            peer.naming.take_if(|naming| *naming == request);
+            peer.naming.take_if(|(number, _)| *number == request);
         }
+    }
+
+    /// A dialled peer that is still linked is where it was.
+    fn prove_linked(&mut self) {
+        let (mono, unix) = (self.now.mono, self.now.unix);
+        for peer in self.peers.links.values_mut() {
+            let due = mono.saturating_sub(peer.proved) >= PROVED_EVERY_MS;
+            if let Some(address) = peer.address.filter(|_| peer.dialled && due) {
+                peer.proved = mono;
+                let book = &mut self.peers.book;
+                book.proved(unix, address, &peer.descriptor, &peer.raw);
+            }
+        }
+    }
+
+    /// A peer has a new descriptor.
+    pub(in crate::relay) fn on_renewed(
+        &mut self,
+        link: LinkId,
+        header: &[u8; 72],
+        body: &[u8; 1024],
+    ) {
+        let descriptor = self.read_descriptor(header, body);
+        let source = Source::Dialler(self.reach_of(link));
+        let Some(peer) = self.peers.links.get_mut(&link) else {
+            return;
+        };
+        let own = |d: &Descriptor| d.node_key == peer.descriptor.node_key;
+        let Some(descriptor) = descriptor.filter(own) else {
+            return self.on_malformed(link, None);
+        };
+        peer.raw = [&header[..], &body[..]].concat();
+        let (book, unix) = (&mut self.peers.book, self.now.unix);
+        match peer.address.filter(|_| peer.dialled) {
+            Some(address) => book.proved(unix, address, &descriptor, &peer.raw),
+            None => {
+                let _ = book.learn(unix, &descriptor, &peer.raw, source);
+                self.peers
+                    .meet
+                    .feel_soon(self.now.mono, descriptor.node_key);
+            }
+        }
+        peer.descriptor = descriptor;
     }
 
     // The book's rows.
@@ -273,6 +331,7 @@ impl Relay {
             return;
         }
         self.peers.meet.save_at = self.now.mono + SAVE_AFTER_MS;
+        self.prove_linked();
         let mut oldest: Vec<_> = self.peers.links.values().filter(|p| p.dialled).collect();
         oldest.sort_unstable_by_key(|peer| peer.since);
         let oldest = oldest.into_iter().filter_map(|peer| peer.address);

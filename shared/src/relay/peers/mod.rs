@@ -18,6 +18,7 @@ mod shake;
 mod spread;
 
 use super::Relay;
+use super::link::Phase;
 use crate::book::{Book, Counts};
 use crate::io::{LinkId, Token};
 use crate::time::Millis;
@@ -59,8 +60,10 @@ struct Peer {
     next_request: u32,
     /// When it may ask for another reconciliation: each costs a look at the whole store.
     asks_at: Millis,
-    /// Relays that it was asked for, not yet ended.
-    naming: Option<u32>,
+    /// The request for names that is not ended, and how many may still come.
+    naming: Option<(u32, u8)>,
+    /// When its address was last proved.
+    proved: Millis,
 }
 
 impl Peer {
@@ -81,6 +84,7 @@ impl Peer {
             next_request: 1,
             asks_at: 0,
             naming: None,
+            proved: since,
         }
     }
 
@@ -149,6 +153,17 @@ impl Peers {
 
     pub fn len(&self) -> usize {
         self.links.len()
+    }
+
+    /// The links of those that dialled this relay.
+    pub fn taken(&self) -> impl Iterator<Item = LinkId> {
+        let taken = self.links.iter().filter(|(_, peer)| !peer.dialled);
+        taken.map(|(link, _)| *link)
+    }
+
+    /// Those that this relay dialled.
+    pub fn dialled(&self) -> usize {
+        self.links.values().filter(|peer| peer.dialled).count()
     }
 
     /// The peers of this moment.
@@ -223,9 +238,13 @@ impl Relay {
     }
 
     /// Forgets a link that is gone, if it was a peer's or was to become one.
-    pub(super) fn forget_peer(&mut self, link: LinkId) {
+    pub(super) fn forget_peer(&mut self, link: LinkId, phase: Phase) {
         if let Some(dial) = self.peers.shakes.forget(link) {
-            self.peers.book.failed(self.now.unix, dial.address);
+            match phase {
+                // It proved who it is; it has no room.
+                Phase::Shaking { .. } => self.peers.book.answered(self.now.unix),
+                _ => self.peers.book.failed(self.now.unix, dial.address),
+            }
         }
         self.peers.spread.forget(link);
         let Some(peer) = self.peers.links.remove(&link) else {

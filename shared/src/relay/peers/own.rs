@@ -1,17 +1,22 @@
 //! This relay's own descriptor: made with work when its addresses change, and each day.
 
+use super::shake::split;
 use crate::io::{Output, Token};
+use crate::limits::DESCRIPTOR_AHEAD_S;
 use crate::object::pow;
 use crate::relay::Relay;
-use crate::time::Millis;
+use crate::time::{Millis, Now};
 use crate::wire::descriptor::ADDRESSES_MAX;
 use crate::wire::header::HEADER_BYTES;
-use crate::wire::{Descriptor, Header};
+use crate::wire::{Descriptor, Frame, Header};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
 /// How long a descriptor is used before another one is made.
 const RENEW_MS: Millis = 24 * 3_600_000;
+
+/// A clock that is so far from where it should be was set.
+const CLOCK_SET_MS: Millis = 3_600_000;
 
 /// A descriptor as objects are sent: header || body.
 pub(super) type RawDescriptor = Vec<u8>;
@@ -25,6 +30,8 @@ pub(super) struct Own {
     ready: Option<RawDescriptor>,
     renew_at: Millis,
     version: u64,
+    /// When it was made.
+    made: Now,
 }
 
 impl Own {
@@ -69,11 +76,19 @@ impl Relay {
 
     /// Makes a new descriptor when it is time.
     pub(super) fn renew_descriptor(&mut self) {
-        if self.peers.own.next_time() > self.now.mono {
+        let own = &self.peers.own;
+        let expected = own.made.unix + self.now.mono.saturating_sub(own.made.mono);
+        // Others refuse what a clock that was wrong dated.
+        let was_set = own.ready.is_some() && self.now.unix.abs_diff(expected) > CLOCK_SET_MS;
+        if own.next_time() > self.now.mono && !(was_set && own.solving.is_none()) {
             return;
         }
         let own = &mut self.peers.own;
-        own.version = (self.now.unix / 1000).max(own.version + 1);
+        let now_s = self.now.unix / 1000;
+        // A clock that was ahead is forgotten.
+        let last = own.version.min(now_s + DESCRIPTOR_AHEAD_S / 2);
+        own.version = now_s.max(last + 1);
+        own.made = self.now;
         let descriptor = Descriptor {
             node_key: *self.config.node_key.public().as_bytes(),
             certificate: self.config.certificate,
@@ -110,8 +125,13 @@ impl Relay {
         let mut raw = Vec::with_capacity(HEADER_BYTES + body.len());
         raw.extend_from_slice(&header.encode());
         raw.extend_from_slice(&body);
+        let bytes = split(&raw).map(|(header, body)| Frame::Peered { header, body }.encode(0));
         own.ready = Some(raw);
         own.renew_at = self.now.mono + RENEW_MS;
+        let peers = self.peers.links.keys();
+        let told = peers.filter_map(|link| Some((*link, bytes.clone()?)));
+        let told = told.map(|(link, bytes)| Output::Send { link, bytes });
+        self.out.extend(told);
         self.take_waiting_peers();
     }
 }

@@ -18,8 +18,10 @@ const EVERY_MS: Millis = 60_000;
 const AGAIN_MS: Millis = 10_000;
 /// Between two that a peer begins.
 const ASKED_EVERY_MS: Millis = 5_000;
-/// How long the other side may take for a turn.
-const TURN_MS: Millis = 60_000;
+/// How long one may take in all, with everything the other side does.
+const WHOLE_MS: Millis = 120_000;
+/// After how long one that is answered gives way to another.
+const GIVES_WAY_MS: Millis = 10_000;
 /// What expires sooner is not worth the way.
 const EXPIRES_HOURS: u32 = 2;
 /// The arrival of what is not here.
@@ -33,6 +35,7 @@ struct Asking {
     set: Set,
     turns: u32,
     needed: bool,
+    /// When it is given up.
     until: Millis,
 }
 
@@ -51,6 +54,8 @@ pub(super) struct Reconciling {
     answering: BTreeMap<LinkId, Answering>,
     /// New peers.
     soon: BTreeSet<LinkId>,
+    /// Objects taken from peers when there was last much to do.
+    novel: Option<u64>,
     /// The peer asked last.
     last: Option<LinkId>,
     next_at: Millis,
@@ -109,7 +114,8 @@ impl Relay {
 
     fn ask_for_missed(&mut self, link: LinkId) {
         let salt = self.rng.array();
-        let Some((mut set, request)) = self.set(&salt).zip(self.request_of(link)) else {
+        let set = self.set(&salt, true);
+        let Some((mut set, request)) = set.zip(self.request_of(link)) else {
             return;
         };
         let Some(message) = set.begin() else {
@@ -123,7 +129,7 @@ impl Relay {
             set,
             turns: 1,
             needed: false,
-            until: self.now.mono + TURN_MS,
+            until: self.now.mono + WHOLE_MS,
         });
         let message = &message;
         self.send(link, request, &Frame::Reconcile { salt, message });
@@ -133,11 +139,11 @@ impl Relay {
         Some(self.peers.links.get_mut(&link)?.request())
     }
 
-    fn set(&self, salt: &[u8; 16]) -> Option<Set> {
+    /// For the asker, what there was no room for counts as known, and is nowhere to be pushed from.
+    fn set(&self, salt: &[u8; 16], asks: bool) -> Option<Set> {
         let hour = hour(self.now.unix);
         let soonest = hour + EXPIRES_HOURS;
-        // What there was no room for counts as known, and has no place to be pushed from.
-        let dropped = self.peers.dropped.born(hour);
+        let dropped = self.peers.dropped.born(hour).filter(|_| asks);
         let dropped = dropped.map(|(born, expiry, id)| (born, expiry, id, NOWHERE));
         let all = self.index.born().chain(dropped);
         let lasting = all.filter(|(_, expiry, ..)| *expiry > soonest);
@@ -156,22 +162,26 @@ impl Relay {
         if (asking.link, asking.request) != (link, request) {
             return;
         }
-        let turn = asking.set.take(message);
-        let turn = turn.filter(|_| asking.turns < RECONCILE_TURNS_MAX);
-        let Some(turn) = turn else {
+        let Some(mut turn) = asking.set.take(message) else {
             self.peers.reconcile.asking = None;
             return self.on_malformed(link, None);
         };
         asking.turns += 1;
+        if asking.turns > RECONCILE_TURNS_MAX {
+            // The rest at another time.
+            turn.message = None;
+        }
         asking.needed |= !turn.need.is_empty();
-        asking.until = now + TURN_MS;
         let salt = asking.salt;
         let last = turn.message.is_none();
         if last {
             let needed = asking.needed;
             self.peers.reconcile.asking = None;
-            if needed || !self.peers.reconcile.soon.is_empty() {
-                let soon = if needed { now + AGAIN_MS } else { now };
+            // Only if what was needed the last time came: it may be what there is no room for.
+            let novel = self.counters.pushes_taken;
+            let again = needed && self.peers.reconcile.novel.replace(novel) != Some(novel);
+            if again || !self.peers.reconcile.soon.is_empty() {
+                let soon = if again { now + AGAIN_MS } else { now };
                 let next_at = &mut self.peers.reconcile.next_at;
                 *next_at = soon.min(*next_at);
             }
@@ -212,10 +222,9 @@ impl Relay {
         salt: &[u8; 16],
         message: &[u8],
     ) {
-        let until = self.now.mono + TURN_MS;
+        let until = self.now.mono + WHOLE_MS;
         let known = self.peers.reconcile.answering.get(&link);
         if known.is_none_or(|a| a.request != request) {
-            let others = self.peers.reconcile.answering.len() - usize::from(known.is_some());
             let now = self.now.mono;
             let Some(peer) = self.peers.links.get_mut(&link) else {
                 return;
@@ -226,8 +235,18 @@ impl Relay {
                 return self.refuse(link, request, Refused::OverQuota, seconds);
             }
             peer.asks_at = now + ASKED_EVERY_MS;
-            let set = self.set(salt);
-            let Some(set) = set.filter(|_| others < RECONCILED_AT_ONCE_MAX) else {
+            let answering = &mut self.peers.reconcile.answering;
+            answering.remove(&link);
+            if answering.len() >= RECONCILED_AT_ONCE_MAX {
+                // The oldest gives way, if it had its time: four peers do not hold up the others.
+                let oldest = answering.iter().min_by_key(|(_, a)| a.until);
+                let oldest = oldest.filter(|(_, a)| a.until < until - GIVES_WAY_MS);
+                let Some(oldest) = oldest.map(|(link, _)| *link) else {
+                    return self.refuse(link, request, Refused::TooManyRequests, 0);
+                };
+                answering.remove(&oldest);
+            }
+            let Some(set) = self.set(salt, false) else {
                 return self.refuse(link, request, Refused::TooManyRequests, 0);
             };
             let answering = Answering {
@@ -242,9 +261,8 @@ impl Relay {
             return;
         };
         answering.turns += 1;
-        answering.until = until;
         let answer = answering.set.answer(message);
-        match answer.filter(|_| answering.turns <= RECONCILE_TURNS_MAX) {
+        match answer.filter(|_| answering.turns <= RECONCILE_TURNS_MAX + 1) {
             Some(message) => {
                 let message = &message;
                 self.send(link, request, &Frame::Reconciled { message });

@@ -53,7 +53,8 @@ impl Set {
         }
         storage.seal().ok()?;
         places.sort_unstable();
-        let protocol = Negentropy::owned(storage, RECONCILE_BYTES_MAX as u64).ok()?;
+        // Lone zeros make a message longer when it is squeezed.
+        let protocol = Negentropy::owned(storage, RECONCILE_BYTES_MAX as u64 - 1_400).ok()?;
         Some(Set { protocol, places })
     }
 

@@ -8,8 +8,8 @@ use super::Peer;
 use super::own::RawDescriptor;
 use crate::book::{Candidate, Source};
 use crate::crypto::PublicKey;
-use crate::io::{LinkId, Token};
-use crate::limits::{DESCRIPTOR_AHEAD_S, PEERS_TAKEN_MAX};
+use crate::io::{LinkId, Reach, Token};
+use crate::limits::{DESCRIPTOR_AHEAD_S, PEERS_OF_NETWORK_MAX, PEERS_TAKEN_MAX};
 use crate::object::{Admission, admit};
 use crate::relay::Relay;
 use crate::relay::link::{Link, Phase};
@@ -106,7 +106,7 @@ impl Relay {
             Frame::Welcome(welcome) => self.on_peer_welcome(link, &welcome),
             Frame::Peered { header, body } => self.on_peered(link, header, body),
             Frame::Ping { echo } => self.send(link, request, &Frame::Pong { echo }),
-            Frame::Pong { .. } => {}
+            Frame::Pong { .. } | Frame::Ask => {}
             Frame::Bye { .. } => self.leave(link),
             _ => self.on_malformed(link, None),
         }
@@ -236,8 +236,16 @@ impl Relay {
 
     /// A proved relay that dialled, if there is room for it.
     fn take_peer(&mut self, link: LinkId, descriptor: Descriptor, raw: RawDescriptor) {
-        let taken = self.peers.links.values().filter(|peer| !peer.dialled);
-        if taken.count() >= PEERS_TAKEN_MAX {
+        let taken = self.peers.links.iter().filter(|(_, peer)| !peer.dialled);
+        let origin = |link: &LinkId| self.links.get(link).map(|state| state.origin);
+        // Keys are free, networks are not. On the own network, who knows.
+        let near = origin(&link).is_none_or(|from| from.reach != Reach::Public);
+        let network = origin(&link).map(|from| from.network);
+        let neighbours = taken
+            .clone()
+            .filter(|(other, _)| origin(other).map(|from| from.network) == network);
+        let crowded = !near && neighbours.count() >= PEERS_OF_NETWORK_MAX;
+        if crowded || taken.count() >= PEERS_TAKEN_MAX {
             self.counters.peers_over_limit += 1;
             return self.bye(link, Bye::Full);
         }

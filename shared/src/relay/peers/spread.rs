@@ -140,11 +140,23 @@ impl Relay {
         left.map(|(left, state)| state.offers = left).is_some()
     }
 
-    /// Whether a client was asked for that object.
-    pub(in crate::relay) fn was_wanted(&self, link: LinkId, raw: &[u8; HEADER_BYTES]) -> bool {
-        let id = Header::parse(raw).map(|header| header.id());
-        let wanted = id.ok().and_then(|id| self.peers.spread.wanted.get(&id));
-        wanted.is_some_and(|wanted| wanted.asked == link)
+    /// There is no room, or a newer record is here: the peer need not know, and is not asked again.
+    fn do_without(&mut self, header: &Header, why: Refused, wait: u32) {
+        self.counters.count(why);
+        let passing = why == Refused::OverQuota && wait <= 1;
+        if !passing {
+            let born = header.expiry.saturating_sub(header.lifetime.hours());
+            let hour = hour(self.now.unix);
+            let dropped = &mut self.peers.dropped;
+            dropped.add(hour, header.id(), born, header.expiry);
+        }
+    }
+
+    /// Whether a client was asked for an object more than it pushed.
+    pub(in crate::relay) fn may_push(&mut self, link: LinkId) -> bool {
+        let state = self.links.get_mut(&link);
+        let left = state.and_then(|state| Some((state.pushes.checked_sub(1)?, state)));
+        left.map(|(left, state)| state.pushes = left).is_some()
     }
 
     /// A peer stores these: what is lacking here is asked for.
@@ -170,7 +182,8 @@ impl Relay {
                 continue;
             }
             if let Some(wanted) = self.peers.spread.wanted.get_mut(&id) {
-                if wanted.others.len() < OTHERS_MAX {
+                let known = wanted.asked == link || wanted.others.contains(&link);
+                if !known && wanted.others.len() < OTHERS_MAX {
                     wanted.others.push(link);
                 }
                 continue;
@@ -182,6 +195,13 @@ impl Relay {
             room -= 1;
             self.want(link, id, Vec::new());
             ids.push(id.0);
+        }
+        self.say_want(link, &ids);
+    }
+
+    fn say_want(&mut self, link: LinkId, ids: &[[u8; 32]]) {
+        if let Some(state) = self.links.get_mut(&link) {
+            state.pushes += ids.len();
         }
         for ids in ids.chunks(WANT_IDS_MAX) {
             self.send(link, 0, &Frame::Want { ids });
@@ -219,9 +239,7 @@ impl Relay {
             }
         }
         for (link, ids) in again {
-            for ids in ids.chunks(WANT_IDS_MAX) {
-                self.send(link, 0, &Frame::Want { ids });
-            }
+            self.say_want(link, &ids);
         }
     }
 
@@ -244,11 +262,11 @@ impl Relay {
         self.counters.pushes += 1;
         if let Ok(header) = Header::parse(raw) {
             let id = header.id();
-            self.peers.spread.wanted.remove(&id);
             if let Some(peer) = self.peers.links.get_mut(&link) {
                 peer.known.add(&id);
             }
             if self.has(&id) {
+                self.peers.spread.wanted.remove(&id);
                 self.counters.pushes_duplicate += 1;
                 return;
             }
@@ -258,15 +276,10 @@ impl Relay {
         }
         match crate::object::admit(raw, body, &self.rules()) {
             Ok(header) if header.kind != Kind::Descriptor => {
-                if let Err((why, wait)) = self.take(link, None, &header, raw, body) {
-                    // Full, or an older record: the peer need not know.
-                    self.counters.count(why);
-                    if why == Refused::StoreFull || wait > 1 {
-                        let born = header.expiry.saturating_sub(header.lifetime.hours());
-                        let hour = hour(self.now.unix);
-                        let dropped = &mut self.peers.dropped;
-                        dropped.add(hour, header.id(), born, header.expiry);
-                    }
+                self.peers.spread.wanted.remove(&header.id());
+                match self.take(link, None, &header, raw, body) {
+                    Ok(()) => self.counters.pushes_taken += 1,
+                    Err((why, wait)) => self.do_without(&header, why, wait),
                 }
             }
             Err(AdmissionError::WrongExpiry | AdmissionError::LowEffort) => {

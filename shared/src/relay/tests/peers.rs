@@ -1,8 +1,9 @@
 //! Relays that lie, forge, replay and flood: each costs its own link, and bounded memory.
 use super::*;
-use crate::io::{DialTo, Finder};
+use crate::io::{DialTo, Finder, Origin};
 use crate::limits::{
-    HAVE_HEADERS_MAX, PEERS_DIALLED, PEERS_TAKEN_MAX, RECONCILED_AT_ONCE_MAX, WANTED_OF_PEER_MAX,
+    HAVE_HEADERS_MAX, PEERS_DIALLED, PEERS_OF_NETWORK_MAX, PEERS_TAKEN_MAX, RECONCILED_AT_ONCE_MAX,
+    WANTED_OF_PEER_MAX,
 };
 use crate::wire::{Bye, Descriptor};
 use alloc::vec;
@@ -54,7 +55,16 @@ impl World {
 
     /// The signature of the Welcome on a new link.
     fn welcomed(&mut self, link: u64) -> [u8; 64] {
-        self.up(link);
+        self.welcomed_from(link, link)
+    }
+
+    fn welcomed_from(&mut self, link: u64, network: u64) -> [u8; 64] {
+        let from = Origin {
+            network,
+            address: network,
+            ..Origin::default()
+        };
+        self.up_from(link, from);
         self.message(link, &client(link).hello());
         let frames = self.frames(link);
         match parse(&frames[0]).1 {
@@ -197,6 +207,19 @@ fn there_is_room_for_so_many() {
     world.message(200, &peer_frame(200, 200, &proof, |_| ()));
     assert_eq!(world.bye_of(200), Some(Bye::Full));
     assert_eq!(world.relay.counters().peers_over_limit, 1);
+}
+
+/// Keys are free: whoever has many has not many networks.
+#[test]
+fn one_network_takes_only_a_few_places() {
+    let mut world = relay();
+    for link in 1..=6u64 {
+        let proof = world.welcomed_from(link, 7);
+        world.message(link, &peer_frame(link, link as u8, &proof, |_| ()));
+    }
+    assert_eq!(world.relay.status().peers, PEERS_OF_NETWORK_MAX);
+    assert_eq!(world.bye_of(6), Some(Bye::Full));
+    world.peer(8);
 }
 
 #[test]
