@@ -311,6 +311,41 @@ fn who_floods_leaves_the_others_their_share() {
     assert!(is_stored(&answer));
 }
 
+/// What gave way and was put again meanwhile keeps its row.
+#[test]
+fn what_comes_back_before_its_successor_is_saved_is_not_deleted() {
+    let mut world = World::new(config(), Disk::default());
+    world.client(1);
+    let (header, body) = envelope(1);
+    assert!(is_stored(&world.put(1, 1, &(header, body.clone()))));
+    // More than a batch waits from one network; the last of it makes the object give way.
+    world.auto = false;
+    let put = |world: &mut World, link: u64, request: u32, (header, body): &Object| {
+        let header = &header.encode();
+        world.message(link, &Frame::Put { header, body }.encode(request));
+    };
+    for link in 10..70 {
+        world.up(link);
+        world.message(link, &client(link).hello());
+        for n in 0..10 {
+            let object = envelope(link * 100 + n);
+            put(&mut world, link, n as u32 + 1, &object);
+        }
+    }
+    world.relay.config.store_objects_max = 601;
+    put(&mut world, 1, 2, &envelope_of(2, 1, SizeClass::KIB_1));
+    assert!(!world.relay.index.contains(&header.id()));
+    // It comes again, from elsewhere, and is saved before.
+    world.relay.config.store_objects_max = 1_000;
+    world.up_from(2, from(9));
+    world.message(2, &client(2).hello());
+    put(&mut world, 2, 1, &(header, body));
+    while world.do_effect() {}
+    assert!(world.relay.index.contains(&header.id()));
+    assert_eq!(world.disk.rows(HEADS) as u64, world.relay.status().objects);
+    assert_eq!(world.disk.rows(BODIES) as u64, world.relay.status().objects);
+}
+
 #[test]
 fn who_fills_the_queue_gives_way_to_others() {
     let mut world = World::new(config(), Disk::default());

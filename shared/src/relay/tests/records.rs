@@ -127,3 +127,38 @@ fn forged_records_are_refused() {
     assert_eq!(world.relay.counters().refused_bad_record, 6);
     assert_eq!(world.relay.status().objects, 0);
 }
+
+/// A record that was replaced does not hold up what others may bring in the hour.
+#[test]
+fn what_was_replaced_counts_in_no_budget() {
+    let small = RelayConfig {
+        store_bytes_max: 16 * 1096,
+        hour_bytes_max: Some(8 * 1096),
+        ..config()
+    };
+    let mut world = World::new(small, Disk::default());
+    let from = |network| Origin {
+        network,
+        address: network,
+        ..Origin::default()
+    };
+    for link in [1, 2] {
+        world.up_from(link, from(link));
+        world.message(link, &client(link).hello());
+        world.frames(link);
+    }
+    // More than half full; from here on it counts.
+    for n in 0..9 {
+        assert!(is_stored(&world.put(1, n + 1, &envelope(n.into()))));
+    }
+    for version in 1..=3 {
+        let record = record(1, 1, version, 0);
+        assert!(is_stored(&world.put(1, 20 + version as u32, &record)));
+    }
+    for n in 30..33 {
+        world.put(1, n, &envelope(n.into()));
+    }
+    for n in 40..42 {
+        assert!(is_stored(&world.put(2, n, &envelope(n.into()))), "{n}");
+    }
+}
