@@ -193,8 +193,8 @@ pub(super) fn place(name: &str) -> (&'static str, &str) {
         "peers_joined" | "peers_false" | "peers_over_limit" | "descriptors_bad"
         | "relays_found" | "relays_dialled" | "relays_named" => "relays",
         "pushed_to_peers" | "headers_told" | "headers_bad" | "wanted" | "wanted_in_vain"
-        | "pushes" | "pushes_duplicate" | "pushes_unfit" | "pushes_bad" | "reconciled"
-        | "missed_here" | "missed_there" => "spreading",
+        | "pushes" | "pushes_duplicate" | "pushes_taken" | "pushes_unfit" | "pushes_bad"
+        | "reconciled" | "missed_here" | "missed_there" => "spreading",
         _ => "other",
     };
     (group, name)
