@@ -84,7 +84,7 @@ pub const PEERS_DIALLED: usize = 8;
 /// Peers that dialled a relay.
 pub const PEERS_TAKEN_MAX: usize = 56;
 /// Of these, from one public /24 or /48.
-pub const PEERS_OF_NETWORK_MAX: usize = 4;
+pub const PEERS_OF_NETWORK_MAX: usize = 8;
 /// Relays that a relay asks a peer to name.
 pub const NAMES_ASKED: u8 = 32;
 /// Relays named in one answer.

@@ -213,13 +213,13 @@ fn there_is_room_for_so_many() {
 #[test]
 fn one_network_takes_only_a_few_places() {
     let mut world = relay();
-    for link in 1..=6u64 {
+    for link in 1..=10u64 {
         let proof = world.welcomed_from(link, 7);
         world.message(link, &peer_frame(link, link as u8, &proof, |_| ()));
     }
     assert_eq!(world.relay.status().peers, PEERS_OF_NETWORK_MAX);
-    assert_eq!(world.bye_of(6), Some(Bye::Full));
-    world.peer(8);
+    assert_eq!(world.bye_of(10), Some(Bye::Full));
+    world.peer(20);
 }
 
 #[test]
