@@ -7,7 +7,7 @@ use crate::quic::QuicPort;
 use crate::rtc::{RtcDialer, RtcHint, RtcPort};
 use crate::transport::{DialError, LinkEvent, SendError};
 use bytes::Bytes;
-use shared::book::Group;
+use shared::book::{Reach, reach};
 use shared::crypto::sha256;
 use shared::io::{DialTo, Input, LinkId, Origin, Token};
 use shared::wire::RelayHint;
@@ -239,7 +239,7 @@ fn origin(key: &[u8; 32], ip: IpAddr) -> Origin {
         let [a, b, c, d, e, f, g, h, ..] = sha256(&[key, bytes]);
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
     };
-    let reach = Group::of(ip).reach();
+    let reach = reach(ip).unwrap_or(Reach::Public);
     match ip.to_canonical() {
         IpAddr::V4(v4) => Origin {
             reach,

@@ -13,6 +13,7 @@ pub mod io;
 pub mod limits;
 pub mod link;
 pub mod object;
+pub mod recent;
 pub mod relay;
 pub mod time;
 pub mod wire;

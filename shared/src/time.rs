@@ -12,6 +12,14 @@ pub struct Now {
     pub unix: Millis,
 }
 
+impl Now {
+    /// How far the machine's clock is from where the monotonic one says it should be since then.
+    pub fn jump_since(&self, then: &Now) -> Millis {
+        let ran = self.mono.saturating_sub(then.mono);
+        self.unix.abs_diff(then.unix.saturating_add(ran))
+    }
+}
+
 /// Hours since 1970, the unit of expiry.
 pub const fn hour(unix: Millis) -> u32 {
     (unix / 3_600_000) as u32

@@ -1,23 +1,14 @@
 /** A host of the page that is no relay: a plain file server, over http or https. */
 import { generateKeyPairSync, sign } from 'node:crypto'
-import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import * as http from 'node:http'
 import * as https from 'node:https'
 import { networkInterfaces } from 'node:os'
-import { extname, join, normalize } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { files } from '../../www/test/serve.mjs'
 
 const dist = fileURLToPath(new URL('../../www/dist', import.meta.url))
-
-const types = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-  '.json': 'application/json',
-  '.wasm': 'application/wasm',
-  '.woff2': 'font/woff2',
-}
 
 /** The policy that the build put into the page (www/vite.config.ts). */
 function policy() {
@@ -27,20 +18,9 @@ function policy() {
   return found[1].replaceAll('&#39;', "'").replaceAll('&#x27;', "'")
 }
 
-function serveFile(request, response) {
-  const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-  const path = join(dist, normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname))
-  if (!path.startsWith(dist) || !existsSync(path) || !statSync(path).isFile()) {
-    response.writeHead(404).end()
-    return
-  }
-  const type = types[extname(path)] ?? 'application/octet-stream'
-  response.writeHead(200, { 'content-type': type, 'content-security-policy': policy() })
-  createReadStream(path).pipe(response)
-}
-
 /** Serves the built page; `tls` (key and cert) over https; `hint`: of a relay that it names. */
 export async function serve({ port = 0, tls, hint } = {}) {
+  const serveFile = files(dist, policy())
   const answer = (request, response) => {
     if (hint && request.url === '/relay') response.end(JSON.stringify({ hint }))
     else serveFile(request, response)

@@ -7,6 +7,7 @@
 pub mod disk;
 pub mod host;
 pub mod net;
+pub mod network;
 pub mod observer;
 pub mod people;
 pub mod world;

@@ -194,6 +194,11 @@ impl World {
         )
     }
 
+    /// Whether `at` is shown this text from `other` in time.
+    pub fn hears(&mut self, at: At, other: At, text: &str, ms: u64) -> bool {
+        self.run_until(ms, |world| world.heard(at, other).iter().any(|t| t == text))
+    }
+
     /// Texts that `at` was shown from `other`, in the order of the conversation, each as often as
     /// it was shown as new.
     pub fn heard(&self, at: At, other: At) -> Vec<String> {

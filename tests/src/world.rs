@@ -8,7 +8,6 @@ use account::api::{Answer, Command, Event, Problem, Request};
 use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Input, LinkId, Origin, Output, Query, StoreError, Token};
 use shared::object::pow;
-use shared::wire::Frame;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places of hosts in the world.
@@ -185,64 +184,6 @@ impl World {
         let at = self.hosts.len() - 1;
         self.start(at);
         at
-    }
-
-    /// A relay that knows other relays, in a network group of its own.
-    pub fn add_networked(&mut self, name: &str) -> At {
-        let mut host = Host::new(name, true);
-        host.store_bytes = self.store_bytes;
-        let [_, _, a, b] = (self.hosts.len() as u32).to_be_bytes();
-        host.address = ([20 + a, b, 0, 1], 8420).into();
-        host.networked = true;
-        self.hosts.push(host);
-        let at = self.hosts.len() - 1;
-        self.start(at);
-        at
-    }
-
-    /// An object is put at a relay by nobody in particular.
-    pub fn put(&mut self, at: At, raw: &[u8]) {
-        self.put_from(at, raw, Origin::default());
-    }
-
-    /// The same, from somewhere.
-    pub fn put_from(&mut self, at: At, raw: &[u8], from: Origin) {
-        let now = self.now;
-        self.next += 1;
-        let link = LinkId(self.next * 2);
-        let binding = [0; 32];
-        let dialled = None;
-        let (header, body) = raw.split_first_chunk().expect("a header");
-        let hello = Frame::Hello {
-            version: 1,
-            network: crate::host::NETWORK,
-            nonce: [0; 32],
-        };
-        let put = Frame::Put { header, body };
-        self.hosts[at].input(
-            now,
-            Input::LinkUp {
-                link,
-                dialled,
-                from,
-                binding,
-            },
-        );
-        for (request, frame) in [(0, hello), (1, put)] {
-            let bytes = &frame.encode(request);
-            self.hosts[at].input(now, Input::LinkMessage { link, bytes });
-        }
-        self.hosts[at].input(now, Input::LinkDown { link });
-        self.drain(at);
-    }
-
-    /// A relay hears of another one, as a person would name it.
-    pub fn name_relay(&mut self, at: At, other: At) {
-        let now = self.now;
-        let address = self.hosts[other].address;
-        let by = shared::io::Finder::Named;
-        self.hosts[at].input(now, Input::Found { address, by });
-        self.drain(at);
     }
 
     pub fn start(&mut self, at: At) {
@@ -507,7 +448,7 @@ impl World {
         self.drain(at);
     }
 
-    fn drain(&mut self, at: At) {
+    pub(crate) fn drain(&mut self, at: At) {
         loop {
             let Some(output) = self.hosts[at].output() else {
                 return;

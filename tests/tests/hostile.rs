@@ -2,55 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use shared::crypto::Rng;
-use shared::io::Origin;
-use shared::object::pow;
-use shared::wire::{Front, Header, Kind, Lifetime, SizeClass};
-use tests::host::{NETWORK, Process, WORK_DIVISOR};
+use tests::network::from;
 use tests::world::{At, World};
 
 const MINUTE: u64 = 60_000;
 /// A relay's store in the flood: 32 MiB, of which 256 KiB an hour when it is half full.
 const STORE_BYTES: u64 = 32 << 20;
-
-fn relay(world: &World, at: At) -> &shared::relay::Relay {
-    match &world.hosts[at].process {
-        Process::Relay(relay) => relay,
-        _ => panic!("{} is down", world.hosts[at].name),
-    }
-}
-
-fn object(world: &World, rng: &mut Rng, effort: u8) -> (Header, Vec<u8>) {
-    let body: Vec<u8> = (0..1024).map(|_| rng.u64() as u8).collect();
-    let mut front = Front::from_now(
-        world.now,
-        Kind::Envelope,
-        SizeClass::KIB_1,
-        Lifetime::ENVELOPE,
-        NETWORK,
-    );
-    front.effort = effort;
-    let mut header = front.header(rng.array(), &body);
-    header.nonce = (0..)
-        .find(|nonce| {
-            let mut h = header;
-            h.nonce = *nonce;
-            pow::is_paid(&h, WORK_DIVISOR)
-        })
-        .unwrap();
-    (header, body)
-}
-
-fn raw((header, body): &(Header, Vec<u8>)) -> Vec<u8> {
-    [&header.encode()[..], body].concat()
-}
-
-fn from(network: u64) -> Origin {
-    Origin {
-        network,
-        address: network,
-        ..Origin::default()
-    }
-}
 
 /// Four relays, honest people in 50 networks at all of them, and a flood from some networks that
 /// has filled the stores before and brings a hundred times as much as everybody else, with effort.
@@ -58,19 +15,14 @@ fn from(network: u64) -> Origin {
 fn honest_share(flooding: u64) -> f64 {
     let mut world = World::new(flooding + 1);
     world.store_bytes = Some(STORE_BYTES);
-    let relays: Vec<At> = (0..4)
-        .map(|n| world.add_networked(&format!("relay {n}")))
-        .collect();
-    for at in &relays[1..] {
-        world.name_relay(*at, relays[0]);
-    }
+    let relays = world.relays(4, |_| 0);
     world.run(2 * MINUTE);
     let mut rng = Rng::new([1; 32]);
     // Work that was stockpiled: both halves of every store, as far as it lets them.
     for n in 0..20_000 {
-        let stock = object(&world, &mut rng, 3);
+        let stock = world.object(&mut rng, 3);
         let network = 1_000 + n % flooding;
-        world.put_from(relays[0], &raw(&stock), from(network));
+        world.put_from(relays[0], &stock, from(network));
         if n % 50 == 0 {
             world.run(100);
         }
@@ -79,26 +31,26 @@ fn honest_share(flooding: u64) -> f64 {
     let mut honest = Vec::new();
     for round in 0..16u64 {
         for person in 0..4u64 {
-            let kept = object(&world, &mut rng, 0);
+            let kept = world.object(&mut rng, 0);
             let network = 1 + (round * 4 + person) % 50;
             let at = relays[(person % 4) as usize];
-            world.put_from(at, &raw(&kept), from(network));
+            world.put_from(at, &kept, from(network));
             honest.push(kept.0.id());
         }
         for n in 0..100u64 {
-            let flood = object(&world, &mut rng, 3);
+            let flood = world.object(&mut rng, 3);
             let network = 1_000 + n % flooding;
-            world.put_from(relays[(n % 4) as usize], &raw(&flood), from(network));
+            world.put_from(relays[(n % 4) as usize], &flood, from(network));
         }
         world.run(10_000);
     }
     world.run(5 * MINUTE);
     for at in &relays {
-        assert!(relay(&world, *at).status().bytes <= STORE_BYTES);
+        assert!(world.relay(*at).status().bytes <= STORE_BYTES);
     }
     let everywhere = honest
         .iter()
-        .filter(|id| relays.iter().all(|at| relay(&world, *at).stores(id)));
+        .filter(|id| relays.iter().all(|at| world.relay(*at).stores(id)));
     everywhere.count() as f64 / honest.len() as f64
 }
 
@@ -126,12 +78,7 @@ fn withhold(_from: At, _to: At, bytes: Vec<u8>) -> Option<Vec<u8>> {
 /// Of ten relays the first three, five are hostile; people choose honest ones and meet.
 fn delivered(hostile: usize) -> usize {
     let mut world = World::new(hostile as u64);
-    let relays: Vec<At> = (0..10)
-        .map(|n| world.add_networked(&format!("relay {n}")))
-        .collect();
-    for at in &relays[1..] {
-        world.name_relay(*at, relays[0]);
-    }
+    let relays = world.relays(10, |_| 0);
     for at in &relays[..hostile] {
         world.liars.insert(*at);
     }

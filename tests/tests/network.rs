@@ -2,58 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use shared::crypto::Rng;
-use shared::object::pow;
-use shared::wire::{Front, Kind, Lifetime, SizeClass};
-use tests::host::{NETWORK, Process, WORK_DIVISOR};
 use tests::world::{At, World};
 
 const MINUTE: u64 = 60_000;
 
 fn network(world: &mut World, relays: usize) -> Vec<At> {
-    let relays: Vec<At> = (0..relays)
-        .map(|n| world.add_networked(&format!("relay {n}")))
-        .collect();
-    for (n, at) in relays.iter().enumerate().skip(1) {
-        world.name_relay(*at, relays[n / 2]);
-    }
-    relays
-}
-
-fn relay(world: &World, at: At) -> &shared::relay::Relay {
-    match &world.hosts[at].process {
-        Process::Relay(relay) => relay,
-        _ => panic!("{} is down", world.hosts[at].name),
-    }
-}
-
-/// An object with work, as a client puts it.
-fn object(world: &World, rng: &mut Rng) -> Vec<u8> {
-    let body: Vec<u8> = (0..1024).map(|_| rng.u64() as u8).collect();
-    let front = Front::from_now(
-        world.now,
-        Kind::Envelope,
-        SizeClass::KIB_1,
-        Lifetime::ENVELOPE,
-        NETWORK,
-    );
-    let mut header = front.header(rng.array(), &body);
-    header.nonce = (0..)
-        .find(|nonce| {
-            let mut h = header;
-            h.nonce = *nonce;
-            pow::is_paid(&h, WORK_DIVISOR)
-        })
-        .unwrap();
-    [&header.encode()[..], &body].concat()
-}
-
-/// Puts an object at a relay as a client on a link would.
-fn put(world: &mut World, at: At, raw: &[u8]) {
-    world.put(at, raw);
+    world.relays(relays, |n| n / 2)
 }
 
 fn stored(world: &World, relays: &[At]) -> Vec<u64> {
-    let objects = |at: &At| relay(world, *at).status().objects;
+    let objects = |at: &At| world.relay(*at).status().objects;
     relays.iter().map(objects).collect()
 }
 
@@ -64,15 +22,15 @@ fn what_one_stores_all_store() {
     world.run(5 * MINUTE);
     let mut rng = Rng::new([1; 32]);
     for n in 0..100 {
-        let raw = object(&world, &mut rng);
-        put(&mut world, relays[n % 12], &raw);
+        let object = world.object(&mut rng, 0);
+        world.put(relays[n % 12], &object);
         world.run(50);
     }
     world.run(5_000);
     assert_eq!(stored(&world, &relays), [100; 12], "{}", world.replay());
     let pushes: u64 = relays
         .iter()
-        .map(|at| relay(&world, *at).counters().pushes)
+        .map(|at| world.relay(*at).counters().pushes)
         .sum();
     println!("{pushes} pushes for {} copies", 100 * 11);
     assert!(pushes < 3 * 100 * 11);
@@ -88,8 +46,8 @@ fn a_relay_that_was_away_or_lost_its_disk_catches_up() {
     world.kill(wiped);
     let mut rng = Rng::new([1; 32]);
     for n in 0..600 {
-        let raw = object(&world, &mut rng);
-        put(&mut world, relays[n % 3], &raw);
+        let object = world.object(&mut rng, 0);
+        world.put(relays[n % 3], &object);
         world.run(200);
     }
     world.hosts[wiped].disk = tests::disk::Disk::default();
@@ -112,8 +70,8 @@ fn a_partition_heals() {
     }
     let mut rng = Rng::new([1; 32]);
     for n in 0..200 {
-        let raw = object(&world, &mut rng);
-        put(&mut world, relays[n % 8], &raw);
+        let object = world.object(&mut rng, 0);
+        world.put(relays[n % 8], &object);
         world.run(100);
     }
     world.run(10 * MINUTE);
@@ -135,10 +93,10 @@ fn two_hundred_relays_lose_nothing() {
     let mut rng = Rng::new([1; 32]);
     let mut down: Vec<At> = Vec::new();
     for n in 0..100 {
-        let raw = object(&world, &mut rng);
+        let object = world.object(&mut rng, 0);
         let up = |at: &At| world.hosts[*at].is_up();
         let up: Vec<At> = relays.iter().copied().filter(up).collect();
-        put(&mut world, up[(n * 7) % up.len()], &raw);
+        world.put(up[(n * 7) % up.len()], &object);
         world.run(2_000);
         // Somebody goes, somebody comes back.
         if n % 2 == 0 {
@@ -174,7 +132,7 @@ fn relays_meet_through_one_another() {
     let relays = network(&mut world, 12);
     world.run(5 * MINUTE);
     for at in &relays {
-        let peers = relay(&world, *at).peers().count();
+        let peers = world.relay(*at).peers().count();
         assert!(peers >= 8, "{peers} peers; {}", world.replay());
     }
 }

@@ -50,9 +50,7 @@ fn remove_relay(world: &mut World, at: At, name: &str) {
 
 fn is_heard(world: &mut World, from: At, to: At, text: &str) -> bool {
     world.say(from, to, text);
-    world.run_until(3 * MINUTE, |world| {
-        world.heard(to, from).iter().any(|t| t == text)
-    })
+    world.hears(to, from, text, 3 * MINUTE)
 }
 
 /// Three relays of one mind, 14 years ahead, in the invitation of somebody hostile.

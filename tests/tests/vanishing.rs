@@ -10,12 +10,7 @@ const MINUTE: u64 = 60_000;
 /// Eight relays that know each other.
 fn network(seed: u64) -> (World, Vec<At>) {
     let mut world = World::new(seed);
-    let relays: Vec<At> = (0..8)
-        .map(|n| world.add_networked(&format!("relay {n}")))
-        .collect();
-    for at in &relays[1..] {
-        world.name_relay(*at, relays[0]);
-    }
+    let relays = world.relays(8, |_| 0);
     world.run(5 * MINUTE);
     (world, relays)
 }
@@ -32,9 +27,7 @@ fn linked(world: &World, at: At) -> Vec<RelayView> {
 
 fn is_heard(world: &mut World, from: At, to: At, text: &str) -> bool {
     world.say(from, to, text);
-    world.run_until(5 * MINUTE, |world| {
-        world.heard(to, from).iter().any(|t| t == text)
-    })
+    world.hears(to, from, text, 5 * MINUTE)
 }
 
 #[test]
@@ -100,9 +93,7 @@ fn what_was_sent_to_somebody_away_outlives_the_relay_that_took_it() {
         world.kill(at);
     }
     world.start(bob);
-    let heard = world.run_until(5 * MINUTE, |world| {
-        world.heard(bob, ann).iter().any(|text| text == "for later")
-    });
+    let heard = world.hears(bob, ann, "for later", 5 * MINUTE);
     assert!(heard, "{}", world.replay());
 }
 
@@ -124,9 +115,7 @@ fn what_others_carry_outlives_the_disk_of_the_only_relay() {
     world.run(2 * MINUTE);
     world.kill(eve);
     world.start(bob);
-    let heard = world.run_until(5 * MINUTE, |world| {
-        world.heard(bob, ann).iter().any(|text| text == "for later")
-    });
+    let heard = world.hears(bob, ann, "for later", 5 * MINUTE);
     assert!(heard, "{}", world.replay());
 }
 

@@ -19,10 +19,11 @@ const policy =
   "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; " +
   "require-trusted-types-for 'script'; trusted-types wiremin"
 
-export function serve(root) {
-  const server = createServer((request, response) => {
+/** What answers with the files of a directory, under a policy. */
+export function files(root, policy) {
+  return (request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    const path = join(root, normalize(pathname === '/' ? '/index.html' : pathname))
+    const path = join(root, normalize(pathname.endsWith('/') ? `${pathname}index.html` : pathname))
     if (!path.startsWith(root) || !existsSync(path) || !statSync(path).isFile()) {
       response.writeHead(404).end()
       return
@@ -32,7 +33,11 @@ export function serve(root) {
       'content-security-policy': policy,
     })
     createReadStream(path).pipe(response)
-  })
+  }
+}
+
+export function serve(root) {
+  const server = createServer(files(root, policy))
   return new Promise((resolve) => {
     server.listen(0, '127.0.0.1', () =>
       resolve({ url: `http://localhost:${server.address().port}/`, close: () => server.close() }),

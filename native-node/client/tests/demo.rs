@@ -11,23 +11,32 @@ fn is_empty(dir: &Path) -> bool {
     std::fs::read_dir(dir).unwrap().next().is_none()
 }
 
-#[test]
-fn the_journey_ends_well_and_leaves_nothing_behind() {
+/// What a demo tells that ends well and keeps its files there.
+fn demo(arguments: &[&str], dir: &Path) -> Vec<serde_json::Value> {
     relay_program();
-    let dir = scratch();
     let output = Command::new(WIREMIN)
         .args(["demo", "--json"])
-        .env("TMPDIR", dir.path())
+        .args(arguments)
+        .env("TMPDIR", dir)
         .stdin(Stdio::null())
         .output()
         .unwrap();
     let told = events(&output.stdout);
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{told:?} {stderr}");
-    let steps: Vec<&str> = told
-        .iter()
-        .filter_map(|line| line["step"].as_str())
-        .collect();
+    told
+}
+
+fn steps(told: &[serde_json::Value]) -> Vec<&str> {
+    let steps = told.iter().filter_map(|line| line["step"].as_str());
+    steps.collect()
+}
+
+#[test]
+fn the_journey_ends_well_and_leaves_nothing_behind() {
+    let dir = scratch();
+    let told = demo(&[], dir.path());
+    let steps = steps(&told);
     let expected = [
         "relay",
         "accounts",
@@ -53,21 +62,9 @@ fn the_journey_ends_well_and_leaves_nothing_behind() {
 /// A relay dies before what it stored is delivered; another one has it.
 #[test]
 fn every_text_arrives_once_though_a_relay_is_killed() {
-    relay_program();
     let dir = scratch();
-    let output = Command::new(WIREMIN)
-        .args(["demo", "--relays", "3", "--accounts", "3", "--json"])
-        .env("TMPDIR", dir.path())
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let told = events(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told:?} {stderr}");
-    let steps: Vec<&str> = told
-        .iter()
-        .filter_map(|line| line["step"].as_str())
-        .collect();
+    let told = demo(&["--relays", "3", "--accounts", "3"], dir.path());
+    let steps = steps(&told);
     let expected = "relays linked accounts connected held invited greeted accepted talked \
         spread away stored killed carried unlocked received answered checked";
     assert_eq!(steps, expected.split_whitespace().collect::<Vec<_>>());

@@ -24,7 +24,8 @@ pub use named::Place;
 
 use crate::driver::Outside;
 use crate::http::Advertise;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use shared::book::{Reach, reach};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -94,35 +95,9 @@ fn between(from: Duration, to: Duration) -> Duration {
     from + Duration::from_millis(dice.checked_rem(span).unwrap_or(0))
 }
 
-/// An address that the whole internet reaches, if anybody listens there (IANA's registries of
-/// special addresses).
+/// An address that the whole internet reaches, if anybody listens there.
 fn is_global(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(v4) => is_global_v4(v4),
-        IpAddr::V6(v6) => is_global_v6(v6),
-    }
-}
-
-fn is_global_v4(ip: Ipv4Addr) -> bool {
-    let [a, b, c, _] = ip.octets();
-    let special = ip.is_private()
-        || ip.is_loopback()
-        || ip.is_link_local()
-        || ip.is_multicast()
-        || ip.is_documentation()
-        || a == 0
-        || a >= 240
-        // Behind a provider's NAT (RFC 6598), protocol assignments, measurements (RFC 2544).
-        || (a == 100 && b & 0xc0 == 64)
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && b & 0xfe == 18);
-    !special
-}
-
-fn is_global_v6(ip: Ipv6Addr) -> bool {
-    let [first, second, ..] = ip.segments();
-    // Global unicast is 2000::/3; documentation lies in it.
-    first & 0xe000 == 0x2000 && !(first == 0x2001 && second == 0xdb8)
+    reach(ip) == Some(Reach::Public)
 }
 
 #[cfg(test)]

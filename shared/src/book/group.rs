@@ -67,7 +67,7 @@ pub(super) fn canonical(address: SocketAddr) -> SocketAddr {
 
 /// `None`: no relay can have it (multicast, unspecified, documentation, reserved). RFC 6890 and the
 /// registries of IANA.
-pub(super) fn reach(ip: IpAddr) -> Option<Reach> {
+pub fn reach(ip: IpAddr) -> Option<Reach> {
     match ip.to_canonical() {
         IpAddr::V4(ip) => reach_v4(ip),
         IpAddr::V6(ip) => reach_v6(ip),

@@ -14,7 +14,7 @@ mod pick;
 mod rows;
 mod table;
 
-pub use group::{Group, Reach};
+pub use group::{Group, Reach, reach};
 pub use pick::{Candidate, Taken};
 pub use rows::BOOK;
 
@@ -27,7 +27,7 @@ use crate::wire::Descriptor;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use group::{canonical, reach};
+use group::canonical;
 use table::{Entry, Known, Table};
 
 /// When somebody told is kept to the hour, so that hearing of the same again writes nothing.

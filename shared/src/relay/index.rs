@@ -173,11 +173,6 @@ pub(super) struct Index {
     loading: bool,
 }
 
-fn short(id: &Id) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = id.0;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
 impl Index {
     /// An index to be filled from the store, then made ready by `finish_loading`.
     pub fn loading() -> Self {
@@ -223,7 +218,7 @@ impl Index {
     }
 
     pub fn arrival(&self, id: &Id) -> Option<u64> {
-        let short = short(id);
+        let short = id.short();
         let same = self.by_id.range((short, 0)..=(short, u64::MAX));
         let is_it = |arrival: &u64| self.at(*arrival).is_some_and(|entry| entry.id == *id);
         same.map(|(_, arrival)| *arrival).find(is_it)
@@ -251,18 +246,13 @@ impl Index {
         self.at(*self.records.get(tag)?)
     }
 
-    /// Where the record of a tag is.
-    pub fn record_at(&self, tag: &[u8; 16]) -> Option<u64> {
-        self.records.get(tag).copied()
-    }
-
     pub fn bucket(&self, bucket: u32) -> Option<&Bucket> {
         self.buckets.get(&bucket)
     }
 
     /// Adds an object; of two records with one tag the higher version stays and the other is
-    /// returned. False: the id or the arrival is there already, nothing changed.
-    pub fn insert(&mut self, arrival: u64, entry: Entry) -> (bool, Option<Entry>) {
+    /// returned, with its arrival. False: the id or the arrival is there already, nothing changed.
+    pub fn insert(&mut self, arrival: u64, entry: Entry) -> (bool, Option<(u64, Entry)>) {
         if self.contains(&entry.id) || self.is_taken(arrival) {
             return (false, None);
         }
@@ -271,9 +261,9 @@ impl Index {
             let other = self.records.get(&entry.scan.tag).copied();
             if let Some((at, other)) = other.and_then(|at| Some((at, *self.at(at)?))) {
                 if other.version >= entry.version {
-                    return (true, Some(entry));
+                    return (true, Some((arrival, entry)));
                 }
-                replaced = self.remove(at);
+                replaced = self.remove(at).map(|older| (at, older));
             }
             self.records.insert(entry.scan.tag, arrival);
         }
@@ -294,7 +284,7 @@ impl Index {
             bucket.by_hash.insert((entry.scan.hash_key(), arrival));
             bucket.body_bytes += entry.body_bytes();
         }
-        self.by_id.insert((short(&entry.id), arrival));
+        self.by_id.insert((entry.id.short(), arrival));
         self.by_expiry
             .entry(entry.expiry)
             .or_default()
@@ -313,7 +303,7 @@ impl Index {
         let kind = self.at(arrival)?.kind;
         let bucket = self.buckets.get_mut(&bucket_of(arrival))?;
         let entry = bucket.slots(kind).take(arrival, self.loading)?;
-        self.by_id.remove(&(short(&entry.id), arrival));
+        self.by_id.remove(&(entry.id.short(), arrival));
         if let Some(arrivals) = self.by_effort.get_mut(&entry.effort) {
             arrivals.remove(&arrival);
             if arrivals.is_empty() {

@@ -5,9 +5,9 @@ use super::link::{Closed, Link, Phase, Unnumbered, count_close};
 use super::{Relay, State};
 use crate::io::{LinkId, Origin, Output, Token};
 use crate::limits::{
-    CONGESTED_MAX_MS, DEAD_AFTER_MS, HANDSHAKE_MS, MALFORMED_FRAMES_MAX, PING_AFTER_MS,
+    CONGESTED_MAX_MS, DEAD_AFTER_MS, HANDSHAKE_MS, MALFORMED_FRAMES_MAX, OFFERED_MAX,
+    PING_AFTER_MS, YOUNG_STORE_MS,
 };
-use crate::limits::{OFFERED_MAX, YOUNG_STORE_MS};
 use crate::wire::frame::LINK_VERSION;
 use crate::wire::{Bye, Frame, FrameError, Refused, Welcome};
 

@@ -253,10 +253,14 @@ impl Relay {
     // Effects and frames.
 
     fn token(&mut self, effect: Effect) -> Token {
-        self.next_token += 1;
-        let token = Token(self.next_token);
+        let token = self.next_token();
         self.effects.insert(token, effect);
         token
+    }
+
+    fn next_token(&mut self) -> Token {
+        self.next_token += 1;
+        Token(self.next_token)
     }
 
     fn save(&mut self, effect: Effect, batch: Batch) -> Token {

@@ -400,22 +400,20 @@ impl Relay {
             };
             self.counters.evicted += pending.evicted.len() as u64;
             self.peers.dropped.remove(&id);
-            let record = pending.entry.kind == Kind::Record;
-            let tag = &pending.entry.scan.tag;
-            let older_at = record.then(|| self.index.record_at(tag));
-            let (_, replaced) = self.index.insert(pending.arrival, pending.entry);
-            if let Some(older) = replaced {
+            let (_, loser) = self.index.insert(pending.arrival, pending.entry);
+            let stays = loser.is_none_or(|(at, _)| at != pending.arrival);
+            if let Some((at, loser)) = loser {
                 self.counters.replaced += 1;
-                self.forget_replaced(pending.arrival, older_at.flatten());
+                self.budgets.remove(at);
                 // Its row is still there if it was itself on its way when this one was handed out.
                 let mut batch = Batch::default();
-                rows::delete(&mut batch, &older);
+                rows::delete(&mut batch, &loser);
                 self.save(Effect::Sweep, batch);
             }
             for (link, request) in pending.waiters {
                 self.receipt(link, request, id);
             }
-            if self.index.contains(&id) {
+            if stays {
                 self.spread(id, &pending.row, Some(pending.from));
             }
             if pending.entry.kind != Kind::Record {
@@ -424,15 +422,6 @@ impl Relay {
                     scan: pending.entry.scan,
                     row: Some(pending.row),
                 });
-            }
-        }
-    }
-
-    /// Of two records the one that is not in the index any more counts no longer.
-    fn forget_replaced(&mut self, arrival: u64, older: Option<u64>) {
-        for at in [Some(arrival), older].into_iter().flatten() {
-            if self.index.at(at).is_none() {
-                self.budgets.remove(at);
             }
         }
     }

@@ -70,7 +70,7 @@ impl Relay {
                 Ok((_, entry)) if entry.expiry <= hour => {}
                 Ok((arrival, entry)) => match self.index.insert(arrival, entry) {
                     (true, None) => {}
-                    (true, Some(older)) => rows::delete(&mut gone, &older),
+                    (true, Some((_, older))) => rows::delete(&mut gone, &older),
                     (false, _) => self.counters.rows_damaged += 1,
                 },
                 Err(_) => self.counters.rows_damaged += 1,

@@ -27,10 +27,7 @@ pub(super) struct Sweeper {
 impl Sweeper {
     /// The hour at which what expires is to go, once an hour.
     fn due(&mut self, now: Now) -> Option<u32> {
-        let follows = |then: &Now| {
-            let expected = then.unix.saturating_add(now.mono.saturating_sub(then.mono));
-            now.unix.abs_diff(expected) <= JUMP_MS
-        };
+        let follows = |then: &Now| now.jump_since(then) <= JUMP_MS;
         if !self.believed.as_ref().is_some_and(follows) {
             let doubted = self.doubted.filter(follows).unwrap_or(now);
             self.doubted = Some(doubted);

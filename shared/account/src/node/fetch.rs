@@ -14,6 +14,7 @@ use alloc::{
     vec::Vec,
 };
 use shared::link::ReqId;
+use shared::recent::Recent;
 use shared::time::{self, Millis};
 use shared::wire::scan::prefix_range;
 use shared::wire::{Header, Records, ScanRecord};
@@ -37,11 +38,9 @@ const BLOCK_OBJECTS: u32 = 8;
 #[derive(Default)]
 pub struct Sync {
     pub feeds: BTreeMap<NodeKey, Feed>,
-    held: BTreeSet<[u8; 8]>,
-    held_order: VecDeque<[u8; 8]>,
+    held: Recent<[u8; 8], HELD_MAX>,
     /// Ids of objects: another relay's copy of a body under a changed header is another object.
-    ids: BTreeSet<[u8; 8]>,
-    ids_order: VecDeque<[u8; 8]>,
+    ids: Recent<u64, HELD_MAX>,
 }
 
 /// Catching up with one relay.
@@ -98,8 +97,8 @@ impl Feed {
 impl Sync {
     /// Notes an object; false if it was here before.
     pub fn hold(&mut self, header: &Header) -> bool {
-        note(&mut self.held, &mut self.held_order, &header.body_hash);
-        note(&mut self.ids, &mut self.ids_order, &header.id().0)
+        self.held.add(ScanRecord::of(header).hash);
+        self.ids.add(header.id().short())
     }
 
     /// Whether what answers a request came with all else of its bucket.
@@ -113,9 +112,7 @@ impl Sync {
 
     /// An object that was expected did not open: another under the same body hash may.
     pub fn let_go(&mut self, header: &Header) {
-        if let Some(short) = header.body_hash.first_chunk::<8>() {
-            self.held.remove(short);
-        }
+        self.held.remove(&ScanRecord::of(header).hash);
     }
 }
 
@@ -231,7 +228,7 @@ impl Open {
         let mut fresh = Vec::new();
         for record in page.iter() {
             looked_at = looked_at.saturating_add(1);
-            if !self.sync.held.contains(&record.hash) {
+            if !self.sync.held.has(&record.hash) {
                 fresh.push(record);
             }
         }
@@ -335,9 +332,7 @@ impl Open {
             return;
         };
         let bits = block_bits((TAKE_ALL_BYTES_MAX / 2_048) as u32);
-        if self.sync.held.contains(&record.hash)
-            || self.expected.get(&locator(&record.tag)).is_none()
-        {
+        if self.sync.held.has(&record.hash) || self.expected.get(&locator(&record.tag)).is_none() {
             return feed.pass(bucket, bits, record);
         }
         let (prefix, _) = prefix_range(bits, record.hash_key());
@@ -354,7 +349,7 @@ impl Open {
         for feed in self.sync.feeds.values_mut() {
             let mut blocks = BTreeSet::new();
             feed.passed.retain(|(bucket, bits, record)| {
-                let wanted = !self.sync.held.contains(&record.hash)
+                let wanted = !self.sync.held.has(&record.hash)
                     && self.expected.get(&locator(&record.tag)).is_some();
                 if wanted {
                     blocks.insert((*bucket, *bits, prefix_range(*bits, record.hash_key()).0));
@@ -402,22 +397,6 @@ impl Open {
         }
         self.pump_feed(cx, key);
     }
-}
-
-/// Notes the beginning of a hash, forgetting the oldest beyond the bound. False if it was noted.
-fn note(set: &mut BTreeSet<[u8; 8]>, order: &mut VecDeque<[u8; 8]>, hash: &[u8; 32]) -> bool {
-    let mut short = [0; 8];
-    short.copy_from_slice(&hash[..8]);
-    if !set.insert(short) {
-        return false;
-    }
-    order.push_back(short);
-    if order.len() > HELD_MAX
-        && let Some(old) = order.pop_front()
-    {
-        set.remove(&old);
-    }
-    true
 }
 
 /// Prefix bits of a block of about [`BLOCK_OBJECTS`] in a bucket of `total`.

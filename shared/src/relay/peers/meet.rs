@@ -1,12 +1,10 @@
 //! Whom to dial: anchors first, then whom the book offers, and now and then a stranger to see
 //! whether what is said of them is true.
 
-use super::shake::{Dial, split};
+use super::shake::{BadDescriptor, Dial, split};
 use crate::book::{BOOK, Candidate, Group, Source, Taken};
-use crate::io::{Batch, Change, DialTo, Finder, LinkId, Output, Reach, Token};
+use crate::io::{Batch, Change, DialTo, Finder, LinkId, Output, Reach};
 use crate::limits::{NAMES_ASKED, NAMES_MAX, PEERS_DIALLED, PEERS_TAKEN_MAX};
-use crate::object::AdmissionError;
-use crate::object::admission::admit_header;
 use crate::relay::{Effect, Relay, State};
 use crate::time::Millis;
 use crate::wire::{Descriptor, Frame, Refused};
@@ -96,7 +94,7 @@ impl Relay {
         }
         if self.peers.meet.feeler_at <= now {
             if let Some(candidate) = self.next_feeler() {
-                self.dial(Dial::new(&candidate, true));
+                self.dial(candidate, true);
             }
             let waiting = !self.peers.meet.to_feel.is_empty();
             let pause = if waiting {
@@ -152,23 +150,23 @@ impl Relay {
         };
         match candidate {
             Some(candidate) => {
-                self.dial(Dial::new(&candidate, false));
+                self.dial(candidate, false);
                 true
             }
             None => false,
         }
     }
 
-    fn dial(&mut self, dial: Dial) {
-        self.next_token += 1;
-        let token = Token(self.next_token);
+    fn dial(&mut self, to: Candidate, feeler: bool) {
+        let token = self.next_token();
         self.counters.relays_dialled += 1;
-        self.peers.book.attempted(self.now.unix, dial.address);
+        let (address, certificate) = (to.address, to.certificate);
+        self.peers.book.attempted(self.now.unix, address);
+        self.peers.shakes.dial(token, Dial { to, feeler });
         let to = DialTo::Relay {
-            address: dial.address,
-            certificate: dial.certificate,
+            address,
+            certificate,
         };
-        self.peers.shakes.dial(token, dial);
         self.out.push_back(Output::Dial { token, to });
     }
 
@@ -185,7 +183,7 @@ impl Relay {
             }
         }
         for dial in self.peers.shakes.under_way() {
-            taken.dialled(dial.address, dial.node_key);
+            taken.dialled(dial.to.address, dial.to.node_key);
         }
         taken
     }
@@ -252,12 +250,11 @@ impl Relay {
             Some(address) => Source::Peer(Group::of(address.ip())),
             None => Source::Dialler(self.reach_of(link)),
         };
-        let Some(descriptor) = self.read_descriptor(header, body) else {
+        let descriptor = match self.read_descriptor(header, body) {
+            Ok(descriptor) => descriptor,
             // Clocks differ: what has expired for us is not bad for that.
-            return match admit_header(header, &self.rules()) {
-                Ok(_) | Err(AdmissionError::WrongExpiry | AdmissionError::LowEffort) => {}
-                Err(_) => self.on_malformed(link, None),
-            };
+            Err(BadDescriptor::Date) => return,
+            Err(BadDescriptor::Forged) => return self.on_malformed(link, None),
         };
         let raw = [&header[..], &body[..]].concat();
         let learned = self
@@ -307,7 +304,7 @@ impl Relay {
             return;
         };
         let own = |d: &Descriptor| d.node_key == peer.descriptor.node_key;
-        let Some(descriptor) = descriptor.filter(own) else {
+        let Some(descriptor) = descriptor.ok().filter(own) else {
             return self.on_malformed(link, None);
         };
         peer.raw = [&header[..], &body[..]].concat();

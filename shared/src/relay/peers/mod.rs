@@ -21,9 +21,10 @@ use super::Relay;
 use super::link::Phase;
 use crate::book::{Book, Counts};
 use crate::io::{LinkId, Token};
+use crate::recent::Recent;
 use crate::time::Millis;
-use crate::wire::{Descriptor, Id};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use crate::wire::Descriptor;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -96,34 +97,7 @@ impl Peer {
 }
 
 /// The latest ids that a peer showed or was shown.
-#[derive(Debug, Default)]
-struct Known {
-    ids: BTreeSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl Known {
-    fn add(&mut self, id: &Id) {
-        let short = short(id);
-        if self.ids.insert(short) {
-            self.order.push_back(short);
-            if self.order.len() > KNOWN_MAX
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.ids.remove(&oldest);
-            }
-        }
-    }
-
-    fn has(&self, id: &Id) -> bool {
-        self.ids.contains(&short(id))
-    }
-}
-
-fn short(id: &Id) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = id.0;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
+type Known = Recent<u64, KNOWN_MAX>;
 
 /// A peer, as its operator is shown it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -233,7 +207,7 @@ impl Relay {
     /// A dial or a puzzle came to something.
     pub(super) fn on_dial_failed(&mut self, token: Token) {
         if let Some(dial) = self.peers.shakes.dialled(token) {
-            self.peers.book.failed(self.now.unix, dial.address);
+            self.peers.book.failed(self.now.unix, dial.to.address);
         }
     }
 
@@ -243,7 +217,7 @@ impl Relay {
             match phase {
                 // It proved who it is; it has no room.
                 Phase::Shaking { .. } => self.peers.book.answered(self.now.unix),
-                _ => self.peers.book.failed(self.now.unix, dial.address),
+                _ => self.peers.book.failed(self.now.unix, dial.to.address),
             }
         }
         self.peers.spread.forget(link);

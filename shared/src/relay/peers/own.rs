@@ -77,10 +77,10 @@ impl Relay {
     /// Makes a new descriptor when it is time.
     pub(super) fn renew_descriptor(&mut self) {
         let own = &self.peers.own;
-        let expected = own.made.unix + self.now.mono.saturating_sub(own.made.mono);
         // Others refuse what a clock that was wrong dated.
-        let was_set = own.ready.is_some() && self.now.unix.abs_diff(expected) > CLOCK_SET_MS;
-        if own.next_time() > self.now.mono && !(was_set && own.solving.is_none()) {
+        let was_set = own.ready.is_some() && self.now.jump_since(&own.made) > CLOCK_SET_MS;
+        let is_due = own.next_time() <= self.now.mono || was_set && own.solving.is_none();
+        if !is_due {
             return;
         }
         let own = &mut self.peers.own;
@@ -101,8 +101,7 @@ impl Relay {
         let (header, body) =
             descriptor.sign(&self.config.node_key, self.now.unix, self.config.network);
         let work = pow::work(&header, self.config.work_divisor);
-        self.next_token += 1;
-        let token = Token(self.next_token);
+        let token = self.next_token();
         self.out.push_back(Output::Solve {
             token,
             prefix: header.prefix(),

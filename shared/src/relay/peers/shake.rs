@@ -10,10 +10,9 @@ use crate::book::{Candidate, Source};
 use crate::crypto::PublicKey;
 use crate::io::{LinkId, Reach, Token};
 use crate::limits::{DESCRIPTOR_AHEAD_S, PEERS_OF_NETWORK_MAX, PEERS_TAKEN_MAX};
-use crate::object::{Admission, admit};
+use crate::object::{Admission, AdmissionError, admit};
 use crate::relay::Relay;
 use crate::relay::link::{Link, Phase};
-use crate::time::hour;
 use crate::wire::descriptor::DESCRIPTOR_BYTES;
 use crate::wire::frame::LINK_VERSION;
 use crate::wire::header::HEADER_BYTES;
@@ -24,22 +23,18 @@ use core::net::SocketAddr;
 /// A dial under way.
 #[derive(Clone, Debug)]
 pub(super) struct Dial {
-    pub address: SocketAddr,
-    pub certificate: Option<[u8; 32]>,
-    pub node_key: Option<[u8; 32]>,
+    pub to: Candidate,
     /// To see whether it is true; kept only while there are too few.
     pub feeler: bool,
 }
 
-impl Dial {
-    pub fn new(candidate: &Candidate, feeler: bool) -> Self {
-        Dial {
-            address: candidate.address,
-            certificate: candidate.certificate,
-            node_key: candidate.node_key,
-            feeler,
-        }
-    }
+/// Why a descriptor does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadDescriptor {
+    /// Expired, or from the future, by this clock.
+    Date,
+    /// Anything else: of another network, without work, without its signature.
+    Forged,
 }
 
 /// Links that are to become peers.
@@ -123,7 +118,7 @@ impl Relay {
         let Phase::Dialled { nonce } = state.phase else {
             return self.on_malformed(link, None);
         };
-        let expected = dial.node_key.is_none_or(|key| key == welcome.node_key);
+        let expected = dial.to.node_key.is_none_or(|key| key == welcome.node_key);
         let proved = welcome.version == LINK_VERSION
             && welcome.network == self.config.network
             && welcome.verify(&state.binding, &nonce).is_ok();
@@ -140,10 +135,8 @@ impl Relay {
         let peer = self.peers.by_key.get(&welcome.node_key);
         if let Some(peer) = peer.and_then(|link| self.peers.links.get(link)) {
             // It had dialled us, and is where it said.
-            let address = dial.address;
-            self.peers
-                .book
-                .proved(self.now.unix, address, &peer.descriptor, &peer.raw);
+            let book = &mut self.peers.book;
+            book.proved(self.now.unix, dial.to.address, &peer.descriptor, &peer.raw);
             self.peers.shakes.dialled.remove(&link);
             return self.bye(link, Bye::Leaving);
         }
@@ -174,7 +167,7 @@ impl Relay {
             return self.on_malformed(link, None);
         };
         let descriptor = self.read_descriptor(header, body);
-        let Some(descriptor) = descriptor.filter(|d| d.node_key == node_key) else {
+        let Some(descriptor) = descriptor.ok().filter(|d| d.node_key == node_key) else {
             self.counters.peers_false += 1;
             return self.bye(link, Bye::Malformed);
         };
@@ -184,12 +177,12 @@ impl Relay {
         let raw = [&header[..], &body[..]].concat();
         self.peers
             .book
-            .proved(self.now.unix, dial.address, &descriptor, &raw);
+            .proved(self.now.unix, dial.to.address, &descriptor, &raw);
         // Dialled anew it would be a minute later only.
         if dial.feeler && !self.wants_peers() {
             return self.bye(link, Bye::Leaving);
         }
-        self.join(link, descriptor, raw, Some(dial.address));
+        self.join(link, descriptor, raw, Some(dial.to.address));
     }
 
     /// Somebody who dialled says that they are a relay.
@@ -213,7 +206,7 @@ impl Relay {
                 .is_ok_and(|key| key.verify(&signed, signature).is_ok())
         };
         let descriptor = self.read_descriptor(header, body);
-        let Some(descriptor) = descriptor.filter(holds_key) else {
+        let Some(descriptor) = descriptor.ok().filter(holds_key) else {
             self.counters.peers_false += 1;
             return self.bye(link, Bye::Malformed);
         };
@@ -317,19 +310,23 @@ impl Relay {
         &mut self,
         header: &[u8; HEADER_BYTES],
         body: &[u8; DESCRIPTOR_BYTES],
-    ) -> Option<Descriptor> {
+    ) -> Result<Descriptor, BadDescriptor> {
         let rules = Admission {
-            network: self.config.network,
-            hour: hour(self.now.unix),
             effort_floor: 0,
-            work_divisor: self.config.work_divisor,
+            ..self.rules()
         };
-        let descriptor = admit(header, body, &rules)
-            .ok()
-            .and_then(|header| Descriptor::read(&header, body).ok())
-            .filter(|d| d.version <= self.now.unix / 1000 + DESCRIPTOR_AHEAD_S);
-        self.counters.descriptors_bad += u64::from(descriptor.is_none());
-        descriptor
+        let latest = self.now.unix / 1000 + DESCRIPTOR_AHEAD_S;
+        let read = match admit(header, body, &rules) {
+            Ok(header) => match Descriptor::read(&header, body) {
+                Ok(descriptor) if descriptor.version > latest => Err(BadDescriptor::Date),
+                Ok(descriptor) => Ok(descriptor),
+                Err(_) => Err(BadDescriptor::Forged),
+            },
+            Err(AdmissionError::WrongExpiry) => Err(BadDescriptor::Date),
+            Err(_) => Err(BadDescriptor::Forged),
+        };
+        self.counters.descriptors_bad += u64::from(read.is_err());
+        read
     }
 }
 

@@ -72,9 +72,9 @@ impl Relay {
             return;
         };
         let mut to: Vec<LinkId> = Vec::new();
-        for (link, peer) in &mut self.peers.links {
+        for (link, peer) in &self.peers.links {
             let congested = self.links.get(link).is_none_or(|state| state.congested);
-            if Some(*link) != from && !congested && !peer.known.has(&id) {
+            if Some(*link) != from && !congested && !peer.known.has(&id.short()) {
                 to.push(*link);
             }
         }
@@ -90,7 +90,7 @@ impl Relay {
             let Some(peer) = self.peers.links.get_mut(&link) else {
                 continue;
             };
-            peer.known.add(&id);
+            peer.known.add(id.short());
             if whole > 0 {
                 whole -= 1;
                 self.counters.pushed_to_peers += 1;
@@ -98,12 +98,11 @@ impl Relay {
                 self.out.push_back(Output::Send { link, bytes });
             } else {
                 peer.have.push(*header);
-                let full = peer.have.len() >= HAVE_HEADERS_MAX;
-                let at = self.now.mono + if full { 0 } else { GATHER_MS };
-                let tell_at = self.peers.spread.tell_at.get_or_insert(at);
-                *tell_at = at.min(*tell_at);
-                if full {
+                if peer.have.len() >= HAVE_HEADERS_MAX {
                     self.tell(link);
+                } else {
+                    let at = self.now.mono + GATHER_MS;
+                    self.peers.spread.tell_at.get_or_insert(at);
                 }
             }
         }
@@ -136,8 +135,13 @@ impl Relay {
     /// Whether a client that was asked may offer so many headers more.
     pub(in crate::relay) fn may_offer(&mut self, link: LinkId, count: usize) -> bool {
         let state = self.links.get_mut(&link);
-        let left = state.and_then(|state| Some((state.offers.checked_sub(count)?, state)));
-        left.map(|(left, state)| state.offers = left).is_some()
+        state.is_some_and(|state| spend(&mut state.offers, count))
+    }
+
+    /// Whether a client was asked for an object more than it pushed.
+    pub(in crate::relay) fn may_push(&mut self, link: LinkId) -> bool {
+        let state = self.links.get_mut(&link);
+        state.is_some_and(|state| spend(&mut state.pushes, 1))
     }
 
     /// There is no room, or a newer record is here: the peer need not know, and is not asked again.
@@ -150,13 +154,6 @@ impl Relay {
             let dropped = &mut self.peers.dropped;
             dropped.add(hour, header.id(), born, header.expiry);
         }
-    }
-
-    /// Whether a client was asked for an object more than it pushed.
-    pub(in crate::relay) fn may_push(&mut self, link: LinkId) -> bool {
-        let state = self.links.get_mut(&link);
-        let left = state.and_then(|state| Some((state.pushes.checked_sub(1)?, state)));
-        left.map(|(left, state)| state.pushes = left).is_some()
     }
 
     /// A peer stores these: what is lacking here is asked for.
@@ -176,7 +173,7 @@ impl Relay {
             };
             let id = header.id();
             if let Some(peer) = self.peers.links.get_mut(&link) {
-                peer.known.add(&id);
+                peer.known.add(id.short());
             }
             if self.has(&id) || self.peers.dropped.has(hour(self.now.unix), &id) {
                 continue;
@@ -263,7 +260,7 @@ impl Relay {
         if let Ok(header) = Header::parse(raw) {
             let id = header.id();
             if let Some(peer) = self.peers.links.get_mut(&link) {
-                peer.known.add(&id);
+                peer.known.add(id.short());
             }
             if self.has(&id) {
                 self.peers.spread.wanted.remove(&id);
@@ -291,4 +288,11 @@ impl Relay {
             }
         }
     }
+}
+
+/// Takes so many of what is left, if there are so many.
+fn spend(left: &mut usize, count: usize) -> bool {
+    let rest = left.checked_sub(count);
+    *left = rest.unwrap_or(*left);
+    rest.is_some()
 }

@@ -38,6 +38,15 @@ pub fn config() -> RelayConfig {
     }
 }
 
+/// Somebody in a network of their own: a source.
+pub fn from(network: u64) -> Origin {
+    Origin {
+        network,
+        address: network,
+        ..Origin::default()
+    }
+}
+
 /// What survives a crash.
 #[derive(Clone, Debug, Default)]
 pub struct Disk(pub BTreeMap<(u8, Vec<u8>), Vec<u8>>);

@@ -59,12 +59,7 @@ impl World {
     }
 
     fn welcomed_from(&mut self, link: u64, network: u64) -> [u8; 64] {
-        let from = Origin {
-            network,
-            address: network,
-            ..Origin::default()
-        };
-        self.up_from(link, from);
+        self.up_from(link, from(network));
         self.message(link, &client(link).hello());
         let frames = self.frames(link);
         match parse(&frames[0]).1 {
@@ -481,6 +476,30 @@ fn feelers_stay_while_there_are_too_few_peers() {
     world.taken(200, dials[0].0, n);
     assert!(world.is_closed(200));
     assert_eq!(world.relay.status().peers as u64, dialled);
+}
+
+/// Clocks differ; signatures do not.
+#[test]
+fn a_forged_name_costs_a_mark_and_a_stale_one_does_not() {
+    let mut world = relay();
+    world.peer(1);
+    let mut name = |descriptor: &Descriptor, signer: u8| {
+        let (header, body) = descriptor.sign(&key(signer), START.unix, NETWORK);
+        let named = Frame::Relay {
+            header: &header.encode(),
+            body: body.as_slice().try_into().unwrap(),
+        };
+        let before = world.relay.counters().frames_malformed;
+        // The first request of the relay at its new peer.
+        world.message(1, &named.encode(1));
+        world.relay.counters().frames_malformed - before
+    };
+    assert_eq!(name(&descriptor(8), 8), 0);
+    assert_eq!(name(&descriptor(8), 9), 1);
+    let mut ahead = descriptor(9);
+    ahead.version += 3 * 3600;
+    assert_eq!(name(&ahead, 9), 0);
+    assert_eq!(world.relay.counters().descriptors_bad, 2);
 }
 
 #[test]

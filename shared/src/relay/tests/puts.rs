@@ -258,15 +258,6 @@ fn a_full_store_gives_way_to_more_effort_only() {
     assert_eq!(world.relay.counters().evicted, 1);
 }
 
-/// A source: a /24 of clients.
-fn from(network: u64) -> Origin {
-    Origin {
-        network,
-        address: network,
-        ..Origin::default()
-    }
-}
-
 #[test]
 fn who_floods_leaves_the_others_their_share() {
     let small = RelayConfig {

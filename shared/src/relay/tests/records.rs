@@ -137,11 +137,6 @@ fn what_was_replaced_counts_in_no_budget() {
         ..config()
     };
     let mut world = World::new(small, Disk::default());
-    let from = |network| Origin {
-        network,
-        address: network,
-        ..Origin::default()
-    };
     for link in [1, 2] {
         world.up_from(link, from(link));
         world.message(link, &client(link).hello());
