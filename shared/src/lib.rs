@@ -13,6 +13,7 @@ pub mod io;
 pub mod limits;
 pub mod link;
 pub mod object;
+pub mod range;
 pub mod recent;
 pub mod relay;
 pub mod time;

@@ -82,7 +82,7 @@ pub const ANSWER_AFTER_MS: u64 = 60_000;
 /// Peers that a relay dials.
 pub const PEERS_DIALLED: usize = 8;
 /// Peers that dialled a relay.
-pub const PEERS_TAKEN_MAX: usize = 56;
+pub const PEERS_TAKEN_MAX: usize = 120;
 /// Of these, from one public /24 or /48.
 pub const PEERS_OF_NETWORK_MAX: usize = 8;
 /// Relays that a relay asks a peer to name.
@@ -113,6 +113,28 @@ pub const WANTED_OF_PEER_MAX: usize = 1000;
 pub const DROPPED_MAX: usize = 16_384;
 /// Objects waiting to be pushed to a peer.
 pub const PUSHES_WAITING_MAX: usize = 200_000;
+
+/// A range is halved when more relays, each in a network group of its own, keep it.
+pub const SWARM_RELAYS_MAX: usize = 40;
+/// In test networks, no fewer than so many.
+pub const SWARM_RELAYS_MIN: usize = 4;
+/// How long a relay counts as one of a range after a link proved it.
+pub const MEMBER_MS: u64 = 24 * 3_600_000;
+/// After how long it is looked for again.
+pub const MEMBER_LOOK_MS: u64 = 6 * 3_600_000;
+/// Dials in vain, in a row, after which it does not count.
+pub const MEMBER_FAILURES: u8 = 2;
+/// Peers of each other range of which a relay keeps headers.
+pub const PEERS_OF_SIBLING: usize = 2;
+/// Peers that keep something else altogether.
+pub const PEERS_ELSEWHERE: usize = 2;
+/// Peers dialled because somebody put or looked for something that they keep.
+pub const PEERS_FOR_ERRANDS: usize = 32;
+/// Requests that are passed on to other relays at once, and what they carry.
+pub const ERRANDS_MAX: usize = 4096;
+pub const ERRAND_BYTES_MAX: usize = 8 << 20;
+/// Reads that wait for bodies of other relays.
+pub const BORROWS_MAX: usize = 64;
 
 /// Buckets of new addresses in an address book.
 pub const BOOK_NEW_BUCKETS: u16 = 256;

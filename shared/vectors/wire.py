@@ -75,10 +75,10 @@ def frames():
     raw = header(0, 0, 3, 0, 480000, 5, 7, bytes([8]) * 16, bytes(1024)) + bytes(8)
     record = bytes(range(24))
     binding, nonce = bytes([1]) * 32, bytes([2]) * 32
-    fields = struct.pack("<BI32sQBI", 1, 7, NODE_KEY, 1700000000000, 3, 99)
+    fields = struct.pack("<BI32sQBIBI", 1, 7, NODE_KEY, 1700000000000, 3, 99, 3, 0xA0000000)
     welcome = fields + sign(NODE_SECRET, b"wm-link" + binding + nonce + fields)
-    stored = h(raw) + struct.pack("<Q", 1700000000001)
-    stored += sign(NODE_SECRET, b"wm-receipt" + stored)
+    receipt = h(raw) + struct.pack("<Q", 1700000000001)
+    stored = receipt + NODE_KEY + sign(NODE_SECRET, b"wm-receipt" + receipt)
     rows = [
         ("hello", 0x01, 0, struct.pack("<BI", 1, 7) + nonce),
         ("welcome", 0x02, 0, welcome),
@@ -138,9 +138,25 @@ def record():
             "header": raw.hex(), "body": body.hex()}
 
 
+def positions():
+    out = []
+    for address, key, day in [("5.6.7.8", 0x00, 20500), ("5.6.7.99", 0xFE, 20589),
+                              ("2a00:1:2:3::9", 0x03, 20500), (None, 0x01, 20500)]:
+        around, network = bytes(7), struct.pack("<I", 7)
+        if address:
+            ip = ipaddress.ip_address(address)
+            around = (bytes([ip.version]) + ip.packed[:3 if ip.version == 4 else 6]).ljust(7, b"\0")
+        slot = bytes([key % 4])
+        shift = struct.unpack("<H", h(b"wm-period", network, around, slot)[:2])[0] % 90
+        period = struct.pack("<I", (day + shift) // 90)
+        position = struct.unpack(">I", h(b"wm-range", network, around, slot, period)[:4])[0]
+        out.append({"address": address, "key": key, "day": day, "position": position})
+    return out
+
+
 def main():
     made = {"headers": headers(), "targets": targets(), "links": frames(), "hints": hints(),
-            "record": record()}
+            "record": record(), "positions": positions()}
     text = json.dumps(made, indent=1) + "\n"
     if "--check" in sys.argv:
         sys.exit(0 if FILE.read_text() == text else "wire.json is not what wire.py gives")

@@ -1,10 +1,12 @@
 //! Golden bytes of the wire, made by another implementation: shared/vectors/wire.py.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use core::net::SocketAddr;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use shared::crypto::SigningKey;
 use shared::object::{network_id, pow, record};
+use shared::range::{Range, position};
 use shared::wire::{Frame, Front, Header, Kind, Lifetime, Receipt, RelayHint, SizeClass};
 
 fn vectors(name: &str) -> Value {
@@ -86,13 +88,16 @@ fn frames() {
                 assert_eq!(welcome.verify(&binding, &nonce), Ok(()));
                 assert_eq!(welcome.sign(&key, &binding, &nonce), welcome);
                 assert_eq!((welcome.effort_floor, welcome.live_records), (3, 99));
+                assert_eq!(welcome.range, Range::of(0xa123_4567, 3));
             }
             Frame::Stored {
                 id,
                 time,
+                node_key,
                 signature,
             } => {
                 assert_eq!(Receipt::sign(&key, id, time).signature, signature);
+                assert_eq!(&node_key, key.public().as_bytes());
             }
             Frame::ScanPage {
                 closed,
@@ -152,4 +157,18 @@ fn a_delegated_record() {
     assert_eq!((found.slot, found.version), (16, number(&v["version"])));
     assert!(record::check(&header, &body, until).is_err());
     assert_eq!(record::version(&body), Some(found.version));
+}
+
+#[test]
+fn positions() {
+    let all = vectors("positions");
+    let all = all.as_array().unwrap();
+    assert_eq!(all.len(), 4);
+    for v in all {
+        let address = v["address"].as_str();
+        let address = address.map(|ip| SocketAddr::new(ip.parse().unwrap(), 9));
+        let key = [small(&v["key"]); 32];
+        let found = position(7, address.as_ref(), &key, small(&v["day"]));
+        assert_eq!(u64::from(found), number(&v["position"]), "{v}");
+    }
 }

@@ -10,7 +10,8 @@ use shared::crypto::{
     self, BlindedKey, Key, PublicKey, SEAL_OVERHEAD, SigningKey, blind_public, kdf_key, sha256,
 };
 use shared::object::record::{RECORD_FRONT_BYTES, RECORD_SIGNED_BYTES, check, place};
-use shared::wire::header::tag_key;
+use shared::range::Range;
+use shared::wire::header::record_key;
 use shared::wire::{Front, Header, Kind, Lifetime, SizeClass};
 
 /// Slot of the epoch keys' record.
@@ -170,12 +171,12 @@ pub fn open(
     })
 }
 
-/// Bits and prefix (read big-endian, the rest zero) of a Find that tells a relay with so many live
-/// records no more than that one of about 64 of them is wanted.
-pub fn find_prefix(tag: &[u8; 16], live_records: u32) -> (u8, u64) {
-    let bits = (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8;
+/// Bits and prefix (the rest zero) of a Find that tells a relay with so many live records in a range
+/// of this size no more than that one of about 64 of them is wanted.
+pub fn find_prefix(place: &Place, live_records: u32, range: Range) -> (u8, u64) {
+    let bits = (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8 + range.bits();
     let rest = u64::MAX.checked_shr(u32::from(bits)).unwrap_or(0);
-    (bits, tag_key(tag) & !rest)
+    (bits, record_key(place.address, &place.tag) & !rest)
 }
 
 fn blinding(owner: &PublicKey, read: &[u8; 32], slot: u16, period: u32) -> [u8; 32] {
@@ -306,10 +307,20 @@ mod tests {
 
     #[test]
     fn prefixes_keep_a_crowd() {
-        let tag = [0xff; 16];
-        assert_eq!(find_prefix(&tag, 0), (0, 0));
-        assert_eq!(find_prefix(&tag, 127), (0, 0));
-        assert_eq!(find_prefix(&tag, 128), (1, 1 << 63));
-        assert_eq!(find_prefix(&tag, u32::MAX), (25, u64::MAX << 39));
+        let owner = SigningKey::from_bytes(&[1; 32]).public();
+        let place = Place {
+            address: u32::MAX,
+            tag: [0xff; 16],
+            ..Place::find(&owner, &READ, 1, 9)
+        };
+        let prefix = |records, bits| find_prefix(&place, records, Range::of(0, bits));
+        assert_eq!(prefix(0, 0), (0, 0));
+        assert_eq!(prefix(127, 0), (0, 0));
+        assert_eq!(prefix(128, 0), (1, 1 << 63));
+        assert_eq!(prefix(u32::MAX, 0), (25, u64::MAX << 39));
+        // So many in a part of all.
+        assert_eq!(prefix(0, 3), (3, u64::MAX << 61));
+        assert_eq!(prefix(128, 3), (4, u64::MAX << 60));
+        assert_eq!(prefix(u32::MAX, 32), (57, u64::MAX << 7));
     }
 }

@@ -195,7 +195,8 @@ impl Outer {
 
 /// The locator of a tag: what [`crate::session::TagTable`] is asked for.
 pub fn locator(tag: &[u8; 16]) -> u64 {
-    shared::wire::header::tag_key(tag)
+    let [a, b, c, d, e, f, g, h, ..] = *tag;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// Whether the second half of a tag fits the body, by the first 8 bytes of the body's hash: true

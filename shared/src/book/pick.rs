@@ -4,13 +4,14 @@
 //! buckets is drawn no more often than one with an entry in each.
 
 use super::group::{canonical, reach};
-use super::table::{Bucket, Entry};
+use super::table::{Bucket, Entry, Known};
 use super::{Book, Group, Reach};
 use crate::crypto::Rng;
 use crate::limits::{
     BOOK_DARK_AFTER_MS, BOOK_FAILURES_DOUBT, BOOK_NAMED_MS, BOOK_WAIT_MS_MAX, BOOK_WAIT_MS_MIN,
-    DESCRIPTOR_AHEAD_S,
+    DESCRIPTOR_AHEAD_S, MEMBER_FAILURES, MEMBER_LOOK_MS, MEMBER_MS,
 };
+use crate::range::Range;
 use crate::time::{Millis, hour};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -24,6 +25,8 @@ pub struct Candidate {
     pub certificate: Option<[u8; 32]>,
     /// Who is expected there.
     pub node_key: Option<[u8; 32]>,
+    /// What it keeps, where that is known.
+    pub range: Option<Range>,
 }
 
 /// Relays that there is a link to, or a dial under way.
@@ -83,6 +86,31 @@ impl Book {
         if only_new && let Some(address) = self.next_doubted(now, taken) {
             return self.candidate(address);
         }
+        self.draw(rng, now, taken, only_new, |_| true)
+    }
+
+    /// The same of those that keep something of a range.
+    pub fn pick_in(
+        &self,
+        rng: &mut Rng,
+        now: Millis,
+        taken: &Taken,
+        range: Range,
+    ) -> Option<Candidate> {
+        self.draw(rng, now, taken, false, |entry| {
+            let known = entry.known.as_ref();
+            range == Range::ALL || known.is_some_and(|known| known.range().overlaps(range))
+        })
+    }
+
+    fn draw(
+        &self,
+        rng: &mut Rng,
+        now: Millis,
+        taken: &Taken,
+        only_new: bool,
+        fits: impl Fn(&Entry) -> bool,
+    ) -> Option<Candidate> {
         // Of groups that are free, and of the others.
         let mut tried = [Draw::default(); 2];
         let mut new = [Draw::default(); 2];
@@ -94,7 +122,8 @@ impl Book {
             };
             let mut inside = [Draw::default(); 2];
             for address in held {
-                if !self.is_free(now, address, taken) {
+                let entry = self.table.get(address);
+                if !entry.is_some_and(&fits) || !self.is_free(now, address, taken) {
                     continue;
                 }
                 let [free, other] = &mut inside;
@@ -130,6 +159,7 @@ impl Book {
             address,
             certificate: known.map(|known| known.descriptor.certificate),
             node_key: known.map(|known| known.descriptor.node_key),
+            range: known.map(Known::range),
         })
     }
 
@@ -142,9 +172,16 @@ impl Book {
     }
 
     /// Descriptors (header and body) to name to others, at most `max`: of relays that a link proved
-    /// in the last 7 days, in random order, one of each group first. To an asker who is not on the
-    /// `local` network only those that can be dialled from anywhere.
-    pub fn sample(&self, rng: &mut Rng, now: Millis, max: usize, local: bool) -> Vec<&[u8]> {
+    /// in the last 7 days, first half of them those that keep what is nearest to an address, then
+    /// others in random order, one of each group first. To an asker who is not on the `local`
+    /// network only those that can be dialled from anywhere.
+    pub fn sample(
+        &self,
+        rng: &mut Rng,
+        now: Millis,
+        (max, near): (usize, u32),
+        local: bool,
+    ) -> Vec<&[u8]> {
         let ahead = now.saturating_add(DESCRIPTOR_AHEAD_S * 1000);
         let named = |(address, entry): (&SocketAddr, &'_ Entry)| {
             let proved = entry.proved != 0
@@ -166,7 +203,7 @@ impl Book {
                 && dialable
                 && known.expiry > hour(now)
             {
-                found.push((group, &*known.raw));
+                found.push((group, known));
             }
         }
         for i in (1..found.len()).rev() {
@@ -177,8 +214,57 @@ impl Book {
         let (firsts, others): (Vec<_>, Vec<_>) = found
             .into_iter()
             .partition(|(group, _)| groups.insert(*group));
-        let all = firsts.into_iter().chain(others);
-        all.take(max).map(|(_, raw)| raw).collect()
+        let mut all: Vec<&Known> = firsts.into_iter().chain(others).map(|(_, k)| k).collect();
+        if all.len() > max {
+            // Nearest is what shares most of its first bits.
+            let distance = |known: &&Known| known.position ^ near;
+            let mut nearest = all.clone();
+            nearest.sort_by_key(distance);
+            nearest.truncate(max / 2);
+            let keys: BTreeSet<_> = nearest.iter().map(|k| k.descriptor.node_key).collect();
+            all.retain(|known| !keys.contains(&known.descriptor.node_key));
+            nearest.append(&mut all);
+            all = nearest;
+        }
+        all.into_iter().take(max).map(|known| &*known.raw).collect()
+    }
+
+    /// Who was there lately: where they belong, and their groups.
+    pub fn members(&self, now: Millis) -> impl Iterator<Item = (u32, Group)> {
+        let fresh = move |entry: &Entry| {
+            let proved = entry.proved != 0 && now.saturating_sub(entry.proved) <= MEMBER_MS;
+            proved && entry.failures < MEMBER_FAILURES
+        };
+        let entries = self.table.entries().filter(move |(_, entry)| fresh(entry));
+        entries.filter_map(|(address, entry)| {
+            let known = entry.known.as_ref()?;
+            // Only where it was found: its place follows from that address.
+            let first = known.descriptor.addresses.first()?;
+            let here = canonical(*first) == *address;
+            here.then(|| (known.position, Group::of(address.ip())))
+        })
+    }
+
+    /// One that keeps something of a range and was not proved for a while, or never.
+    pub fn unsure(
+        &self,
+        rng: &mut Rng,
+        now: Millis,
+        taken: &Taken,
+        range: Range,
+    ) -> Option<Candidate> {
+        let mut draw = Draw::default();
+        for (address, entry) in self.table.entries() {
+            let unsure = entry.proved == 0 || now.saturating_sub(entry.proved) > MEMBER_LOOK_MS;
+            let known = entry.known.as_ref();
+            if unsure
+                && known.is_some_and(|known| known.range().overlaps(range))
+                && self.is_free(now, address, taken)
+            {
+                draw.add(rng, *address);
+            }
+        }
+        self.candidate(draw.drawn?)
     }
 
     /// The next tried entry whose place another needs.

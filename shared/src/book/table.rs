@@ -10,6 +10,7 @@ use crate::limits::{
     BOOK_BUCKET_ENTRIES_MAX, BOOK_BUCKETS_PER_GROUP, BOOK_BUCKETS_PER_SOURCE, BOOK_FAILURES_DOUBT,
     BOOK_NEW_BUCKETS, BOOK_SOURCES_MAX, BOOK_TRIED_BUCKETS,
 };
+use crate::range::Range;
 use crate::time::Millis;
 use crate::wire::header::HEADER_BYTES;
 use crate::wire::{Descriptor, Header, Malformed};
@@ -30,6 +31,8 @@ pub(super) enum Bucket {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Known {
     pub descriptor: Descriptor,
+    /// Where it belongs.
+    pub position: u32,
     /// The hour of the header.
     pub expiry: u32,
     /// Header and body.
@@ -46,9 +49,17 @@ impl Known {
         }
         Ok(Known {
             descriptor: descriptor.clone(),
+            position: descriptor.position(&header.front),
             expiry: header.expiry,
             raw: raw.into(),
         })
+    }
+}
+
+impl Known {
+    /// What it keeps.
+    pub fn range(&self) -> Range {
+        Range::of(self.position, self.descriptor.bits)
     }
 }
 

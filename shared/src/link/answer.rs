@@ -2,14 +2,16 @@
 
 use super::reply::{LinkFault, Reply, ReqId};
 use super::{Asked, ClientLink, What};
-use crate::crypto::sha256;
+use crate::crypto::{PublicKey, sha256};
 use crate::limits::{ANSWER_OBJECTS_MAX, CLIENT_CLOCK_SLACK_HOURS, CLIENT_FAULTS_MAX};
 use crate::limits::{EXPIRY_SLACK_HOURS, SCAN_PAGE_RECORDS_MAX};
 use crate::object::pow;
 use crate::time::Now;
 use crate::wire::frame::LINK_VERSION;
 use crate::wire::header::HEADER_BYTES;
-use crate::wire::{Bye, Descriptor, Frame, FrameError, Header, Kind, Receipt, Refused, Welcome};
+use crate::wire::{
+    Bye, Descriptor, Frame, FrameError, Header, Id, Kind, Receipt, Refused, Welcome,
+};
 
 impl ClientLink {
     /// What a frame means; an error is the reason to close the link.
@@ -76,16 +78,16 @@ impl ClientLink {
             Frame::Stored {
                 id,
                 time,
+                node_key,
                 signature,
-            } => self.on_stored(
-                number,
-                &asked,
-                Receipt {
+            } => {
+                let receipt = Receipt {
                     id,
                     time,
                     signature,
-                },
-            ),
+                };
+                self.on_stored(number, &asked, receipt, node_key)
+            }
             Frame::ScanPage { .. } => self.on_page(number, &asked, frame),
             Frame::Object {
                 bucket,
@@ -118,17 +120,27 @@ impl ClientLink {
         number: u32,
         asked: &Asked,
         receipt: Receipt,
+        by: [u8; 32],
     ) -> Result<Reply<'a>, LinkFault> {
         let request = ReqId(number);
-        match asked.what {
-            What::Put { id } if id == receipt.id => {}
+        let keeper = match asked.what {
+            What::Put { id, keeper, .. } if id == receipt.id => keeper,
             _ => return Err(LinkFault::BadReceipt),
+        };
+        // This relay, or one that it showed to keep that range.
+        if by != *self.config.node_key.as_bytes() && keeper != Some(by) {
+            return Err(LinkFault::BadReceipt);
         }
-        receipt
-            .verify(&self.config.node_key)
-            .map_err(|_| LinkFault::BadReceipt)?;
+        let signed = PublicKey::from_bytes(&by).is_ok_and(|key| receipt.verify(&key).is_ok());
+        if !signed {
+            return Err(LinkFault::BadReceipt);
+        }
         self.requests.remove(&number);
-        Ok(Reply::Stored { request, receipt })
+        Ok(Reply::Stored {
+            request,
+            receipt,
+            by,
+        })
     }
 
     fn on_page<'a>(
@@ -213,9 +225,9 @@ impl ClientLink {
                 count,
             } => {
                 let fits = header.kind == Kind::Record
-                    && (*low..=*last).contains(&header.tag_key())
-                    && previous.is_none_or(|p| p < header.tag);
-                (*previous, *count) = (Some(header.tag), *count + 1);
+                    && (*low..=*last).contains(&header.record_key())
+                    && previous.is_none_or(|p| p < (header.address, header.tag));
+                (*previous, *count) = (Some((header.address, header.tag)), *count + 1);
                 fits && *count <= ANSWER_OBJECTS_MAX
             }
             What::Put { .. } | What::Scan { .. } | What::Relays { .. } => false,
@@ -250,6 +262,9 @@ impl ClientLink {
         raw: &[u8; HEADER_BYTES],
         body: &[u8],
     ) -> Result<Reply<'a>, LinkFault> {
+        if let What::Put { id, address, .. } = asked.what {
+            return self.on_keeper(number, asked, (id, address), raw, body);
+        }
         let What::Relays { left } = asked.what else {
             return Err(LinkFault::BadAnswer);
         };
@@ -264,6 +279,32 @@ impl ClientLink {
             }),
             None => self.drop_it(),
         }
+    }
+
+    /// The relay to which an object was passed on: one that keeps its range, by its own descriptor.
+    fn on_keeper<'a>(
+        &mut self,
+        number: u32,
+        asked: Asked,
+        (id, address): (Id, u32),
+        raw: &[u8; HEADER_BYTES],
+        body: &[u8],
+    ) -> Result<Reply<'a>, LinkFault> {
+        let keeper = self.sound(raw, body).and_then(|header| {
+            let descriptor = Descriptor::read(&header, body).ok()?;
+            let keeps = descriptor.range(&header.front).has(address);
+            keeps.then_some(descriptor.node_key)
+        });
+        if keeper.is_none() {
+            return self.drop_it();
+        }
+        let what = What::Put {
+            id,
+            address,
+            keeper,
+        };
+        self.requests.insert(number, Asked { what, ..asked });
+        Ok(Reply::Nothing)
     }
 
     fn on_push(&mut self, number: u32, asked: Asked, at: u32) -> Result<(), LinkFault> {

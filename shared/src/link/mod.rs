@@ -54,6 +54,9 @@ struct Asked {
 enum What {
     Put {
         id: Id,
+        address: u32,
+        /// A relay that keeps that address, as this one says.
+        keeper: Option<[u8; 32]>,
     },
     Scan {
         bucket: u32,
@@ -70,7 +73,7 @@ enum What {
     Find {
         low: u64,
         last: u64,
-        previous: Option<[u8; 16]>,
+        previous: Option<(u32, [u8; 16])>,
         count: u32,
     },
     Relays {
@@ -166,9 +169,13 @@ impl ClientLink {
 
     /// Answered by `Stored` or `Refused`.
     pub fn put(&mut self, now: Now, header: &Header, body: &[u8]) -> Option<(ReqId, Vec<u8>)> {
-        let id = header.id();
+        let what = What::Put {
+            id: header.id(),
+            address: header.address,
+            keeper: None,
+        };
         let header = &header.encode();
-        self.ask(now, What::Put { id }, &Frame::Put { header, body })
+        self.ask(now, what, &Frame::Put { header, body })
     }
 
     /// Answered by `ScanPage` or `Refused`.
@@ -214,9 +221,9 @@ impl ClientLink {
     }
 
     /// Answered by at most `max` `Named`, then `End`; or `Refused`.
-    pub fn relays(&mut self, now: Now, max: u8) -> Option<(ReqId, Vec<u8>)> {
+    pub fn relays(&mut self, now: Now, max: u8, near: u32) -> Option<(ReqId, Vec<u8>)> {
         let what = What::Relays { left: max };
-        self.ask(now, what, &Frame::Relays { max })
+        self.ask(now, what, &Frame::Relays { max, near })
     }
 
     /// Answered by `Lagged` (scan from that bucket on), then `News` (or `Pushed` for whole objects)

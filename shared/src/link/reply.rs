@@ -12,8 +12,14 @@ pub struct ReqId(pub u32);
 pub enum Reply<'a> {
     /// The relay has proved itself; requests can be made.
     Welcome(Welcome),
-    /// The object is durable there. The signature was checked.
-    Stored { request: ReqId, receipt: Receipt },
+    /// The object is durable at this relay, or another one that keeps its range. The signature was
+    /// checked.
+    Stored {
+        request: ReqId,
+        receipt: Receipt,
+        /// The node key of whoever stores it.
+        by: [u8; 32],
+    },
     /// The request is over. `None`: a reason of a later version.
     Refused {
         request: ReqId,

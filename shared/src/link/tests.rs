@@ -35,6 +35,7 @@ fn welcome(time: Millis) -> Welcome {
         time,
         effort_floor: 1,
         live_records: 2,
+        range: crate::range::Range::ALL,
         signature: [0; 64],
     }
 }
@@ -62,7 +63,7 @@ fn sorted(kind: Kind, n: u64) -> Vec<Object> {
     let mut all: Vec<_> = (0..n).map(|n| object(n, kind)).collect();
     all.sort_by_key(|(h, _)| {
         if kind == Kind::Record {
-            h.tag_key()
+            h.record_key()
         } else {
             h.hash_key()
         }
@@ -138,6 +139,7 @@ fn receipts_are_checked() {
     let stored = |r: Receipt| Frame::Stored {
         id: r.id,
         time: r.time,
+        node_key: *key().public().as_bytes(),
         signature: r.signature,
     };
     let good = Receipt::sign(&key(), header.id(), 77);
@@ -148,7 +150,12 @@ fn receipts_are_checked() {
         let (request, _) = link.put(NOW, &header, &body).unwrap();
         let frame = stored(receipt).encode(request.0);
         let expected = if fine {
-            Ok(Reply::Stored { request, receipt })
+            let by = *key().public().as_bytes();
+            Ok(Reply::Stored {
+                request,
+                receipt,
+                by,
+            })
         } else {
             Err(LinkFault::BadReceipt)
         };

@@ -163,10 +163,12 @@ impl Relay {
     /// Other relays that store what this one takes: those that it dialled, and one of each network
     /// of those that dialled, since keys are free.
     fn relays(&self) -> u64 {
-        let taken = self.peers.taken();
-        let networks = taken.filter_map(|link| Some(self.links.get(&link)?.origin.network));
+        let mates = || self.peers.mates(self.range());
+        let dialled = mates().filter(|(_, dialled)| *dialled).count();
+        let taken = mates().filter(|(_, dialled)| !*dialled);
+        let networks = taken.filter_map(|(link, _)| Some(self.links.get(&link)?.origin.network));
         let networks: BTreeSet<u64> = networks.collect();
-        (self.peers.dialled() + networks.len()) as u64
+        (dialled + networks.len()) as u64
     }
 
     /// What gives way to an object of this source by the hour's budget (`None`: it does not count,

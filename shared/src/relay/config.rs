@@ -12,8 +12,6 @@ pub struct RelayConfig {
     pub node_key: SigningKey,
     /// SHA-256 of the certificate of its links.
     pub certificate: [u8; 32],
-    /// See [`crate::wire::descriptor::SLOTS`].
-    pub slot: u8,
     /// Whether browsers reach it (WebRTC).
     pub browsers: bool,
     /// See [`crate::object::network_id`].
@@ -27,6 +25,8 @@ pub struct RelayConfig {
     pub store_bytes_max: u64,
     /// Of this, what may come in an hour when it is half full. `None`: one part in 128.
     pub hour_bytes_max: Option<u64>,
+    /// A range that more relays keep is halved.
+    pub swarm_relays_max: usize,
     pub links_max: usize,
     pub links_per_address_max: usize,
     pub links_per_network_max: usize,
@@ -37,7 +37,6 @@ impl RelayConfig {
         RelayConfig {
             node_key,
             certificate: [0; 32],
-            slot: 0,
             browsers: true,
             network,
             work_divisor: 1,
@@ -45,6 +44,7 @@ impl RelayConfig {
             store_objects_max: limits::STORE_OBJECTS_DEFAULT,
             store_bytes_max: limits::STORE_BYTES_DEFAULT,
             hour_bytes_max: None,
+            swarm_relays_max: limits::SWARM_RELAYS_MAX,
             links_max: limits::LINKS_MAX,
             links_per_address_max: limits::LINKS_PER_ADDRESS_MAX,
             links_per_network_max: limits::LINKS_PER_NETWORK_MAX,
@@ -110,6 +110,8 @@ pub struct Status {
     pub objects: u64,
     /// Of these, records.
     pub records: u64,
+    /// Of the objects, those whose bodies others keep.
+    pub headers: u64,
     /// Headers and bodies.
     pub bytes: u64,
     pub links: usize,

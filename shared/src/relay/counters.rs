@@ -50,6 +50,15 @@ pub struct Counters {
     pub pushes_taken: u64,
     pub pushes_unfit: u64,
     pub pushes_bad: u64,
+    pub pushes_elsewhere: u64,
+    pub headers_kept: u64,
+    pub range_changes: u64,
+    pub left_range: u64,
+    pub errands: u64,
+    pub errands_in_vain: u64,
+    pub errands_late: u64,
+    pub borrowed: u64,
+    pub borrowed_in_vain: u64,
     pub reconciled: u64,
     pub missed_here: u64,
     pub missed_there: u64,
@@ -65,6 +74,7 @@ pub struct Counters {
     pub refused_bad_record: u64,
     pub refused_too_many_requests: u64,
     pub refused_store_failed: u64,
+    pub refused_elsewhere: u64,
 }
 
 impl Counters {
@@ -82,6 +92,7 @@ impl Counters {
             Refused::BadRecord => &mut self.refused_bad_record,
             Refused::TooManyRequests => &mut self.refused_too_many_requests,
             Refused::StoreFailed => &mut self.refused_store_failed,
+            Refused::Elsewhere => &mut self.refused_elsewhere,
         };
         *counter += 1;
     }
@@ -99,10 +110,12 @@ impl Counters {
             peers_joined peers_false peers_over_limit descriptors_bad relays_found relays_dialled
             relays_named pushed_to_peers headers_told headers_bad wanted wanted_in_vain pushes
             pushes_duplicate pushes_taken
-            pushes_unfit pushes_bad reconciled missed_here missed_there
+            pushes_unfit pushes_bad pushes_elsewhere headers_kept range_changes left_range errands
+            errands_in_vain errands_late borrowed borrowed_in_vain reconciled missed_here missed_there
             refused_unknown_request refused_malformed refused_wrong_network refused_expired
             refused_too_little_work refused_body_mismatch refused_over_quota refused_store_full
             refused_old_record refused_bad_record refused_too_many_requests refused_store_failed
+            refused_elsewhere
         ]
         .into_iter()
     }

@@ -19,6 +19,9 @@ pub(super) fn bucket_of(arrival_us: u64) -> u32 {
     u32::try_from(arrival_us / BUCKET_US).unwrap_or(u32::MAX)
 }
 
+/// Where a record lies: its address and tag.
+pub(super) type RecordPlace = (u32, [u8; 16]);
+
 /// One object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
@@ -27,10 +30,13 @@ pub(super) struct Entry {
     /// Of a record.
     pub version: u64,
     pub expiry: u32,
-    /// Size and lifetime, in a nibble each: 72 bytes in all.
+    /// Size and lifetime, in a nibble each: 80 bytes in all.
     shape: u8,
+    pub address: u32,
     pub kind: Kind,
     pub effort: u8,
+    /// Its body is here. Others keep those of other ranges.
+    pub held: bool,
     /// It is no more; its place stays.
     gone: bool,
 }
@@ -43,18 +49,34 @@ impl Entry {
             version,
             expiry: header.expiry,
             shape: header.size.code() << 4 | header.lifetime.code(),
+            address: header.address,
             kind: header.kind,
             effort: header.effort,
+            held: true,
             gone: false,
+        }
+    }
+
+    /// The same, without its body.
+    pub fn unheld(header: &Header) -> Self {
+        Entry {
+            held: false,
+            ..Entry::new(header, 0)
         }
     }
 
     /// What it takes of the quota.
     pub fn bytes(&self) -> u64 {
-        self.body_bytes() + HEADER_BYTES as u64
+        let body = if self.held { self.body_bytes() } else { 0 };
+        body + HEADER_BYTES as u64
     }
 
-    fn body_bytes(&self) -> u64 {
+    /// Where it lies among records.
+    pub fn place(&self) -> RecordPlace {
+        (self.address, self.scan.tag)
+    }
+
+    pub fn body_bytes(&self) -> u64 {
         SizeClass::new(self.shape >> 4).map_or(0, |size| size.bytes() as u64)
     }
 
@@ -81,6 +103,12 @@ impl Slots {
 
     fn get(&self, arrival: u64, loading: bool) -> Option<&Entry> {
         let (_, entry) = self.0.get(self.find(arrival, loading)?)?;
+        (!entry.gone).then_some(entry)
+    }
+
+    fn get_mut(&mut self, arrival: u64, loading: bool) -> Option<&mut Entry> {
+        let at = self.find(arrival, loading)?;
+        let (_, entry) = self.0.get_mut(at)?;
         (!entry.gone).then_some(entry)
     }
 
@@ -163,8 +191,10 @@ pub(super) struct Index {
     /// What expired is found here at its hour; what went before is passed over.
     by_expiry: BTreeMap<u32, Vec<u64>>,
     by_effort: BTreeMap<u8, BTreeSet<u64>>,
-    records: BTreeMap<[u8; 16], u64>,
+    records: BTreeMap<RecordPlace, u64>,
     objects: u64,
+    /// Of which only the header is here.
+    unheld: BTreeSet<u64>,
     bytes: u64,
     /// Places in buckets of objects that are gone.
     dead: u64,
@@ -213,8 +243,34 @@ impl Index {
         self.last_arrival
     }
 
+    /// Objects of which only the header is here.
+    pub fn unheld(&self) -> usize {
+        self.unheld.len()
+    }
+
     pub fn contains(&self, id: &Id) -> bool {
         self.arrival(id).is_some()
+    }
+
+    /// Whether its body is here.
+    pub fn holds(&self, id: &Id) -> bool {
+        let entry = self.arrival(id).and_then(|arrival| self.at(arrival));
+        entry.is_some_and(|entry| entry.held)
+    }
+
+    /// The body of an object has come, of which the header was here.
+    pub fn hold(&mut self, arrival: u64) {
+        let loading = self.loading;
+        let bucket = self.buckets.get_mut(&bucket_of(arrival));
+        let Some(entry) = bucket.and_then(|b| b.list.get_mut(arrival, loading)) else {
+            return;
+        };
+        if !core::mem::replace(&mut entry.held, true) {
+            self.bytes += entry.body_bytes();
+            self.unheld.remove(&arrival);
+            let effort = self.by_effort.entry(entry.effort).or_default();
+            effort.insert(arrival);
+        }
     }
 
     pub fn arrival(&self, id: &Id) -> Option<u64> {
@@ -232,18 +288,19 @@ impl Index {
 
     fn is_taken(&self, arrival: u64) -> bool {
         // While loading, places can't be searched.
-        self.by_effort.values().any(|a| a.contains(&arrival))
+        let mut held = self.by_effort.values();
+        held.any(|a| a.contains(&arrival)) || self.unheld.contains(&arrival)
     }
 
-    /// Of every object the hours in which it was made and expires, its id and its arrival.
-    pub fn born(&self) -> impl Iterator<Item = (u32, u32, Id, u64)> {
+    /// Every object and its arrival.
+    pub fn each(&self) -> impl Iterator<Item = (u64, &Entry)> {
         let slots = self.buckets.values().flat_map(|b| [&b.list, &b.records]);
         let live = slots.flat_map(|slots| slots.0.iter().filter(|(_, entry)| !entry.gone));
-        live.map(|(arrival, entry)| (entry.born(), entry.expiry, entry.id, *arrival))
+        live.map(|(arrival, entry)| (*arrival, entry))
     }
 
-    pub fn record(&self, tag: &[u8; 16]) -> Option<&Entry> {
-        self.at(*self.records.get(tag)?)
+    pub fn record(&self, place: &RecordPlace) -> Option<&Entry> {
+        self.at(*self.records.get(place)?)
     }
 
     pub fn bucket(&self, bucket: u32) -> Option<&Bucket> {
@@ -258,14 +315,14 @@ impl Index {
         }
         let mut replaced = None;
         if entry.kind == Kind::Record {
-            let other = self.records.get(&entry.scan.tag).copied();
+            let other = self.records.get(&entry.place()).copied();
             if let Some((at, other)) = other.and_then(|at| Some((at, *self.at(at)?))) {
                 if other.version >= entry.version {
                     return (true, Some((arrival, entry)));
                 }
                 replaced = self.remove(at).map(|older| (at, older));
             }
-            self.records.insert(entry.scan.tag, arrival);
+            self.records.insert(entry.place(), arrival);
         }
         let at = bucket_of(arrival);
         if !self.loading && !self.buckets.contains_key(&at) {
@@ -289,10 +346,12 @@ impl Index {
             .entry(entry.expiry)
             .or_default()
             .push(arrival);
-        self.by_effort
-            .entry(entry.effort)
-            .or_default()
-            .insert(arrival);
+        if entry.held {
+            let effort = self.by_effort.entry(entry.effort).or_default();
+            effort.insert(arrival);
+        } else {
+            self.unheld.insert(arrival);
+        }
         self.bytes += entry.bytes();
         self.objects += 1;
         self.last_arrival = self.last_arrival.max(arrival);
@@ -312,9 +371,10 @@ impl Index {
         }
         self.bytes -= entry.bytes();
         self.objects -= 1;
+        self.unheld.remove(&arrival);
         if entry.kind == Kind::Record {
-            if self.records.get(&entry.scan.tag) == Some(&arrival) {
-                self.records.remove(&entry.scan.tag);
+            if self.records.get(&entry.place()) == Some(&arrival) {
+                self.records.remove(&entry.place());
             }
             return Some(entry);
         }
@@ -350,7 +410,7 @@ impl Index {
         expired
     }
 
-    /// Objects in the order in which they give way: least effort first, then oldest.
+    /// Objects that are held, in the order in which they give way: least effort first, then oldest.
     pub fn least(&self) -> impl Iterator<Item = (u64, &Entry)> {
         let arrivals = self.by_effort.values().flatten();
         arrivals.filter_map(|arrival| Some((*arrival, self.at(*arrival)?)))
@@ -373,9 +433,9 @@ impl Index {
         Some((at, self.at(at.1)?))
     }
 
-    /// The next record at or after a tag, up to a highest tag.
-    pub fn next_record(&self, from: [u8; 16], last: [u8; 16]) -> Option<([u8; 16], &Entry)> {
-        let (tag, arrival) = self.records.range(from..=last).next()?;
-        Some((*tag, self.at(*arrival)?))
+    /// The next record at or after a place, up to a last one.
+    pub fn next_record(&self, from: RecordPlace, last: RecordPlace) -> Option<&Entry> {
+        let (_, arrival) = self.records.range(from..=last).next()?;
+        self.at(*arrival)
     }
 }

@@ -1,6 +1,7 @@
 //! One link of a relay, and how many there may be.
 
 use super::counters::Counters;
+use super::index::RecordPlace;
 use crate::io::Origin;
 use crate::limits::REQUESTS_PER_LINK_MAX;
 use crate::time::Millis;
@@ -44,11 +45,13 @@ pub(super) enum Cursor {
         last: u64,
     },
     Records {
-        next: Option<[u8; 16]>,
-        last: [u8; 16],
+        next: Option<RecordPlace>,
+        last: RecordPlace,
     },
     /// Arrivals of what is pushed to a peer. Its job has no request.
     Pushes(VecDeque<u64>),
+    /// The same, of what is told by its header only.
+    Headers(VecDeque<u64>),
 }
 
 /// A link's place in what arrives.

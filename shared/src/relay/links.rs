@@ -9,7 +9,7 @@ use crate::limits::{
     PING_AFTER_MS, YOUNG_STORE_MS,
 };
 use crate::wire::frame::LINK_VERSION;
-use crate::wire::{Bye, Frame, FrameError, Refused, Welcome};
+use crate::wire::{Bye, Frame, FrameError, Receipt, Refused, Welcome};
 
 impl Relay {
     pub(super) fn on_link_up(
@@ -83,6 +83,7 @@ impl Relay {
         self.origins.remove(state.origin);
         self.hungry.remove(&link);
         self.behind.remove(&link);
+        self.forget_borrow(link);
         self.forget_peer(link, state.phase);
     }
 
@@ -192,6 +193,7 @@ impl Relay {
             time: self.now.unix,
             effort_floor: self.config.effort_floor,
             live_records: u32::try_from(self.index.records_len()).unwrap_or(u32::MAX),
+            range: self.peers.swarm.range,
             signature: [0; 64],
         };
         let welcome = welcome.sign(&self.config.node_key, &state.binding, nonce);
@@ -242,7 +244,7 @@ impl Relay {
             } => self.on_get(link, request, bucket, bits, prefix),
             Frame::Find { bits, prefix } => self.on_find(link, request, bits, prefix),
             Frame::Watch { mode } => self.on_watch(link, request, mode == 1),
-            Frame::Relays { max } => self.on_relays(link, request, max),
+            Frame::Relays { max, near } => self.on_relays(link, request, max, near),
             Frame::Have { headers } if self.may_offer(link, headers.len()) => {
                 self.on_have(link, headers);
             }
@@ -284,13 +286,41 @@ impl Relay {
             Frame::Have { headers } => self.on_have(link, headers),
             Frame::Want { ids } => self.on_want(link, ids),
             Frame::Relay { header, body } => self.on_named(link, request, header, body),
-            Frame::Reconcile { salt, message } => self.on_reconcile(link, request, &salt, message),
+            Frame::Reconcile {
+                salt,
+                range,
+                message,
+            } => self.on_reconcile(link, request, (&salt, range), message),
             Frame::Reconciled { message } => self.on_reconciled(link, request, message),
             Frame::Need { last, salted } => self.on_need(link, request, last, salted),
+            Frame::Stored {
+                id,
+                time,
+                node_key,
+                signature,
+            } => {
+                let receipt = Receipt {
+                    id,
+                    time,
+                    signature,
+                };
+                if !self.on_errand_stored(link, request, (receipt, node_key)) {
+                    self.counters.errands_late += 1;
+                }
+            }
+            Frame::Object { header, body, .. } => {
+                if !self.on_errand_object(link, request, header, body) {
+                    self.counters.errands_late += 1;
+                }
+            }
+            Frame::End { .. } if self.on_errand_end(link, request) => {}
             Frame::End { .. } => self.on_names_end(link, request),
-            Frame::Refused { .. } => {
-                self.on_names_end(link, request);
-                self.on_reconcile_refused(link, request);
+            Frame::Refused { code, detail } => {
+                let why = Refused::from_code(code);
+                if !self.on_errand_refused(link, request, why, detail) {
+                    self.on_names_end(link, request);
+                    self.on_reconcile_refused(link, request);
+                }
             }
             frame => self.on_frame(link, request, frame),
         }

@@ -10,8 +10,10 @@
 //! links   Hello to Bye, idle links     put    checks, saving, receipts        index  kept in memory
 //! read    Scan, Get, Find              push   the ring behind Watch           link   one link's state
 //! sweep   expiry                           peers  other relays                budget who may fill it
+//! borrow  bodies that others keep
 //! ```
 
+mod borrow;
 mod budget;
 mod config;
 mod counters;
@@ -36,6 +38,7 @@ use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};
 use crate::time::{Millis, Now};
 use crate::wire::{Frame, Id, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use borrow::Borrows;
 use budget::Budgets;
 use core::convert::Infallible;
 use core::net::SocketAddr;
@@ -57,6 +60,8 @@ enum Effect {
     Objects,
     Sweep,
     Read(Read),
+    /// For a read that also waits for peers.
+    Borrow(LinkId),
 }
 
 /// A node without an account.
@@ -72,6 +77,7 @@ pub struct Relay {
     deadlines: BTreeSet<(Millis, LinkId)>,
     puts: Puts,
     budgets: Budgets,
+    borrows: Borrows,
     ring: Ring,
     /// Watching links that may have something to get.
     behind: BTreeSet<LinkId>,
@@ -107,6 +113,7 @@ impl Relay {
             deadlines: BTreeSet::new(),
             puts: Puts::default(),
             budgets: Budgets::default(),
+            borrows: Borrows::default(),
             ring: Ring::default(),
             behind: BTreeSet::new(),
             hungry: BTreeSet::new(),
@@ -137,6 +144,7 @@ impl Relay {
             state: self.state,
             objects: self.index.len(),
             records: self.index.records_len(),
+            headers: self.index.unheld() as u64,
             bytes: self.index.bytes(),
             links: self.links.len(),
             watches: self.links.values().filter(|l| l.watch.is_some()).count(),
@@ -148,9 +156,9 @@ impl Relay {
         }
     }
 
-    /// Whether an object is stored.
+    /// Whether an object is stored, with its body.
     pub fn stores(&self, id: &Id) -> bool {
-        self.index.contains(id)
+        self.index.holds(id)
     }
 
     /// The relays that this one is linked to.
@@ -194,6 +202,7 @@ impl Relay {
                 Some(Effect::Heads) => self.on_heads(&rows),
                 Some(Effect::Book) => self.on_book(&rows),
                 Some(Effect::Read(read)) => self.on_read(read, rows),
+                Some(Effect::Borrow(link)) => self.on_borrow_read(link, rows),
                 _ => {}
             },
             Input::Saved { token } => match self.effects.remove(&token) {
@@ -207,6 +216,7 @@ impl Relay {
                 }
                 Some(Effect::Objects) => self.on_save_failed(token, error),
                 Some(Effect::Read(read)) => self.on_read_failed(&read),
+                Some(Effect::Borrow(link)) => self.on_borrow_failed(link),
                 Some(Effect::Sweep) => self.counters.saves_failed += 1,
                 None => {}
             },
@@ -239,7 +249,8 @@ impl Relay {
     fn next_time(&self) -> Millis {
         let sweep = self.sweeper.next_time(self.now);
         let links = self.deadlines.first().map_or(sweep, |(at, _)| *at);
-        links.min(sweep).min(self.peers.next_time())
+        let peers = self.peers.next_time().min(self.borrows.next_time());
+        links.min(sweep).min(peers)
     }
 
     fn on_time(&mut self) {
@@ -247,6 +258,7 @@ impl Relay {
         if self.state == State::Running {
             self.sweep();
         }
+        self.borrows_on_time();
         self.peers_on_time();
     }
 

@@ -4,7 +4,7 @@
 //! durable; if the batch fails, what was to give way to it is back.
 
 use super::budget::Source;
-use super::index::{Entry, bucket_of};
+use super::index::{Entry, RecordPlace, bucket_of};
 use super::push::Push;
 use super::rows::{self, BODIES, HEADS};
 use super::{Effect, Relay};
@@ -46,8 +46,8 @@ struct Pending {
 #[derive(Debug, Default)]
 pub(super) struct Puts {
     pending: BTreeMap<Id, Pending>,
-    /// The newest pending record of a tag.
-    tags: BTreeMap<[u8; 16], Id>,
+    /// The newest pending record of a place.
+    tags: BTreeMap<RecordPlace, Id>,
     arrivals: BTreeSet<u64>,
     bytes: usize,
     /// Not yet handed out, by where they came from.
@@ -80,7 +80,7 @@ impl Puts {
         *self.by_source.entry(pending.source).or_default() += pending.row.len();
         self.arrivals.insert(pending.arrival);
         if pending.entry.kind == Kind::Record {
-            self.tags.insert(pending.entry.scan.tag, id);
+            self.tags.insert(pending.entry.place(), id);
         }
         self.forming
             .entry(pending.source)
@@ -99,8 +99,8 @@ impl Puts {
             }
         }
         self.arrivals.remove(&pending.arrival);
-        if self.tags.get(&pending.entry.scan.tag) == Some(id) {
-            self.tags.remove(&pending.entry.scan.tag);
+        if self.tags.get(&pending.entry.place()) == Some(id) {
+            self.tags.remove(&pending.entry.place());
         }
         Some(pending)
     }
@@ -191,7 +191,12 @@ impl Relay {
         let refusal = match admit(raw, body, &rules) {
             // Relays' descriptors are not for everybody to keep.
             Ok(header) if header.kind == Kind::Descriptor => Some((Refused::Malformed, 0)),
-            Ok(header) => self.take(link, Some(request), &header, raw, body).err(),
+            Ok(header) if self.keeps(&header) => {
+                self.take(link, Some(request), &header, raw, body).err()
+            }
+            // What a peer passes on is not passed on again.
+            Ok(_) if self.peers.is_peer(link) => Some((Refused::Elsewhere, 0)),
+            Ok(header) => self.pass_put((link, request), &header, raw, body).err(),
             Err(error) => Some(error.refused(&rules)),
         };
         if let Some((why, detail)) = refusal {
@@ -210,9 +215,14 @@ impl Relay {
         }
     }
 
+    /// Whether this relay keeps bodies of its range.
+    pub(super) fn keeps(&self, header: &Header) -> bool {
+        self.range().has(header.address)
+    }
+
     /// Whether it is stored, or about to be.
     pub(super) fn has(&self, id: &Id) -> bool {
-        self.index.contains(id) || self.puts.pending.contains_key(id)
+        self.index.holds(id) || self.puts.pending.contains_key(id)
     }
 
     /// Queues an admitted object for saving, or joins one that is the same. With a request, a
@@ -226,7 +236,7 @@ impl Relay {
         body: &[u8],
     ) -> Result<(), (Refused, u32)> {
         let id = header.id();
-        if self.index.contains(&id) {
+        if self.index.holds(&id) {
             self.counters.puts_duplicate += 1;
             if let Some(request) = request {
                 self.receipt(link, request, id);
@@ -270,7 +280,9 @@ impl Relay {
         let mut row = Vec::with_capacity(HEADER_BYTES + body.len());
         row.extend_from_slice(raw);
         row.extend_from_slice(body);
-        let arrival = self.next_arrival();
+        // Where its header has been listed before, it stays.
+        let listed = self.index.arrival(&id);
+        let arrival = listed.unwrap_or_else(|| self.next_arrival());
         if counts {
             self.budgets.add(source, arrival, &entry);
         }
@@ -318,18 +330,62 @@ impl Relay {
         }
         let record = record::check(header, body, hour(self.now.unix))
             .map_err(|_| (Refused::BadRecord, 0))?;
-        let pending = self.puts.tags.get(&header.tag);
+        let place = (header.address, header.tag);
+        let pending = self.puts.tags.get(&place);
         let pending = pending.and_then(|id| self.puts.pending.get(id));
         let newest = pending
             .map(|p| &p.entry)
             .into_iter()
-            .chain(self.index.record(&header.tag))
+            .chain(self.index.record(&place))
             .map(|e| e.version)
             .max();
         if newest.is_some_and(|newest| record.version <= newest) {
             return Err((Refused::OldRecord, 0));
         }
         Ok(record.version)
+    }
+
+    /// Keeps the headers of objects whose bodies others keep, as long as they are not more than half
+    /// of all there may be. Lost ones are found again by reconciliation: nothing waits for the disk.
+    pub(super) fn take_headers(&mut self, headers: &[(Header, [u8; HEADER_BYTES])]) {
+        let mut batch = Batch::default();
+        for (header, raw) in headers {
+            let id = header.id();
+            let full = self.index.unheld() as u64 >= self.config.store_objects_max / 2
+                || self.index.len() >= self.config.store_objects_max;
+            if full || self.index.contains(&id) || self.puts.pending.contains_key(&id) {
+                continue;
+            }
+            let entry = Entry::unheld(header);
+            let arrival = self.next_arrival();
+            batch.changes.push(Change::Put {
+                table: HEADS,
+                key: rows::key(&entry),
+                value: rows::head(raw, arrival, 0, false),
+            });
+            self.counters.headers_kept += 1;
+            self.index.insert(arrival, entry);
+            self.announce(Push {
+                bucket: bucket_of(arrival),
+                scan: entry.scan,
+                row: None,
+            });
+        }
+        if !batch.changes.is_empty() {
+            self.save(Effect::Sweep, batch);
+        }
+    }
+
+    /// An object that nobody has the body of is listed no more.
+    pub(super) fn forget_header(&mut self, entry: &Entry) {
+        let arrival = self.index.arrival(&entry.id);
+        let unheld = arrival.filter(|at| self.index.at(*at).is_some_and(|entry| !entry.held));
+        if let Some(arrival) = unheld {
+            self.index.remove(arrival);
+            let mut batch = Batch::default();
+            rows::delete(&mut batch, entry);
+            self.save(Effect::Sweep, batch);
+        }
     }
 
     fn receipt(&mut self, link: LinkId, request: u32, id: Id) {
@@ -341,6 +397,7 @@ impl Relay {
         let stored = Frame::Stored {
             id,
             time: receipt.time,
+            node_key: *self.config.node_key.public().as_bytes(),
             signature: receipt.signature,
         };
         self.send(link, request, &stored);
@@ -372,7 +429,7 @@ impl Relay {
         for (_, evicted) in pending.evicted.iter().filter(gone) {
             rows::delete(batch, evicted);
         }
-        if let Some(older) = self.index.record(&entry.scan.tag)
+        if let Some(older) = self.index.record(&entry.place())
             && entry.kind == Kind::Record
             && older.version < entry.version
         {
@@ -383,7 +440,7 @@ impl Relay {
         batch.changes.push(Change::Put {
             table: HEADS,
             key: key.clone(),
-            value: rows::head(header, pending.arrival, entry.version),
+            value: rows::head(header, pending.arrival, entry.version, true),
         });
         batch.changes.push(Change::Put {
             table: BODIES,
@@ -400,6 +457,8 @@ impl Relay {
             };
             self.counters.evicted += pending.evicted.len() as u64;
             self.peers.dropped.remove(&id);
+            let listed = self.index.contains(&id);
+            self.index.hold(pending.arrival);
             let (_, loser) = self.index.insert(pending.arrival, pending.entry);
             let stays = loser.is_none_or(|(at, _)| at != pending.arrival);
             if let Some((at, loser)) = loser {
@@ -416,7 +475,7 @@ impl Relay {
             if stays {
                 self.spread(id, &pending.row, Some(pending.from));
             }
-            if pending.entry.kind != Kind::Record {
+            if pending.entry.kind != Kind::Record && !listed {
                 self.announce(Push {
                     bucket: bucket_of(pending.arrival),
                     scan: pending.entry.scan,

@@ -2,14 +2,15 @@
 //!
 //! Invariant: bodies in memory are bounded by the reads under way, not by what was asked for.
 
-use super::index::bucket_of;
+use super::index::{Entry, RecordPlace, bucket_of};
 use super::link::{Cursor, Job, Watch};
 use super::push::Push;
-use super::rows::{self, BODIES};
+use super::rows::{self, BODIES, HEADS};
 use super::{Effect, Relay};
 use crate::io::{LinkId, Output, Query, Row};
 use crate::limits::{
-    PUSHES_WAITING_MAX, READ_BYTES_MAX, READ_OBJECTS_MAX, READS_MAX, SCAN_PAGE_RECORDS_MAX,
+    HAVE_HEADERS_MAX, PUSHES_WAITING_MAX, READ_BYTES_MAX, READ_OBJECTS_MAX, READS_MAX,
+    SCAN_PAGE_RECORDS_MAX,
 };
 use crate::wire::scan::prefix_range;
 use crate::wire::{Frame, Records, Refused};
@@ -20,12 +21,21 @@ use core::convert::Infallible;
 /// Objects asked of the store, in the order in which they will be sent.
 #[derive(Debug)]
 pub(super) struct Read {
-    link: LinkId,
+    pub link: LinkId,
     request: u32,
     bucket: u32,
-    keys: Vec<Vec<u8>>,
-    /// For a peer, unasked.
-    push: bool,
+    pub keys: Vec<Vec<u8>>,
+    sends: Sends,
+}
+
+/// What becomes of what was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sends {
+    Objects,
+    /// To a peer, unasked.
+    Pushes,
+    /// To a peer, headers only.
+    Headers,
 }
 
 impl Relay {
@@ -77,11 +87,13 @@ impl Relay {
     pub(super) fn on_find(&mut self, link: LinkId, request: u32, bits: u8, prefix: u64) {
         self.counters.finds += 1;
         let (low, high) = prefix_range(bits, prefix);
-        let mut first = [0; 16];
-        let mut last = [0xff; 16];
-        first[..8].copy_from_slice(&low.to_be_bytes());
-        last[..8].copy_from_slice(&high.to_be_bytes());
-        let next = Some(first);
+        let own = self.range();
+        let elsewhere = !own.has((low >> 32) as u32) || !own.has((high >> 32) as u32);
+        if elsewhere && !self.peers.is_peer(link) {
+            return self.pass_find(link, request, bits, prefix);
+        }
+        let next = Some(place_of(low, 0));
+        let last = place_of(high, 0xff);
         self.add_job(link, request, Cursor::Records { next, last });
     }
 
@@ -98,6 +110,31 @@ impl Relay {
             if state.is_hungry() {
                 self.hungry.insert(link);
             }
+        }
+    }
+
+    /// Tells a peer headers as fast as it takes them.
+    pub(super) fn tell_headers_later(&mut self, link: LinkId, arrivals: Vec<u64>) {
+        let Some(state) = self.links.get_mut(&link) else {
+            return;
+        };
+        let told = |job: &&mut Job| matches!(job.cursor, Cursor::Headers(_));
+        if let Some(Job {
+            cursor: Cursor::Headers(waiting),
+            ..
+        }) = state.jobs.iter_mut().find(told)
+        {
+            let room = PUSHES_WAITING_MAX.saturating_sub(waiting.len());
+            waiting.extend(arrivals.into_iter().take(room));
+        } else if !arrivals.is_empty() {
+            state.jobs.push_back(Job {
+                request: 0,
+                cursor: Cursor::Headers(arrivals.into_iter().take(PUSHES_WAITING_MAX).collect()),
+                sent: 0,
+            });
+        }
+        if state.is_hungry() {
+            self.hungry.insert(link);
         }
     }
 
@@ -151,12 +188,29 @@ impl Relay {
             return;
         };
         let mut keys = Vec::new();
+        let mut missing: Vec<Entry> = Vec::new();
         let mut bytes = 0;
-        while keys.len() < READ_OBJECTS_MAX && bytes < READ_BYTES_MAX {
+        let sends = match job.cursor {
+            Cursor::Bucket { .. } | Cursor::Records { .. } => Sends::Objects,
+            Cursor::Pushes(_) => Sends::Pushes,
+            Cursor::Headers(_) => Sends::Headers,
+        };
+        let most = match sends {
+            Sends::Headers => HAVE_HEADERS_MAX,
+            _ => READ_OBJECTS_MAX,
+        };
+        while keys.len() < most && bytes < READ_BYTES_MAX {
             let Some(entry) = advance(&self.index, &mut job.cursor) else {
                 break;
             };
-            bytes += entry.bytes() as usize;
+            if sends == Sends::Objects && !entry.held {
+                missing.push(*entry);
+            }
+            bytes += if sends == Sends::Headers {
+                72
+            } else {
+                entry.body_bytes() as usize
+            };
             keys.push(rows::key(entry));
         }
         if keys.is_empty() {
@@ -164,7 +218,7 @@ impl Relay {
             if state.is_hungry() {
                 self.hungry.insert(link);
             }
-            if !matches!(job.cursor, Cursor::Pushes(_)) {
+            if sends == Sends::Objects {
                 self.send(link, job.request, &Frame::End { count: job.sent });
             }
             return;
@@ -172,19 +226,29 @@ impl Relay {
         state.reading = true;
         let bucket = match job.cursor {
             Cursor::Bucket { bucket, .. } => bucket,
-            Cursor::Records { .. } | Cursor::Pushes(_) => 0,
+            _ => 0,
         };
         let read = Read {
             link,
             request: job.request,
             bucket,
             keys: keys.clone(),
-            push: matches!(job.cursor, Cursor::Pushes(_)),
+            sends,
         };
         // Jobs of a link take turns.
         state.jobs.push_back(job);
         self.reads += 1;
-        let table = BODIES;
+        if !missing.is_empty() && !self.borrows.has_room() {
+            return self.on_read_failed(&read);
+        }
+        if !missing.is_empty() {
+            return self.read_and_borrow(read, missing);
+        }
+        let table = if sends == Sends::Headers {
+            HEADS
+        } else {
+            BODIES
+        };
         self.load(Effect::Read(read), Query::Keys { table, keys });
     }
 
@@ -196,6 +260,18 @@ impl Relay {
         state.reading = false;
         let rows: BTreeMap<Vec<u8>, Vec<u8>> = rows.into_iter().map(|r| (r.key, r.value)).collect();
         let mut sent = 0;
+        if read.sends == Sends::Headers {
+            let found = read.keys.iter().filter_map(|key| rows.get(key));
+            let headers: Vec<[u8; 72]> = found.filter_map(|row| rows::header(row)).collect();
+            if state.is_hungry() {
+                self.hungry.insert(read.link);
+            }
+            if !headers.is_empty() {
+                self.counters.headers_told += headers.len() as u64;
+                self.send(read.link, 0, &Frame::Have { headers: &headers });
+            }
+            return;
+        }
         // What is missing was evicted, replaced or expired since.
         for row in read.keys.iter().filter_map(|key| rows.get(key)) {
             let Ok((header, body)) = rows::parse_body(row) else {
@@ -203,7 +279,7 @@ impl Relay {
                 continue;
             };
             let bucket = read.bucket;
-            let object = if read.push {
+            let object = if read.sends == Sends::Pushes {
                 Frame::Push { header, body }
             } else {
                 Frame::Object {
@@ -330,6 +406,21 @@ fn push_frame(push: &Push, whole: bool) -> Frame<'_> {
     }
 }
 
+/// The lowest or highest place of a record that starts with these bits.
+fn place_of(key: u64, rest: u8) -> RecordPlace {
+    let mut tag = [rest; 16];
+    tag[..4].copy_from_slice(&(key as u32).to_be_bytes());
+    ((key >> 32) as u32, tag)
+}
+
+/// The next place.
+fn after((address, tag): RecordPlace) -> Option<RecordPlace> {
+    match u128::from_be_bytes(tag).checked_add(1) {
+        Some(tag) => Some((address, tag.to_be_bytes())),
+        None => Some((address.checked_add(1)?, [0; 16])),
+    }
+}
+
 /// The next object of a cursor; afterwards the cursor is behind it.
 fn advance<'a>(index: &'a super::Index, cursor: &mut Cursor) -> Option<&'a super::index::Entry> {
     match cursor {
@@ -343,15 +434,13 @@ fn advance<'a>(index: &'a super::Index, cursor: &mut Cursor) -> Option<&'a super
             if from > *last {
                 return None;
             }
-            let (tag, entry) = index.next_record(from, *last)?;
-            *next = u128::from_be_bytes(tag)
-                .checked_add(1)
-                .map(u128::to_be_bytes);
+            let entry = index.next_record(from, *last)?;
+            *next = after(entry.place());
             Some(entry)
         }
-        Cursor::Pushes(arrivals) => loop {
+        Cursor::Pushes(arrivals) | Cursor::Headers(arrivals) => loop {
             // What is gone is left out.
-            if let Some(entry) = index.at(arrivals.pop_front()?) {
+            if let Some(entry) = index.at(arrivals.pop_front()?).filter(|entry| entry.held) {
                 return Some(entry);
             }
         },

@@ -4,7 +4,7 @@
 //! ```text
 //! META    "schema"                            -> schema u32 | network u32 | made u64 (ms)
 //! HEADS   expiry u32 (big-endian) || id[32]   -> header[72] | arrival u64 (us) | version u64
-//!                                                (of records; else 0)
+//!                                                (of records; else 0) | 1 u8 (0: has no body here)
 //! BODIES  the same key                        -> header[72] | body
 //! BOOK    see `book`
 //! ```
@@ -17,7 +17,7 @@ use crate::wire::{Header, Malformed, Reader};
 use alloc::vec::Vec;
 
 /// The schema this version reads and writes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 pub const META: Table = Table(0);
 pub const HEADS: Table = Table(1);
 pub const BODIES: Table = Table(2);
@@ -31,11 +31,12 @@ pub(super) fn key(entry: &Entry) -> Vec<u8> {
 }
 
 /// The row of HEADS.
-pub(super) fn head(header: &[u8], arrival: u64, version: u64) -> Vec<u8> {
-    let mut value = Vec::with_capacity(HEADER_BYTES + 16);
+pub(super) fn head(header: &[u8], arrival: u64, version: u64, held: bool) -> Vec<u8> {
+    let mut value = Vec::with_capacity(HEADER_BYTES + 17);
     value.extend_from_slice(header);
     value.extend_from_slice(&arrival.to_le_bytes());
     value.extend_from_slice(&version.to_le_bytes());
+    value.push(held.into());
     value
 }
 
@@ -45,13 +46,20 @@ pub(super) fn parse_head(row: &Row) -> Result<(u64, Entry), Malformed> {
     let header = Header::parse(r.array_ref()?)?;
     let arrival = r.u64()?;
     let version = r.u64()?;
+    let held = r.u8()?;
     r.end()?;
-    let entry = Entry::new(&header, version);
-    if key(&entry) == row.key {
+    let mut entry = Entry::new(&header, version);
+    entry.held = held == 1;
+    if key(&entry) == row.key && held <= 1 {
         Ok((arrival, entry))
     } else {
         Err(Malformed)
     }
+}
+
+/// The header from a row of HEADS.
+pub(super) fn header(row: &[u8]) -> Option<[u8; HEADER_BYTES]> {
+    row.first_chunk().copied()
 }
 
 /// Header and body from a row of BODIES.

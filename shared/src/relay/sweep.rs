@@ -4,9 +4,13 @@
 //! Invariant: a clock that jumped, or was never seen before, deletes nothing until it has run on
 //! for an hour.
 
+use super::index::Entry;
+use super::peers::HANDOVER_MS;
 use super::{Effect, Relay, rows};
 use crate::io::Batch;
 use crate::time::{Millis, Now, hour};
+use crate::wire::Kind;
+use alloc::vec::Vec;
 
 /// How far the clock may be from where the monotonic one says it should be.
 const JUMP_MS: Millis = 2 * 3_600_000;
@@ -14,6 +18,9 @@ const JUMP_MS: Millis = 2 * 3_600_000;
 const DOUBT_MS: Millis = 3_600_000;
 /// Objects in one batch when a store has to shrink.
 const SHRINK_OBJECTS: usize = 1_000;
+
+/// Records that leave in an hour.
+const LEFT_MAX: usize = 10_000;
 
 /// When to sweep.
 #[derive(Debug, Default)]
@@ -62,6 +69,33 @@ impl Relay {
         let old = self.current_bucket().saturating_sub(6);
         self.counters.expired += self.index.expire(hour, old);
         self.save(Effect::Sweep, rows::delete_expired(hour));
+        self.leave_range();
+    }
+
+    /// Drops records of what was this relay's range before it moved: the rest has expired by then.
+    fn leave_range(&mut self) {
+        if self.now.mono.saturating_sub(self.peers.swarm.changed) < HANDOVER_MS {
+            return;
+        }
+        let own = self.range();
+        let left = self
+            .index
+            .each()
+            .filter(|(_, entry)| entry.kind == Kind::Record && !own.has(entry.address));
+        let left: Vec<(u64, Entry)> = left
+            .map(|(at, entry)| (at, *entry))
+            .take(LEFT_MAX)
+            .collect();
+        let mut gone = Batch::default();
+        for (arrival, entry) in left {
+            self.counters.left_range += 1;
+            self.budgets.remove(arrival);
+            self.index.remove(arrival);
+            rows::delete(&mut gone, &entry);
+        }
+        if !gone.changes.is_empty() {
+            self.save(Effect::Sweep, gone);
+        }
     }
 
     /// Drops what is too much since the limits were lowered: least effort first, oldest first.

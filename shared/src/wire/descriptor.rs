@@ -5,6 +5,7 @@
 use super::codec::{Malformed, Reader, Writer};
 use super::header::{Front, Header, Kind, Lifetime, SizeClass};
 use crate::crypto::{PublicKey, SigningKey, sha256};
+use crate::range::{Range, position};
 use crate::time::Millis;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
@@ -15,8 +16,6 @@ pub const DESCRIPTOR_BYTES: usize = 1024;
 const SIGNATURE_AT: usize = DESCRIPTOR_BYTES - 64;
 /// Addresses of one relay.
 pub const ADDRESSES_MAX: usize = 4;
-/// Slots a relay may choose from.
-pub const SLOTS: u8 = 16;
 
 /// A relay, as it describes itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +25,8 @@ pub struct Descriptor {
     pub certificate: [u8; 32],
     /// Seconds since 1970 when it was made; of two the higher counts.
     pub version: u64,
-    /// Below [`SLOTS`].
-    pub slot: u8,
+    /// Of its range, 32 at most: see [`Descriptor::range`].
+    pub bits: u8,
     /// The least effort it takes.
     pub effort_floor: u8,
     /// Takes links of browsers (WebRTC) at its addresses.
@@ -76,16 +75,28 @@ impl Descriptor {
         Ok(descriptor)
     }
 
+    /// Where it belongs: by the day on which it was made, as its header says.
+    pub fn position(&self, header: &Front) -> u32 {
+        let made = header.expiry.saturating_sub(header.lifetime.hours() + 1);
+        let first = self.addresses.first();
+        position(header.network, first, &self.node_key, made / 24)
+    }
+
+    /// Whose bodies it keeps.
+    pub fn range(&self, header: &Front) -> Range {
+        Range::of(self.position(header), self.bits)
+    }
+
     fn parse(signed: &[u8]) -> Result<Self, Malformed> {
         let mut r = Reader::new(signed);
         let node_key = r.array()?;
         let certificate = r.array()?;
         let version = r.u64()?;
-        let slot = r.u8()?;
+        let bits = r.u8()?;
         let effort_floor = r.u8()?;
         let flags = r.u8()?;
         let count = usize::from(r.u8()?);
-        if slot >= SLOTS || flags > 1 || count > ADDRESSES_MAX {
+        if bits > 32 || flags > 1 || count > ADDRESSES_MAX {
             return Err(Malformed);
         }
         let mut addresses = Vec::with_capacity(ADDRESSES_MAX);
@@ -99,7 +110,7 @@ impl Descriptor {
             node_key,
             certificate,
             version,
-            slot,
+            bits,
             effort_floor,
             browsers: flags == 1,
             addresses,
@@ -111,7 +122,7 @@ impl Descriptor {
         w.bytes(&self.node_key)
             .bytes(&self.certificate)
             .u64(self.version)
-            .u8(self.slot)
+            .u8(self.bits)
             .u8(self.effort_floor)
             .u8(self.browsers.into());
         let addresses = self.addresses.get(..ADDRESSES_MAX);
@@ -172,7 +183,7 @@ mod tests {
             node_key: *key().public().as_bytes(),
             certificate: [7; 32],
             version: 1_795_392_000,
-            slot: 15,
+            bits: 15,
             effort_floor: 2,
             browsers: true,
             addresses: vec![
@@ -216,7 +227,7 @@ mod tests {
             let (header, body) = bad.sign(&key(), 1_795_392_000_000, 9);
             Descriptor::read(&header, &body).is_err()
         };
-        assert!(refused(|d| d.slot = SLOTS));
+        assert!(refused(|d| d.bits = 33));
         assert!(refused(|d| d.addresses[0].set_port(0)));
         assert!(refused(|d| d.node_key = [0; 32]));
         assert!(!refused(|d| d.addresses.clear()));

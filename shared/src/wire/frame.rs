@@ -11,6 +11,7 @@ use crate::limits::{
     BODY_BYTES_MAX, FRAME_BYTES_MAX, HAVE_HEADERS_MAX, PREFIX_BITS_MAX, RECONCILE_BYTES_MAX,
     SALTED_BYTES, WANT_IDS_MAX,
 };
+use crate::range::Range;
 use alloc::vec::Vec;
 
 /// The version in Hello and Welcome.
@@ -25,19 +26,25 @@ pub struct Welcome {
     /// The relay's clock, Unix milliseconds.
     pub time: u64,
     pub effort_floor: u8,
+    /// In its range.
     pub live_records: u32,
+    /// Whose bodies it keeps.
+    pub range: Range,
     pub signature: [u8; 64],
 }
 
 impl Welcome {
     /// All fields before the signature, as signed.
     pub fn signed_fields(&self) -> Vec<u8> {
-        let mut w = Writer::with_capacity(50);
+        let mut w = Writer::with_capacity(56);
         w.u8(self.version)
             .u32(self.network)
             .bytes(&self.node_key)
             .u64(self.time);
-        w.u8(self.effort_floor).u32(self.live_records);
+        w.u8(self.effort_floor)
+            .u32(self.live_records)
+            .u8(self.range.bits())
+            .u32(self.range.prefix());
         w.0
     }
 }
@@ -93,6 +100,8 @@ pub enum Frame<'a> {
     Stored {
         id: Id,
         time: u64,
+        /// Who stores it: this relay, or one that it was passed on to.
+        node_key: [u8; 32],
         signature: [u8; 64],
     },
     Refused {
@@ -128,9 +137,10 @@ pub enum Frame<'a> {
         bits: u8,
         prefix: u64,
     },
-    /// Names of other relays are asked for, this many at most.
+    /// Names of other relays are asked for, this many at most, half of them near an address.
     Relays {
         max: u8,
+        near: u32,
     },
     /// A descriptor, one of the answers to Relays.
     Relay {
@@ -147,9 +157,11 @@ pub enum Frame<'a> {
     Lagged {
         bucket: u32,
     },
-    /// One side's turn of a reconciliation; the first has the salt that it chose.
+    /// One side's turn of a reconciliation of what lies in a range; the first has the salt that it
+    /// chose.
     Reconcile {
         salt: [u8; 16],
+        range: Range,
         message: &'a [u8],
     },
     Reconciled {
@@ -209,6 +221,7 @@ impl<'a> Frame<'a> {
                 time: r.u64()?,
                 effort_floor: r.u8()?,
                 live_records: r.u32()?,
+                range: range(r)?,
                 signature: r.array()?,
             }),
             0x03 => Frame::Bye { reason: r.u8()? },
@@ -241,6 +254,7 @@ impl<'a> Frame<'a> {
             0x11 => Frame::Stored {
                 id: Id(r.array()?),
                 time: r.u64()?,
+                node_key: r.array()?,
                 signature: r.array()?,
             },
             0x12 => Frame::Refused {
@@ -274,7 +288,10 @@ impl<'a> Frame<'a> {
                 bits: bits(r)?,
                 prefix: r.u64()?,
             },
-            0x26 => Frame::Relays { max: r.u8()? },
+            0x26 => Frame::Relays {
+                max: r.u8()?,
+                near: r.u32()?,
+            },
             0x27 => Frame::Relay {
                 header: r.array_ref()?,
                 body: r.array_ref()?,
@@ -289,6 +306,7 @@ impl<'a> Frame<'a> {
             0x32 => Frame::Lagged { bucket: r.u32()? },
             0x40 => Frame::Reconcile {
                 salt: r.array()?,
+                range: range(r)?,
                 message: message(r)?,
             },
             0x41 => Frame::Reconciled {
@@ -332,8 +350,9 @@ impl<'a> Frame<'a> {
             Frame::Stored {
                 id,
                 time,
-                signature,
-            } => w.bytes(&id.0).u64(time).bytes(&signature),
+                ref node_key,
+                ref signature,
+            } => w.bytes(&id.0).u64(time).bytes(node_key).bytes(signature),
             Frame::Refused { code, detail } => w.u8(code).u32(detail),
             Frame::Scan { bucket, first } => w.u32(bucket).u32(first),
             Frame::ScanPage {
@@ -362,11 +381,19 @@ impl<'a> Frame<'a> {
             } => w.u32(bucket).bytes(header).bytes(body),
             Frame::End { count } => w.u32(count),
             Frame::Find { bits, prefix } => w.u8(bits).u64(prefix),
-            Frame::Relays { max } => w.u8(max),
+            Frame::Relays { max, near } => w.u8(max).u32(near),
             Frame::Watch { mode } => w.u8(mode),
             Frame::News { bucket, ref record } => w.u32(bucket).bytes(&record.encode()),
             Frame::Lagged { bucket } => w.u32(bucket),
-            Frame::Reconcile { ref salt, message } => w.bytes(salt).bytes(message),
+            Frame::Reconcile {
+                ref salt,
+                range,
+                message,
+            } => w
+                .bytes(salt)
+                .u8(range.bits())
+                .u32(range.prefix())
+                .bytes(message),
             Frame::Reconciled { message } => w.bytes(message),
             Frame::Need { last, salted } => w.u8(last.into()).bytes(salted.as_flattened()),
         };
@@ -430,6 +457,17 @@ fn flag(r: &mut Reader<'_>) -> Result<bool, Malformed> {
         0 => Ok(false),
         1 => Ok(true),
         _ => Err(Malformed),
+    }
+}
+
+/// `bits u8 | prefix u32`, what stands behind the bits zero.
+fn range(r: &mut Reader<'_>) -> Result<Range, Malformed> {
+    let (bits, prefix) = (r.u8()?, r.u32()?);
+    let range = Range::of(prefix, bits);
+    if (range.bits(), range.prefix()) == (bits, prefix) {
+        Ok(range)
+    } else {
+        Err(Malformed)
     }
 }
 

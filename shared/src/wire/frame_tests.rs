@@ -15,6 +15,7 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
         time: 4,
         effort_floor: 5,
         live_records: 6,
+        range: Range::of(0xf000_0000, 4),
         signature: [7; 64],
     };
     let record = ScanRecord {
@@ -59,6 +60,7 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
         Frame::Stored {
             id: Id([1; 32]),
             time: 2,
+            node_key: [2; 32],
             signature: [3; 64],
         },
         Frame::Refused { code: 5, detail: 6 },
@@ -86,7 +88,7 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
         },
         Frame::End { count: 1 },
         Frame::Find { bits: 0, prefix: 1 },
-        Frame::Relays { max: 9 },
+        Frame::Relays { max: 9, near: 8 },
         Frame::Relay {
             header: &HEADER,
             body: &descriptor,
@@ -96,6 +98,7 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
         Frame::Lagged { bucket: 2 },
         Frame::Reconcile {
             salt: [1; 16],
+            range: Range::of(1, 32),
             message: &body,
         },
         Frame::Reconciled { message: &body },

@@ -265,16 +265,16 @@ impl Header {
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// tag[0..8] read big-endian: the key of records.
-    pub fn tag_key(&self) -> u64 {
-        tag_key(&self.tag)
+    /// Where a record lies: see [`record_key`].
+    pub fn record_key(&self) -> u64 {
+        record_key(self.address, &self.tag)
     }
 }
 
-/// tag[0..8] read big-endian.
-pub fn tag_key(tag: &[u8; 16]) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *tag;
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+/// The key of records: address || tag[0..4], each read as a number whose first bits count most.
+pub fn record_key(address: u32, tag: &[u8; 16]) -> u64 {
+    let [a, b, c, d, ..] = *tag;
+    u64::from(address) << 32 | u64::from(u32::from_be_bytes([a, b, c, d]))
 }
 
 #[cfg(test)]

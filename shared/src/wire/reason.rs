@@ -45,6 +45,8 @@ pub enum Refused {
     BadRecord = 10,
     TooManyRequests = 11,
     StoreFailed = 12,
+    /// Another relay's range.
+    Elsewhere = 13,
 }
 
 impl Refused {
@@ -62,6 +64,7 @@ impl Refused {
             10 => Refused::BadRecord,
             11 => Refused::TooManyRequests,
             12 => Refused::StoreFailed,
+            13 => Refused::Elsewhere,
             _ => return None,
         })
     }

@@ -217,7 +217,9 @@ impl Open {
         let Some(Want::Scan { bucket, first, new }) = feed.wants.remove(&request) else {
             return;
         };
-        let whole = bytes <= TAKE_ALL_BYTES_MAX;
+        // Where the network is divided, a relay would have to borrow most of a bucket.
+        let divided = self.relays.range_of(&key).bits() > 0;
+        let whole = bytes <= TAKE_ALL_BYTES_MAX && !divided;
         if new && !whole {
             // It grew too large meanwhile: what was passed over is looked at again.
             feed.todo.push_front(Want::scan(bucket));

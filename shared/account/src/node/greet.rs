@@ -49,8 +49,8 @@ impl Open {
         purpose: Purpose,
         link: &InviteLink,
     ) -> Option<Outcome> {
-        let tags = alloc::vec![link.place().tag];
-        if !self.lookups.start(cx, purpose, tags) {
+        let places = alloc::vec![link.place()];
+        if !self.lookups.start(cx, purpose, places) {
             return Some(Err(problems::busy()));
         }
         self.pump_lookups(cx);

@@ -95,7 +95,11 @@ impl Open {
                 self.on_welcome(cx, key, welcome.time);
             }
             Reply::Send(bytes) => cx.at_once(Output::Send { link, bytes }),
-            Reply::Stored { request, receipt } => self.on_stored(cx, key, request, &receipt),
+            Reply::Stored {
+                request,
+                receipt,
+                by,
+            } => self.on_stored(cx, (key, by), request, &receipt),
             Reply::Refused {
                 request,
                 why,

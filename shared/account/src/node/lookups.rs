@@ -8,7 +8,7 @@ use super::model::Who;
 use super::open::Open;
 use super::relays::{NodeKey, Relay, Relays, Stage};
 use crate::invite::InviteLink;
-use crate::record;
+use crate::record::{self, Place};
 use alloc::{
     collections::{BTreeMap, BTreeSet},
     string::String,
@@ -44,12 +44,12 @@ pub enum Purpose {
 
 struct Lookup {
     purpose: Purpose,
-    /// Header tags that may hold it, the most likely first.
-    tags: Vec<[u8; 16]>,
+    /// Where it may lie, the most likely place first.
+    places: Vec<Place>,
     asked: BTreeSet<NodeKey>,
     /// Finds without an end yet.
     open: u32,
-    /// Records with one of the tags.
+    /// Records from one of the places.
     found: Vec<(Header, Vec<u8>)>,
     deadline: Millis,
 }
@@ -89,14 +89,14 @@ pub struct Settled {
 
 impl Lookups {
     /// Starts a lookup; false if too many are under way.
-    pub fn start(&mut self, cx: &mut Cx, purpose: Purpose, tags: Vec<[u8; 16]>) -> bool {
+    pub fn start(&mut self, cx: &mut Cx, purpose: Purpose, places: Vec<Place>) -> bool {
         if self.lookups.len() >= LOOKUPS_MAX {
             return false;
         }
         let deadline = cx.now.mono + LOOKUP_MS_MAX;
         let lookup = Lookup {
             purpose,
-            tags,
+            places,
             asked: BTreeSet::new(),
             open: 0,
             found: Vec::new(),
@@ -117,7 +117,8 @@ impl Lookups {
     /// Keeps a record for the lookups it may answer. What follows from it waits for the end of the
     /// answer: acting at once would tell the relay which of the records was meant.
     pub fn hold(&mut self, header: &Header, body: &[u8]) {
-        let wanted = |l: &&mut Lookup| l.tags.contains(&header.tag) && l.found.len() < FOUND_MAX;
+        let here = |place: &Place| (place.address, place.tag) == (header.address, header.tag);
+        let wanted = |l: &&mut Lookup| l.places.iter().any(here) && l.found.len() < FOUND_MAX;
         for lookup in self.lookups.values_mut().filter(wanted) {
             lookup.found.push((*header, body.to_vec()));
         }
@@ -220,12 +221,13 @@ impl Open {
                 else {
                     continue;
                 };
-                if lookup.asked.contains(key) || client.room() <= lookup.tags.len() {
+                if lookup.asked.contains(key) || client.room() <= lookup.places.len() {
                     continue;
                 }
                 lookup.asked.insert(*key);
-                for tag in &lookup.tags {
-                    let (bits, prefix) = record::find_prefix(tag, welcome.live_records);
+                for place in &lookup.places {
+                    let (bits, prefix) =
+                        record::find_prefix(place, welcome.live_records, welcome.range);
                     let Some((request, frame)) = client.find(cx.now, bits, prefix) else {
                         break;
                     };

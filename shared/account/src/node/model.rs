@@ -376,6 +376,7 @@ pub struct ParcelRow {
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
 pub struct StoredAt {
+    /// The relay that it was put to.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub relay: [u8; 32],
     /// By the relay's clock, Unix ms.
@@ -383,6 +384,9 @@ pub struct StoredAt {
     pub at: u64,
     #[cbor(n(2), with = "minicbor::bytes")]
     pub signature: [u8; 64],
+    /// The relay that stores it and signed: the same, or one that keeps its range.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub by: [u8; 32],
 }
 
 /// Who a parcel belongs to.

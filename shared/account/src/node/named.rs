@@ -94,13 +94,14 @@ impl Open {
     /// Whoever is linked may know others.
     fn ask_names(&mut self, cx: &mut Cx) {
         let now = cx.now;
+        let near = self.profile.mailbox.prefix();
         let mut frames = Vec::new();
         for (_, relay) in self.relays.values_mut() {
             if relay.is_guest() {
                 continue;
             }
             if let Stage::Open { link, client, .. } = &mut relay.stage
-                && let Some((_, frame)) = client.relays(now, RELAYS_NAMED_MAX)
+                && let Some((_, frame)) = client.relays(now, RELAYS_NAMED_MAX, near)
             {
                 frames.push((*link, frame));
             }

@@ -171,7 +171,13 @@ impl Open {
     }
 
     /// A relay's verified receipt.
-    pub fn on_stored(&mut self, cx: &mut Cx, key: NodeKey, request: ReqId, receipt: &Receipt) {
+    pub fn on_stored(
+        &mut self,
+        cx: &mut Cx,
+        (key, by): (NodeKey, NodeKey),
+        request: ReqId,
+        receipt: &Receipt,
+    ) {
         let Some(puts) = self.puts.get_mut(&key) else {
             return;
         };
@@ -190,10 +196,13 @@ impl Open {
         parcel.stored.retain(|stored| stored.relay != key);
         parcel.stored.push(StoredAt {
             relay: key,
+            by,
             at: receipt.time,
             signature: receipt.signature,
         });
-        let relays = parcel.stored.len() as u32;
+        // Two may have passed it on to the same one.
+        let keepers: BTreeSet<&NodeKey> = parcel.stored.iter().map(|stored| &stored.by).collect();
+        let relays = keepers.len() as u32;
         let until = u64::from(header.front.expiry) * 3_600_000;
         if keeps_parcel(&owner) {
             cx.touch(RowKey::Parcel(owner));

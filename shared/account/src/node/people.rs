@@ -253,8 +253,8 @@ impl Open {
             return;
         };
         let places = keys.places(&owner, time::hour(self.clock.assumed()));
-        let tags = places.iter().map(|place| place.tag).collect();
-        if !self.lookups.start(cx, Purpose::Keys { who: *who }, tags) {
+        let places = places.to_vec();
+        if !self.lookups.start(cx, Purpose::Keys { who: *who }, places) {
             self.lookups
                 .retry
                 .insert(*who, (cx.now.mono + KEYS_RETRY_MS_MIN, KEYS_RETRY_MS_MIN));

@@ -12,6 +12,7 @@ use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::io::{DialError, DialTo, LinkId, Output, Token};
 use shared::link::{ClientLink, LinkConfig};
+use shared::range::Range;
 use shared::time::{Millis, Now};
 use shared::wire::{RelayHint, Welcome};
 
@@ -209,6 +210,14 @@ impl Relays {
         match self.relays.get(key)?.stage {
             Stage::Open { link, .. } => Some(link),
             _ => None,
+        }
+    }
+
+    /// What a relay that answered keeps.
+    pub fn range_of(&self, key: &NodeKey) -> Range {
+        match self.relays.get(key).map(|relay| &relay.stage) {
+            Some(Stage::Open { welcome, .. }) => welcome.range,
+            _ => Range::ALL,
         }
     }
 

@@ -106,9 +106,9 @@ impl Open {
             .filter(|(who, _)| due(who) && !self.greeting_is_over(who))
             .collect();
         for (who, link) in due {
-            let tags = alloc::vec![link.place().tag];
+            let places = alloc::vec![link.place()];
             // Of many at once some wait for the next time.
-            if self.lookups.start(cx, Purpose::Again { link }, tags) {
+            if self.lookups.start(cx, Purpose::Again { link }, places) {
                 self.look_again_later(cx, who);
             }
         }

@@ -1,6 +1,7 @@
 //! Whom to dial, how long to wait, whom to name.
 use super::*;
 use crate::book::{Candidate, Taken};
+use crate::wire::Header;
 use alloc::collections::BTreeSet;
 
 fn next(book: &mut Book, rng: &mut Rng, now: Millis, taken: &Taken) -> Option<SocketAddr> {
@@ -203,23 +204,33 @@ fn only_the_proved_are_named_one_of_a_group_first() {
 
     let mut firsts = BTreeSet::new();
     for _ in 0..50 {
-        let two = book.sample(&mut rng, NOW, 2, false);
-        assert_eq!(two.len(), 2);
-        assert!(two.contains(&lone.raw.as_slice()));
-        firsts.extend(two.iter().map(|raw| raw.to_vec()));
+        let near = rng.u64() as u32;
+        let four = book.sample(&mut rng, NOW, (4, near), false);
+        assert_eq!(four.len(), 4);
+        assert!(four.contains(&lone.raw.as_slice()));
+        firsts.extend(four.iter().map(|raw| raw.to_vec()));
+        // The nearest one is among them, every time.
+        let place = |raw: &[u8]| {
+            let header = Header::parse(raw.first_chunk().unwrap()).unwrap();
+            let read = Descriptor::read(&header, &raw[72..]).unwrap();
+            read.position(&header.front) ^ near
+        };
+        let all = book.sample(&mut rng, NOW, (100, near), false);
+        let nearest = all.iter().min_by_key(|raw| place(raw)).unwrap();
+        assert!(four.contains(nearest));
     }
     assert!(firsts.len() > 8, "{}", firsts.len());
-    let all = book.sample(&mut rng, NOW, 100, false);
+    let all = book.sample(&mut rng, NOW, (100, 0), false);
     assert_eq!(all.len(), 11);
     assert!(!all.contains(&said.raw.as_slice()));
     // What only its own network can dial is for that network.
-    let local = book.sample(&mut rng, NOW, 100, true);
+    let local = book.sample(&mut rng, NOW, (100, 0), true);
     assert_eq!(local.len(), 12);
     assert!(local.contains(&near.raw.as_slice()));
-    assert!(book.sample(&mut rng, NOW, 0, true).is_empty());
+    assert!(book.sample(&mut rng, NOW, (0, 0), true).is_empty());
     // Nor after a week: not proved since, and expired.
     assert!(
-        book.sample(&mut rng, NOW + 7 * DAY + 2 * HOUR, 9, true)
+        book.sample(&mut rng, NOW + 7 * DAY + 2 * HOUR, (9, 0), true)
             .is_empty()
     );
 }

@@ -57,7 +57,7 @@ fn relay(n: u32, addresses: &[SocketAddr], age: u64) -> Told {
         node_key: *key.public().as_bytes(),
         certificate: [n as u8; 32],
         version,
-        slot: 0,
+        bits: 0,
         effort_floor: 0,
         browsers: true,
         addresses: addresses.into(),

@@ -97,6 +97,7 @@ fn any_frames_leave_a_client_bounded() {
                 3 => Frame::Stored {
                     id: Id([1; 32]),
                     time: 1,
+                    node_key: [1; 32],
                     signature: [2; 64],
                 },
                 4 => Frame::Lagged { bucket: 1 },

@@ -4,7 +4,8 @@
 use super::shake::{BadDescriptor, Dial, split};
 use crate::book::{BOOK, Candidate, Group, Source, Taken};
 use crate::io::{Batch, Change, DialTo, Finder, LinkId, Output, Reach};
-use crate::limits::{NAMES_ASKED, NAMES_MAX, PEERS_DIALLED, PEERS_TAKEN_MAX};
+use crate::limits::{NAMES_ASKED, NAMES_MAX, PEERS_TAKEN_MAX};
+use crate::range::Range;
 use crate::relay::{Effect, Relay, State};
 use crate::time::Millis;
 use crate::wire::{Descriptor, Frame, Refused};
@@ -93,10 +94,11 @@ impl Relay {
             self.peers.meet.dial_at = now + if found { DIAL_EVERY_MS } else { IDLE_MS };
         }
         if self.peers.meet.feeler_at <= now {
-            if let Some(candidate) = self.next_feeler() {
-                self.dial(candidate, true);
+            let (candidate, more) = self.next_feeler();
+            if let Some(candidate) = candidate {
+                self.dial(candidate, true, None);
             }
-            let waiting = !self.peers.meet.to_feel.is_empty();
+            let waiting = more || !self.peers.meet.to_feel.is_empty();
             let pause = if waiting {
                 FEEL_SOON_MS
             } else {
@@ -106,6 +108,7 @@ impl Relay {
         }
         if self.peers.meet.names_at <= now {
             let lonely = self.wants_peers();
+            let near = self.near();
             let pause = if lonely {
                 NAMES_SOON_MS
             } else {
@@ -115,54 +118,92 @@ impl Relay {
             let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
             let at = self.rng.below(links.len() as u64) as usize;
             if let Some(link) = links.get(at) {
-                self.ask_names(*link);
+                self.ask_names(*link, near);
             }
         }
     }
 
-    /// Peers that dialled come before strangers.
-    fn next_feeler(&mut self) -> Option<Candidate> {
+    /// Peers that dialled come before those that say that they keep the same, and these before
+    /// strangers. True: there are more like it.
+    fn next_feeler(&mut self) -> (Option<Candidate>, bool) {
         let (book, unix) = (&self.peers.book, self.now.unix);
         while let Some(key) = self.peers.meet.to_feel.pop_front() {
             if let Some(candidate) = book.unproved(unix, &key) {
-                return Some(candidate);
+                return (Some(candidate), false);
             }
         }
         let taken = self.taken(true);
-        self.peers.book.pick(&mut self.rng, unix, &taken, true)
+        let around = self.peers.swarm.range.wider(1);
+        let unsure = self.peers.book.unsure(&mut self.rng, unix, &taken, around);
+        if unsure.is_some() {
+            return (unsure, true);
+        }
+        let stranger = self.peers.book.pick(&mut self.rng, unix, &taken, true);
+        (stranger, false)
     }
 
-    pub(super) fn wants_peers(&self) -> bool {
-        self.peers.dialled() + self.peers.shakes.to_stay() < PEERS_DIALLED
+    fn wants_peers(&self) -> bool {
+        !self.needs().is_empty()
     }
 
-    fn dial_one(&mut self) -> bool {
-        let book = &self.peers.book;
-        let anchors = &mut self.peers.meet.anchors;
-        let anchors = anchors.get_or_insert_with(|| book.anchors().to_vec());
-        let candidate = match anchors.pop() {
-            Some(address) => book.candidate(address),
-            None => {
-                let taken = self.taken(false);
-                let unix = self.now.unix;
-                self.peers.book.pick(&mut self.rng, unix, &taken, false)
-            }
-        };
-        match candidate {
-            Some(candidate) => {
-                self.dial(candidate, false);
-                true
-            }
-            None => false,
+    /// Whether a relay that keeps this is wanted as a peer.
+    pub(super) fn wants(&self, range: Range) -> bool {
+        self.needs().iter().any(|need| need.overlaps(range))
+    }
+
+    /// Where relays are wanted: near this one, among those of which it keeps headers, anywhere.
+    pub(super) fn near(&mut self) -> u32 {
+        let anywhere = self.rng.u64() as u32;
+        let swarm = &self.peers.swarm;
+        let around = swarm.scanned();
+        match self.rng.below(4) {
+            0 => anywhere,
+            1 => around.prefix() | anywhere.checked_shr(around.bits().into()).unwrap_or(0),
+            _ => swarm.position,
         }
     }
 
-    fn dial(&mut self, to: Candidate, feeler: bool) {
+    fn dial_one(&mut self) -> bool {
+        let taken = self.taken(false);
+        let book = &self.peers.book;
+        let anchors = &mut self.peers.meet.anchors;
+        let anchors = anchors.get_or_insert_with(|| book.anchors().to_vec());
+        if let Some(candidate) = anchors.pop().and_then(|address| book.candidate(address)) {
+            let own = self.peers.swarm.range;
+            self.dial(candidate, false, Some(own));
+            return true;
+        }
+        let needs = self.needs();
+        for range in needs {
+            let unix = self.now.unix;
+            let found = self.peers.book.pick_in(&mut self.rng, unix, &taken, range);
+            if let Some(candidate) = found {
+                self.dial(candidate, false, Some(range));
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Dials somebody who keeps something of a range, if one is known.
+    pub(super) fn dial_in(&mut self, range: Range) -> bool {
+        let taken = self.taken(false);
+        let unix = self.now.unix;
+        let found = self.peers.book.pick_in(&mut self.rng, unix, &taken, range);
+        let is_known = found.is_some();
+        if let Some(candidate) = found {
+            self.dial(candidate, false, Some(range));
+        }
+        is_known
+    }
+
+    fn dial(&mut self, to: Candidate, feeler: bool, within: Option<Range>) {
         let token = self.next_token();
         self.counters.relays_dialled += 1;
         let (address, certificate) = (to.address, to.certificate);
         self.peers.book.attempted(self.now.unix, address);
-        self.peers.shakes.dial(token, Dial { to, feeler });
+        let dial = Dial { to, feeler, within };
+        self.peers.shakes.dial(token, dial);
         let to = DialTo::Relay {
             address,
             certificate,
@@ -191,7 +232,7 @@ impl Relay {
     // Names.
 
     /// Asks a peer for other relays.
-    pub(super) fn ask_names(&mut self, link: LinkId) {
+    pub(super) fn ask_names(&mut self, link: LinkId, near: u32) {
         let Some(peer) = self.peers.links.get_mut(&link) else {
             return;
         };
@@ -200,11 +241,12 @@ impl Relay {
         }
         let request = peer.request();
         peer.naming = Some((request, NAMES_ASKED));
-        self.send(link, request, &Frame::Relays { max: NAMES_ASKED });
+        let max = NAMES_ASKED;
+        self.send(link, request, &Frame::Relays { max, near });
     }
 
     /// Names other relays to whoever asks, once in a while.
-    pub(in crate::relay) fn on_relays(&mut self, link: LinkId, request: u32, max: u8) {
+    pub(in crate::relay) fn on_relays(&mut self, link: LinkId, request: u32, max: u8, near: u32) {
         let now = self.now.mono;
         let Some(state) = self.links.get_mut(&link) else {
             return;
@@ -218,7 +260,10 @@ impl Relay {
         let max = usize::from(max).min(NAMES_MAX);
         let unix = self.now.unix;
         let local = state.origin.reach != Reach::Public;
-        let names = self.peers.book.sample(&mut self.rng, unix, max, local);
+        let names = self
+            .peers
+            .book
+            .sample(&mut self.rng, unix, (max, near), local);
         let mut count = 0;
         for (header, body) in names.iter().filter_map(|raw| split(raw)) {
             count += 1;
@@ -275,6 +320,7 @@ impl Relay {
     pub(in crate::relay) fn on_names_end(&mut self, link: LinkId, request: u32) {
         if let Some(peer) = self.peers.links.get_mut(&link) {
             peer.naming.take_if(|(number, _)| *number == request);
+            self.retry_errands();
         }
     }
 
@@ -307,18 +353,18 @@ impl Relay {
         let Some(descriptor) = descriptor.ok().filter(own) else {
             return self.on_malformed(link, None);
         };
-        peer.raw = [&header[..], &body[..]].concat();
+        peer.renew(descriptor, [&header[..], &body[..]].concat());
+        let descriptor = &peer.descriptor;
         let (book, unix) = (&mut self.peers.book, self.now.unix);
         match peer.address.filter(|_| peer.dialled) {
-            Some(address) => book.proved(unix, address, &descriptor, &peer.raw),
+            Some(address) => book.proved(unix, address, descriptor, &peer.raw),
             None => {
-                let _ = book.learn(unix, &descriptor, &peer.raw, source);
+                let _ = book.learn(unix, descriptor, &peer.raw, source);
                 self.peers
                     .meet
                     .feel_soon(self.now.mono, descriptor.node_key);
             }
         }
-        peer.descriptor = descriptor;
     }
 
     // The book's rows.

@@ -6,24 +6,29 @@
 //! ```text
 //! own    this relay's descriptor     shake      from a link to a peer      meet   whom to dial
 //! spread push, Have, Want            reconcile  what was missed            set    negentropy
-//!                                    dropped    what there was no room for
+//! swarm  what to keep, with whom     errand     for ranges of others       dropped  no room for it
 //! ```
 
 mod dropped;
+mod errand;
 mod meet;
 mod own;
 mod reconcile;
 mod set;
 mod shake;
 mod spread;
+mod swarm;
+
+pub(super) use swarm::HANDOVER_MS;
 
 use super::Relay;
 use super::link::Phase;
 use crate::book::{Book, Counts};
 use crate::io::{LinkId, Token};
+use crate::range::Range;
 use crate::recent::Recent;
 use crate::time::Millis;
-use crate::wire::Descriptor;
+use crate::wire::{Descriptor, Header};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -43,6 +48,8 @@ pub(super) struct Peers {
     spread: spread::Spread,
     reconcile: reconcile::Reconciling,
     pub dropped: dropped::Dropped,
+    pub swarm: swarm::Swarm,
+    errands: errand::Errands,
 }
 
 /// A relay with which this one has a proved link.
@@ -51,10 +58,14 @@ struct Peer {
     descriptor: Descriptor,
     /// The descriptor's header and body.
     raw: own::RawDescriptor,
+    /// What it keeps.
+    range: Range,
     /// Where it was dialled; where it says it is, for one that dialled us.
     address: Option<SocketAddr>,
     dialled: bool,
     since: Millis,
+    /// When somebody last had use of it.
+    used: Millis,
     known: Known,
     /// Headers to be told with the next Have.
     have: Vec<[u8; 72]>,
@@ -74,12 +85,15 @@ impl Peer {
         dialled: bool,
         since: Millis,
     ) -> Self {
+        let range = range_of(&descriptor, &raw);
         Peer {
             descriptor,
             raw,
+            range,
             address,
             dialled,
             since,
+            used: since,
             known: Known::default(),
             have: Vec::new(),
             next_request: 1,
@@ -89,11 +103,24 @@ impl Peer {
         }
     }
 
+    /// It says something new of itself.
+    fn renew(&mut self, descriptor: Descriptor, raw: own::RawDescriptor) {
+        self.range = range_of(&descriptor, &raw);
+        self.descriptor = descriptor;
+        self.raw = raw;
+    }
+
     fn request(&mut self) -> u32 {
         let request = self.next_request;
         self.next_request = self.next_request.wrapping_add(1).max(1);
         request
     }
+}
+
+fn range_of(descriptor: &Descriptor, raw: &[u8]) -> Range {
+    let header = raw.first_chunk().map(|header| Header::parse(header));
+    let header = header.and_then(Result::ok);
+    header.map_or(Range::ALL, |header| descriptor.range(&header.front))
 }
 
 /// The latest ids that a peer showed or was shown.
@@ -106,6 +133,8 @@ pub struct PeerStatus {
     pub address: Option<SocketAddr>,
     /// By this side.
     pub dialled: bool,
+    /// What it keeps.
+    pub range: Range,
     /// By the monotonic clock.
     pub since: Millis,
 }
@@ -122,6 +151,8 @@ impl Peers {
             spread: spread::Spread::default(),
             reconcile: reconcile::Reconciling::default(),
             dropped: dropped::Dropped::default(),
+            swarm: swarm::Swarm::default(),
+            errands: errand::Errands::default(),
         }
     }
 
@@ -129,10 +160,36 @@ impl Peers {
         self.links.len()
     }
 
-    /// The links of those that dialled this relay.
-    pub fn taken(&self) -> impl Iterator<Item = LinkId> {
-        let taken = self.links.iter().filter(|(_, peer)| !peer.dialled);
-        taken.map(|(link, _)| *link)
+    /// The links of those that keep something of a range, and whether this side dialled them.
+    pub fn mates(&self, range: Range) -> impl Iterator<Item = (LinkId, bool)> {
+        let mates = self
+            .links
+            .iter()
+            .filter(move |(_, peer)| peer.range.overlaps(range));
+        mates.map(|(link, peer)| (*link, peer.dialled))
+    }
+
+    /// The links of those that keep bodies for an address.
+    pub fn keeping(&self, address: u32) -> Vec<LinkId> {
+        let keeping = self
+            .links
+            .iter()
+            .filter(|(_, peer)| peer.range.has(address));
+        keeping.map(|(link, _)| *link).collect()
+    }
+
+    /// A peer was of use.
+    pub fn use_of(&mut self, link: LinkId, now: Millis) {
+        if let Some(peer) = self.links.get_mut(&link) {
+            peer.used = now;
+        }
+    }
+
+    /// What peers keep, and whether this side dialled them; those being dialled to stay too.
+    fn ranges(&self) -> impl Iterator<Item = (Range, bool)> {
+        let linked = self.links.values().map(|peer| (peer.range, peer.dialled));
+        let dials = self.shakes.under_way().filter(|dial| !dial.feeler);
+        linked.chain(dials.filter_map(|dial| Some((dial.to.range.or(dial.within)?, true))))
     }
 
     /// Those that this relay dialled.
@@ -146,6 +203,7 @@ impl Peers {
             node_key: peer.descriptor.node_key,
             address: peer.address,
             dialled: peer.dialled,
+            range: peer.range,
             since: peer.since,
         })
     }
@@ -183,6 +241,8 @@ impl Peers {
             self.meet.next_time(),
             self.spread.next_time(),
             self.reconcile.next_time(),
+            self.swarm.next_time(),
+            self.errands.next_time(),
         ]
         .into_iter()
         .min()
@@ -198,7 +258,9 @@ impl Relay {
             return;
         }
         self.renew_descriptor();
+        self.look_around();
         self.meet_relays();
+        self.errands_on_time();
         self.tell_headers();
         self.reconcile_next();
         self.save_book();
@@ -221,6 +283,7 @@ impl Relay {
             }
         }
         self.peers.spread.forget(link);
+        self.forget_errands(link);
         let Some(peer) = self.peers.links.remove(&link) else {
             return;
         };

@@ -50,6 +50,11 @@ impl Own {
         self.ready.as_ref()
     }
 
+    /// It is to say something else, as soon as it is made.
+    pub fn renew(&mut self, now: Millis) {
+        self.renew_at = now;
+    }
+
     pub fn next_time(&self) -> Millis {
         match (&self.addresses, &self.solving) {
             (Some(_), None) => self.renew_at,
@@ -93,7 +98,7 @@ impl Relay {
             node_key: *self.config.node_key.public().as_bytes(),
             certificate: self.config.certificate,
             version: own.version,
-            slot: self.config.slot,
+            bits: self.peers.swarm.bits,
             effort_floor: self.config.effort_floor,
             browsers: self.config.browsers,
             addresses: own.addresses.clone().unwrap_or_default(),
@@ -126,11 +131,16 @@ impl Relay {
         raw.extend_from_slice(&body);
         let bytes = split(&raw).map(|(header, body)| Frame::Peered { header, body }.encode(0));
         own.ready = Some(raw);
+        let read = Descriptor::read(&header, &body).ok();
         own.renew_at = self.now.mono + RENEW_MS;
         let peers = self.peers.links.keys();
         let told = peers.filter_map(|link| Some((*link, bytes.clone()?)));
         let told = told.map(|(link, bytes)| Output::Send { link, bytes });
         self.out.extend(told);
+        if let Some(descriptor) = read {
+            let position = descriptor.position(&header.front);
+            self.on_range(position, descriptor.range(&header.front));
+        }
         self.take_waiting_peers();
     }
 }

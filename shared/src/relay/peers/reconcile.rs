@@ -3,12 +3,14 @@
 //! Invariant: this side asks one peer at a time and answers a few; a set that is not used for a
 //! minute is forgotten.
 
+use super::Peer;
 use super::set::{Salted, Set};
 use crate::io::LinkId;
 use crate::limits::{RECONCILE_TURNS_MAX, RECONCILED_AT_ONCE_MAX, WANT_IDS_MAX};
+use crate::range::Range;
 use crate::relay::{Relay, State};
 use crate::time::{Millis, hour};
-use crate::wire::{Frame, Refused};
+use crate::wire::{Frame, Kind, Refused};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -32,6 +34,7 @@ struct Asking {
     link: LinkId,
     request: u32,
     salt: [u8; 16],
+    range: Range,
     set: Set,
     turns: u32,
     needed: bool,
@@ -42,6 +45,8 @@ struct Asking {
 #[derive(Debug)]
 struct Answering {
     request: u32,
+    /// The asker keeps headers only of this.
+    heads: bool,
     set: Set,
     turns: u32,
     until: Millis,
@@ -100,11 +105,15 @@ impl Relay {
             return;
         }
         let reconciling = &mut self.peers.reconcile;
+        let around = self.peers.swarm.range.scanned();
+        // Of those that keep nothing that is kept here, there is nothing to ask.
+        let concerned = |(_, peer): &(&LinkId, &Peer)| peer.range.overlaps(around);
         let links = &self.peers.links;
-        let after = |last: LinkId| links.range(LinkId(last.0 + 1)..).next();
+        let after = |last: LinkId| links.range(LinkId(last.0 + 1)..).find(concerned);
         let next = reconciling.soon.pop_first().or_else(|| {
             let next = reconciling.last.and_then(after);
-            next.or_else(|| links.first_key_value()).map(|(l, _)| *l)
+            next.or_else(|| links.iter().find(concerned))
+                .map(|(l, _)| *l)
         });
         if let Some(link) = next {
             reconciling.last = Some(link);
@@ -113,8 +122,18 @@ impl Relay {
     }
 
     fn ask_for_missed(&mut self, link: LinkId) {
+        let own = self.peers.swarm.range;
+        let Some(theirs) = self.peers.links.get(&link).map(|peer| peer.range) else {
+            return;
+        };
+        // What both keep; or the headers of what only the other side does.
+        let (range, heads) = match (own.and(theirs), own.scanned().and(theirs)) {
+            (Some(range), _) => (range, false),
+            (None, Some(range)) => (range, true),
+            (None, None) => return,
+        };
         let salt = self.rng.array();
-        let set = self.set(&salt, true);
+        let set = self.set(&salt, range, true, heads);
         let Some((mut set, request)) = set.zip(self.request_of(link)) else {
             return;
         };
@@ -126,26 +145,42 @@ impl Relay {
             link,
             request,
             salt,
+            range,
             set,
             turns: 1,
             needed: false,
             until: self.now.mono + WHOLE_MS,
         });
         let message = &message;
-        self.send(link, request, &Frame::Reconcile { salt, message });
+        let turn = Frame::Reconcile {
+            salt,
+            range,
+            message,
+        };
+        self.send(link, request, &turn);
     }
 
     fn request_of(&mut self, link: LinkId) -> Option<u32> {
         Some(self.peers.links.get_mut(&link)?.request())
     }
 
-    /// For the asker, what there was no room for counts as known, and is nowhere to be pushed from.
-    fn set(&self, salt: &[u8; 16], asks: bool) -> Option<Set> {
+    /// What is kept of a range; with `heads` that of which the asker keeps headers. For the asker,
+    /// what there was no room for counts as known, and is nowhere to be pushed from.
+    fn set(&self, salt: &[u8; 16], range: Range, asks: bool, heads: bool) -> Option<Set> {
         let hour = hour(self.now.unix);
         let soonest = hour + EXPIRES_HOURS;
-        let dropped = self.peers.dropped.born(hour).filter(|_| asks);
+        let dropped = self.peers.dropped.born(hour).filter(|_| asks && !heads);
         let dropped = dropped.map(|(born, expiry, id)| (born, expiry, id, NOWHERE));
-        let all = self.index.born().chain(dropped);
+        let kept = self.index.each().filter(|(_, entry)| {
+            let known = if heads {
+                entry.kind != Kind::Record && (asks || entry.held)
+            } else {
+                entry.held
+            };
+            known && range.has(entry.address)
+        });
+        let kept = kept.map(|(arrival, e)| (e.born(), e.expiry, e.id, arrival));
+        let all = kept.chain(dropped);
         let lasting = all.filter(|(_, expiry, ..)| *expiry > soonest);
         Set::new(
             salt,
@@ -172,7 +207,7 @@ impl Relay {
             turn.message = None;
         }
         asking.needed |= !turn.need.is_empty();
-        let salt = asking.salt;
+        let (salt, range) = (asking.salt, asking.range);
         let last = turn.message.is_none();
         if last {
             let needed = asking.needed;
@@ -192,7 +227,12 @@ impl Relay {
         self.need(link, request, &turn.need, last);
         self.push_later(link, turn.have);
         if let Some(message) = &turn.message {
-            self.send(link, request, &Frame::Reconcile { salt, message });
+            let turn = Frame::Reconcile {
+                salt,
+                range,
+                message,
+            };
+            self.send(link, request, &turn);
         }
     }
 
@@ -219,7 +259,7 @@ impl Relay {
         &mut self,
         link: LinkId,
         request: u32,
-        salt: &[u8; 16],
+        (salt, range): (&[u8; 16], Range),
         message: &[u8],
     ) {
         let until = self.now.mono + WHOLE_MS;
@@ -246,11 +286,18 @@ impl Relay {
                 };
                 answering.remove(&oldest);
             }
-            let Some(set) = self.set(salt, false) else {
+            let own = self.peers.swarm.range;
+            let Some(range) = own.and(range) else {
+                return self.refuse(link, request, Refused::Elsewhere, 0);
+            };
+            let theirs = self.peers.links.get(&link).map(|peer| peer.range);
+            let heads = theirs.is_some_and(|theirs| !theirs.overlaps(own));
+            let Some(set) = self.set(salt, range, false, heads) else {
                 return self.refuse(link, request, Refused::TooManyRequests, 0);
             };
             let answering = Answering {
                 request,
+                heads,
                 set,
                 turns: 0,
                 until,
@@ -286,6 +333,7 @@ impl Relay {
         let Some(answering) = answering.filter(|a| a.request == request) else {
             return;
         };
+        let heads = answering.heads;
         let arrivals: Vec<u64> = names
             .iter()
             .filter_map(|name| answering.set.place(name))
@@ -293,6 +341,10 @@ impl Relay {
         if last {
             self.peers.reconcile.answering.remove(&link);
         }
-        self.push_later(link, arrivals);
+        if heads {
+            self.tell_headers_later(link, arrivals);
+        } else {
+            self.push_later(link, arrivals);
+        }
     }
 }

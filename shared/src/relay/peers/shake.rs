@@ -4,13 +4,14 @@
 //! Invariant: a descriptor counts only with its work, its signature, and the link's proof that
 //! whoever sent it holds its key.
 
-use super::Peer;
 use super::own::RawDescriptor;
+use super::{Peer, range_of};
 use crate::book::{Candidate, Source};
 use crate::crypto::PublicKey;
 use crate::io::{LinkId, Reach, Token};
 use crate::limits::{DESCRIPTOR_AHEAD_S, PEERS_OF_NETWORK_MAX, PEERS_TAKEN_MAX};
 use crate::object::{Admission, AdmissionError, admit};
+use crate::range::Range;
 use crate::relay::Relay;
 use crate::relay::link::{Link, Phase};
 use crate::wire::descriptor::DESCRIPTOR_BYTES;
@@ -26,6 +27,8 @@ pub(super) struct Dial {
     pub to: Candidate,
     /// To see whether it is true; kept only while there are too few.
     pub feeler: bool,
+    /// What it is to keep, if that is not known of it.
+    pub within: Option<Range>,
 }
 
 /// Why a descriptor does not count.
@@ -59,11 +62,6 @@ impl Shakes {
     pub fn forget(&mut self, link: LinkId) -> Option<Dial> {
         self.waiting.remove(&link);
         self.dialled.remove(&link)
-    }
-
-    /// Dials, and links that came of one, that are to last.
-    pub fn to_stay(&self) -> usize {
-        self.under_way().filter(|dial| !dial.feeler).count()
     }
 
     pub fn under_way(&self) -> impl Iterator<Item = &Dial> {
@@ -179,7 +177,7 @@ impl Relay {
             .book
             .proved(self.now.unix, dial.to.address, &descriptor, &raw);
         // Dialled anew it would be a minute later only.
-        if dial.feeler && !self.wants_peers() {
+        if dial.feeler && !self.wants(range_of(&descriptor, &raw)) {
             return self.bye(link, Bye::Leaving);
         }
         self.join(link, descriptor, raw, Some(dial.to.address));
@@ -298,7 +296,9 @@ impl Relay {
         self.peers.links.insert(link, peer);
         self.peers.by_key.insert(key, link);
         self.peers.reconcile.soon(link);
-        self.ask_names(link);
+        let near = self.near();
+        self.ask_names(link, near);
+        self.retry_errands();
         if !dialled {
             // Is it where it says it is? Until that is known, it is not named to others.
             self.peers.meet.feel_soon(self.now.mono, key);

@@ -71,12 +71,25 @@ impl Relay {
         let Some((header, body)) = raw.split_first_chunk::<HEADER_BYTES>() else {
             return;
         };
+        let Ok(parsed) = Header::parse(header) else {
+            return;
+        };
+        let (address, kind) = (parsed.address, parsed.kind);
         let mut to: Vec<LinkId> = Vec::new();
+        let mut scans: Vec<LinkId> = Vec::new();
         for (link, peer) in &self.peers.links {
             let congested = self.links.get(link).is_none_or(|state| state.congested);
-            if Some(*link) != from && !congested && !peer.known.has(&id.short()) {
-                to.push(*link);
+            if Some(*link) == from || congested || peer.known.has(&id.short()) {
+                continue;
             }
+            if peer.range.has(address) {
+                to.push(*link);
+            } else if peer.range.scanned().has(address) && kind != Kind::Record {
+                scans.push(*link);
+            }
+        }
+        for link in scans {
+            self.tell_later(link, &id, header);
         }
         let by_peer = from.is_some_and(|link| self.peers.is_peer(link));
         let mut whole = match (body.len() > WHOLE_BYTES_MAX, by_peer) {
@@ -87,24 +100,31 @@ impl Relay {
         while !to.is_empty() {
             let at = self.rng.below(to.len() as u64) as usize;
             let link = to.swap_remove(at);
-            let Some(peer) = self.peers.links.get_mut(&link) else {
+            if whole == 0 {
+                self.tell_later(link, &id, header);
                 continue;
-            };
-            peer.known.add(id.short());
-            if whole > 0 {
+            }
+            if let Some(peer) = self.peers.links.get_mut(&link) {
+                peer.known.add(id.short());
                 whole -= 1;
                 self.counters.pushed_to_peers += 1;
                 let bytes = Frame::Push { header, body }.encode(0);
                 self.out.push_back(Output::Send { link, bytes });
-            } else {
-                peer.have.push(*header);
-                if peer.have.len() >= HAVE_HEADERS_MAX {
-                    self.tell(link);
-                } else {
-                    let at = self.now.mono + GATHER_MS;
-                    self.peers.spread.tell_at.get_or_insert(at);
-                }
             }
+        }
+    }
+
+    fn tell_later(&mut self, link: LinkId, id: &Id, header: &[u8; HEADER_BYTES]) {
+        let Some(peer) = self.peers.links.get_mut(&link) else {
+            return;
+        };
+        peer.known.add(id.short());
+        peer.have.push(*header);
+        if peer.have.len() >= HAVE_HEADERS_MAX {
+            self.tell(link);
+        } else {
+            let at = self.now.mono + GATHER_MS;
+            self.peers.spread.tell_at.get_or_insert(at);
         }
     }
 
@@ -156,9 +176,13 @@ impl Relay {
         }
     }
 
-    /// A peer stores these: what is lacking here is asked for.
+    /// A peer stores these: what is lacking here is asked for. Of what lies in another range the
+    /// header is kept.
     pub(in crate::relay) fn on_have(&mut self, link: LinkId, headers: &[[u8; HEADER_BYTES]]) {
         let mut ids: Vec<[u8; 32]> = Vec::new();
+        let mut heads: Vec<(Header, [u8; HEADER_BYTES])> = Vec::new();
+        let own = self.peers.swarm.range;
+        let by_peer = self.peers.is_peer(link);
         let mut room = WANTED_OF_PEER_MAX.saturating_sub(self.peers.spread.of_peer(link));
         for raw in headers {
             let header = match admit_header(raw, &self.rules()) {
@@ -174,6 +198,12 @@ impl Relay {
             let id = header.id();
             if let Some(peer) = self.peers.links.get_mut(&link) {
                 peer.known.add(id.short());
+            }
+            if !own.has(header.address) {
+                if by_peer && own.scanned().has(header.address) && header.kind != Kind::Record {
+                    heads.push((header, *raw));
+                }
+                continue;
             }
             if self.has(&id) || self.peers.dropped.has(hour(self.now.unix), &id) {
                 continue;
@@ -193,6 +223,7 @@ impl Relay {
             self.want(link, id, Vec::new());
             ids.push(id.0);
         }
+        self.take_headers(&heads);
         self.say_want(link, &ids);
     }
 
@@ -245,6 +276,7 @@ impl Relay {
         let arrivals: Vec<u64> = ids
             .iter()
             .filter_map(|id| self.index.arrival(&Id(*id)))
+            .filter(|arrival| self.index.at(*arrival).is_some_and(|entry| entry.held))
             .collect();
         self.push_later(link, arrivals);
     }
@@ -257,8 +289,10 @@ impl Relay {
         body: &[u8],
     ) {
         self.counters.pushes += 1;
+        let mut lent = false;
         if let Ok(header) = Header::parse(raw) {
             let id = header.id();
+            lent = self.borrows.is_wanted(&id);
             if let Some(peer) = self.peers.links.get_mut(&link) {
                 peer.known.add(id.short());
             }
@@ -272,6 +306,11 @@ impl Relay {
             return;
         }
         match crate::object::admit(raw, body, &self.rules()) {
+            Ok(header) if lent => self.on_lent(&header, raw, body),
+            Ok(header) if header.kind != Kind::Descriptor && !self.keeps(&header) => {
+                // Its idea of what this relay keeps is old.
+                self.counters.pushes_elsewhere += 1;
+            }
             Ok(header) if header.kind != Kind::Descriptor => {
                 self.peers.spread.wanted.remove(&header.id());
                 match self.take(link, None, &header, raw, body) {

@@ -20,6 +20,7 @@ fn seeds(n: u64) -> Vec<Vec<u8>> {
         Frame::Stored {
             id: envelope(1).0.id(),
             time: 1,
+            node_key: [1; 32],
             signature: [1; 64],
         },
         Frame::Refused { code: 1, detail: 1 },

@@ -98,6 +98,7 @@ impl World {
             time: START.unix,
             effort_floor: 0,
             live_records: 0,
+            range: crate::range::Range::ALL,
             signature: [0; 64],
         };
         let welcome = welcome.sign(&key(n), &[binding; 32], &nonce);
@@ -137,7 +138,7 @@ fn descriptor(n: u8) -> Descriptor {
         node_key: *key(n).public().as_bytes(),
         certificate: [n; 32],
         version: START.unix / 1000,
-        slot: 0,
+        bits: 0,
         effort_floor: 0,
         browsers: true,
         addresses: vec![address(n)],
@@ -233,6 +234,7 @@ fn what_only_peers_may_say_is_malformed_from_others() {
         Frame::Want { ids: &[[1; 32]] },
         Frame::Reconcile {
             salt: [1; 16],
+            range: crate::range::Range::ALL,
             message: &[0x61],
         },
         Frame::Need {
@@ -340,6 +342,7 @@ fn reconciling_with_rubbish_ends_it() {
         world.frames(link);
         let ask = Frame::Reconcile {
             salt: [1; 16],
+            range: crate::range::Range::ALL,
             message: &[0x61],
         };
         world.message(link, &ask.encode(9));
@@ -354,6 +357,7 @@ fn reconciling_with_rubbish_ends_it() {
     // Each costs a look at the whole store.
     let again = Frame::Reconcile {
         salt: [2; 16],
+        range: crate::range::Range::ALL,
         message: &[0x61],
     };
     world.message(1, &again.encode(10));
@@ -363,6 +367,7 @@ fn reconciling_with_rubbish_ends_it() {
     );
     let rubbish = Frame::Reconcile {
         salt: [1; 16],
+        range: crate::range::Range::ALL,
         message: &[0x61, 2, 2, 255, 255, 255],
     };
     let before = world.relay.counters().frames_malformed;
@@ -386,7 +391,7 @@ fn names_are_given_now_and_then_and_only_of_relays_that_were_dialled() {
     world.peer(1);
     let mut asker = world.client(100);
     let ask = |world: &mut World, asker: &mut ClientLink| {
-        let (_, frame) = asker.relays(world.now, 16).unwrap();
+        let (_, frame) = asker.relays(world.now, 16, 0).unwrap();
         world.message(100, &frame);
         let frames = world.frames(100);
         let mut names = 0;

@@ -23,6 +23,7 @@ fn stored_only_after_saved_and_signed() {
         Ok(Reply::Stored {
             request: r,
             receipt,
+            ..
         }) => {
             assert_eq!((r, receipt.id), (request, header.id()));
         }

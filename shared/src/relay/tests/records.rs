@@ -59,11 +59,11 @@ fn the_highest_version_stays() {
         .map(Header::id)
         .collect();
     let mut expected = [record(1, 1, 6, 0).0, record(1, 2, 1, 0).0];
-    expected.sort_by_key(|h| h.tag);
+    expected.sort_by_key(|h| (h.address, h.tag));
     assert_eq!(found, expected.map(|h| h.id()));
     assert_eq!((world.disk.rows(HEADS), world.disk.rows(BODIES)), (2, 2));
     assert_eq!(world.relay.status().records, 2);
-    let (bits, prefix) = (64, expected[0].tag_key());
+    let (bits, prefix) = (64, expected[0].record_key());
     assert_eq!(find(&mut world, &mut client, bits, prefix), [expected[0]]);
     // Records are in no bucket.
     let bucket = crate::time::bucket(START.unix);

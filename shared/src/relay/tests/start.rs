@@ -67,12 +67,12 @@ fn an_unknown_schema_or_network_is_left_alone() {
     let key = (META.0, rows::SCHEMA_KEY.to_vec());
     let cases = [
         (
-            &[2, 0, 0, 0, 0x34, 0x12, 0, 0][..],
-            StartError::UnknownSchema { found: 2 },
+            &[1, 0, 0, 0, 0x34, 0x12, 0, 0][..],
+            StartError::UnknownSchema { found: 1 },
         ),
         (&[], StartError::UnknownSchema { found: 0 }),
         (
-            &[1, 0, 0, 0, 9, 0, 0, 0],
+            &[2, 0, 0, 0, 9, 0, 0, 0],
             StartError::OtherNetwork { found: 9 },
         ),
     ];

@@ -1,0 +1,416 @@
+//! What a client wants of a range that this relay does not keep: passed on to one that does, and its
+//! answer passed back. PROTOCOL.md section 12.
+//!
+//! Invariant: only a client's request is passed on, never a peer's, so nothing goes round in a
+//! circle; and what a peer answers is checked here, so that the client blames the right one.
+
+use crate::crypto::{PublicKey, sha256};
+use crate::io::{LinkId, Output};
+use crate::limits::{ERRAND_BYTES_MAX, ERRANDS_MAX};
+use crate::object::pow;
+use crate::range::Range;
+use crate::relay::Relay;
+use crate::time::Millis;
+use crate::wire::header::HEADER_BYTES;
+use crate::wire::scan::prefix_range;
+use crate::wire::{Frame, Header, Id, Kind, Receipt, Refused};
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+/// How long one relay may take to answer, and all of them together.
+const ANSWER_MS: Millis = 8_000;
+const WHOLE_MS: Millis = 25_000;
+/// Relays that are asked in turn.
+const TRIES: usize = 3;
+/// Requests that wait for somebody to be dialled: each is looked at whenever there is news.
+const WAITING_MAX: usize = 64;
+
+#[derive(Debug)]
+enum What {
+    /// header || body.
+    Put { id: Id, object: Vec<u8> },
+    /// `low` rises with each object.
+    Find {
+        low: u64,
+        last: u64,
+        bits: u8,
+        count: u32,
+    },
+}
+
+/// One request of a client.
+#[derive(Debug)]
+struct Errand {
+    client: LinkId,
+    request: u32,
+    /// Where it leads.
+    address: u32,
+    what: What,
+    /// Node keys of those that were asked.
+    tried: Vec<[u8; 32]>,
+    /// When the one that was asked should have answered.
+    until: Millis,
+    ends: Millis,
+}
+
+impl Errand {
+    fn bytes(&self) -> usize {
+        match &self.what {
+            What::Put { object, .. } => object.len(),
+            What::Find { .. } => 0,
+        }
+    }
+}
+
+/// All that are under way.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Errands {
+    /// By the peer's link and this side's request there.
+    asked: BTreeMap<(LinkId, u32), Errand>,
+    /// Until there is a link to somebody.
+    waiting: VecDeque<Errand>,
+    bytes: usize,
+}
+
+impl Errands {
+    pub fn next_time(&self) -> Millis {
+        let asked = self
+            .asked
+            .values()
+            .map(|errand| errand.until.min(errand.ends));
+        let waiting = self.waiting.iter().map(|errand| errand.ends);
+        asked.chain(waiting).min().unwrap_or(Millis::MAX)
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.asked.len() + self.waiting.len() < ERRANDS_MAX
+            && self.bytes + bytes <= ERRAND_BYTES_MAX
+    }
+}
+
+impl Relay {
+    /// A client's object for another range; its number is taken, its work was checked.
+    pub(in crate::relay) fn pass_put(
+        &mut self,
+        (link, request): (LinkId, u32),
+        header: &Header,
+        raw: &[u8; HEADER_BYTES],
+        body: &[u8],
+    ) -> Result<(), (Refused, u32)> {
+        let mut object = Vec::with_capacity(HEADER_BYTES + body.len());
+        object.extend_from_slice(raw);
+        object.extend_from_slice(body);
+        let id = header.id();
+        self.pass_on(link, request, header.address, What::Put { id, object })
+    }
+
+    /// A client looks for records of another range.
+    pub(in crate::relay) fn pass_find(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        bits: u8,
+        prefix: u64,
+    ) {
+        if !self.begin(link, request) {
+            return;
+        }
+        let (low, last) = prefix_range(bits, prefix);
+        let count = 0;
+        let what = What::Find {
+            low,
+            last,
+            bits,
+            count,
+        };
+        let passed = self.pass_on(link, request, (low >> 32) as u32, what);
+        if let Err((why, detail)) = passed {
+            self.finish(link, request);
+            self.refuse(link, request, why, detail);
+        }
+    }
+
+    fn pass_on(
+        &mut self,
+        client: LinkId,
+        request: u32,
+        address: u32,
+        what: What,
+    ) -> Result<(), (Refused, u32)> {
+        let now = self.now.mono;
+        let errand = Errand {
+            client,
+            request,
+            address,
+            what,
+            tried: Vec::new(),
+            until: now,
+            ends: now + WHOLE_MS,
+        };
+        let errands = &mut self.peers.errands;
+        if !errands.has_room(errand.bytes()) {
+            return Err((Refused::OverQuota, 2));
+        }
+        errands.bytes += errand.bytes();
+        self.counters.errands += 1;
+        self.send_errand(errand);
+        Ok(())
+    }
+
+    /// Asks a peer that keeps what is wanted; if there is none, dials one.
+    fn send_errand(&mut self, mut errand: Errand) {
+        let now = self.now.mono;
+        let peers = self.peers.links.iter().filter(|(link, peer)| {
+            let congested = self.links.get(link).is_none_or(|state| state.congested);
+            peer.range.has(errand.address)
+                && !congested
+                && !errand.tried.contains(&peer.descriptor.node_key)
+        });
+        let links: Vec<LinkId> = peers.map(|(link, _)| *link).collect();
+        let at = self.rng.below(links.len() as u64) as usize;
+        let peer = links
+            .get(at)
+            .and_then(|link| Some((*link, self.peers.links.get_mut(link)?)));
+        let Some((link, peer)) = peer else {
+            if self.peers.errands.waiting.len() >= WAITING_MAX {
+                return self.end_errand(&errand, Refused::OverQuota, 2);
+            }
+            self.dial_for(errand.address);
+            return self.peers.errands.waiting.push_back(errand);
+        };
+        peer.used = now;
+        let request = peer.request();
+        errand.tried.push(peer.descriptor.node_key);
+        errand.until = now + ANSWER_MS;
+        let frame = match &errand.what {
+            What::Put { object, .. } => object
+                .split_first_chunk()
+                .map(|(header, body)| Frame::Put { header, body }),
+            What::Find { low, bits, .. } => Some(Frame::Find {
+                bits: *bits,
+                prefix: *low,
+            }),
+        };
+        if let Some(frame) = frame {
+            self.send(link, request, &frame);
+        }
+        self.peers.errands.asked.insert((link, request), errand);
+    }
+
+    fn dial_for(&mut self, address: u32) {
+        let range = Range::of(address, 32);
+        let mut under_way = self.peers.shakes.under_way();
+        if under_way.any(|dial| dial.to.range.is_some_and(|range| range.has(address))) {
+            return;
+        }
+        drop(under_way);
+        if self.may_dial_for_errand() && self.dial_in(range) {
+            return;
+        }
+        // Somebody may know who keeps it.
+        let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
+        let at = self.rng.below(links.len() as u64) as usize;
+        if let Some(link) = links.get(at) {
+            self.ask_names(*link, address);
+        }
+    }
+
+    /// There is a new peer, or a new name, or it is late.
+    pub(super) fn errands_on_time(&mut self) {
+        let now = self.now.mono;
+        if self.peers.errands.next_time() > now {
+            return;
+        }
+        let late = |errand: &Errand| errand.until.min(errand.ends) <= now;
+        let errands = &mut self.peers.errands;
+        let asked = errands.asked.iter().filter(|(_, errand)| late(errand));
+        let keys: Vec<(LinkId, u32)> = asked.map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some(errand) = self.peers.errands.asked.remove(&key) {
+                self.try_another(errand);
+            }
+        }
+        self.retry_errands();
+    }
+
+    /// Those that wait are looked at again.
+    pub(super) fn retry_errands(&mut self) {
+        let now = self.now.mono;
+        for errand in core::mem::take(&mut self.peers.errands.waiting) {
+            if errand.ends <= now {
+                self.end_errand(&errand, Refused::StoreFailed, 0);
+            } else {
+                self.send_errand(errand);
+            }
+        }
+    }
+
+    fn try_another(&mut self, errand: Errand) {
+        self.counters.errands_in_vain += 1;
+        // A Find that was answered in part can't be begun anew.
+        let begun = matches!(errand.what, What::Find { count, .. } if count > 0);
+        if errand.ends <= self.now.mono || errand.tried.len() >= TRIES || begun {
+            return self.end_errand(&errand, Refused::StoreFailed, 0);
+        }
+        self.send_errand(errand);
+    }
+
+    fn end_errand(&mut self, errand: &Errand, why: Refused, detail: u32) {
+        self.peers.errands.bytes -= errand.bytes();
+        if self.finish(errand.client, errand.request) {
+            self.refuse(errand.client, errand.request, why, detail);
+        }
+    }
+
+    pub(super) fn forget_errands(&mut self, peer: LinkId) {
+        let asked = self.peers.errands.asked.range((peer, 0)..=(peer, u32::MAX));
+        let keys: Vec<(LinkId, u32)> = asked.map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some(errand) = self.peers.errands.asked.remove(&key) {
+                self.try_another(errand);
+            }
+        }
+    }
+
+    // Answers of peers. False: there is no such request.
+
+    /// A peer stored it: its receipt goes to the client, and who it is.
+    pub(in crate::relay) fn on_errand_stored(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        (receipt, node_key): (Receipt, [u8; 32]),
+    ) -> bool {
+        let Some(errand) = self.peers.errands.asked.remove(&(link, request)) else {
+            return false;
+        };
+        let peer = self.peers.links.get(&link);
+        let key = peer.map(|peer| peer.descriptor.node_key);
+        let signed = PublicKey::from_bytes(&node_key).is_ok_and(|key| receipt.verify(&key).is_ok());
+        let is_it = matches!(errand.what, What::Put { id, .. } if id == receipt.id);
+        if !signed || !is_it || key != Some(node_key) {
+            self.on_malformed(link, None);
+            self.try_another(errand);
+            return true;
+        }
+        self.peers.errands.bytes -= errand.bytes();
+        if self.finish(errand.client, errand.request) {
+            let raw = self.peers.links.get(&link).map(|peer| peer.raw.clone());
+            if let Some((header, body)) = raw.as_ref().and_then(|raw| super::shake::split(raw)) {
+                self.send(
+                    errand.client,
+                    errand.request,
+                    &Frame::Relay { header, body },
+                );
+            }
+            let stored = Frame::Stored {
+                id: receipt.id,
+                time: receipt.time,
+                node_key,
+                signature: receipt.signature,
+            };
+            self.send(errand.client, errand.request, &stored);
+        }
+        true
+    }
+
+    /// One of the records that were looked for.
+    pub(in crate::relay) fn on_errand_object(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        raw: &[u8; HEADER_BYTES],
+        body: &[u8],
+    ) -> bool {
+        let network = self.config.network;
+        let divisor = self.config.work_divisor;
+        let Some(errand) = self.peers.errands.asked.get_mut(&(link, request)) else {
+            return false;
+        };
+        let (client, number) = (errand.client, errand.request);
+        let sound = Header::parse(raw).ok().filter(|header| {
+            header.kind == Kind::Record
+                && header.network == network
+                && body.len() == header.size.bytes()
+                && pow::is_paid(header, divisor)
+                && sha256(&[body]) == header.body_hash
+        });
+        let fits = match (&mut errand.what, sound) {
+            (
+                What::Find {
+                    low, last, count, ..
+                },
+                Some(header),
+            ) => {
+                let key = header.record_key();
+                let fits = (*low..=*last).contains(&key);
+                (*low, *count) = (key, *count + 1);
+                fits
+            }
+            _ => false,
+        };
+        errand.until = self.now.mono + ANSWER_MS;
+        if !fits {
+            if let Some(errand) = self.peers.errands.asked.remove(&(link, request)) {
+                self.try_another(errand);
+            }
+            self.on_malformed(link, None);
+            return true;
+        }
+        let object = Frame::Object {
+            bucket: 0,
+            header: raw,
+            body,
+        };
+        let bytes = object.encode(number);
+        self.out.push_back(Output::Send {
+            link: client,
+            bytes,
+        });
+        true
+    }
+
+    /// All records that were looked for were sent.
+    pub(in crate::relay) fn on_errand_end(&mut self, link: LinkId, request: u32) -> bool {
+        let Some(errand) = self.peers.errands.asked.remove(&(link, request)) else {
+            return false;
+        };
+        let What::Find { count, .. } = errand.what else {
+            self.on_malformed(link, None);
+            self.try_another(errand);
+            return true;
+        };
+        if self.finish(errand.client, errand.request) {
+            self.send(errand.client, errand.request, &Frame::End { count });
+        }
+        true
+    }
+
+    /// A peer refuses it. What any relay would say goes to the client, the rest is asked of another.
+    pub(in crate::relay) fn on_errand_refused(
+        &mut self,
+        link: LinkId,
+        request: u32,
+        why: Option<Refused>,
+        detail: u32,
+    ) -> bool {
+        let Some(errand) = self.peers.errands.asked.remove(&(link, request)) else {
+            return false;
+        };
+        match why {
+            Some(
+                why @ (Refused::Expired
+                | Refused::TooLittleWork
+                | Refused::OldRecord
+                | Refused::BadRecord),
+            ) => self.end_errand(&errand, why, detail),
+            Some(why @ (Refused::OverQuota | Refused::StoreFull))
+                if errand.tried.len() >= TRIES =>
+            {
+                self.end_errand(&errand, why, detail);
+            }
+            _ => self.try_another(errand),
+        }
+        true
+    }
+}

@@ -1,0 +1,303 @@
+//! What part of the address space this relay keeps, and with how many others: a range that too many
+//! keep is halved, one that too few keep is joined with its other half. PROTOCOL.md section 12.
+//!
+//! Invariant: a relay keeps what its descriptor says. How many others there are it counts by the
+//! networks at which links proved them, never by what was only told.
+
+use super::Peer;
+use crate::book::Group;
+use crate::io::LinkId;
+use crate::limits::{
+    PEERS_DIALLED, PEERS_ELSEWHERE, PEERS_FOR_ERRANDS, PEERS_OF_SIBLING, SWARM_RELAYS_MIN,
+};
+use crate::range::Range;
+use crate::relay::Relay;
+use crate::time::Millis;
+use crate::wire::Bye;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+/// Between two counts.
+const LOOK_MS: Millis = 30_000;
+/// A relay that has just started believes for so long what its peers say of how far the network is
+/// divided, until it has counted itself.
+const YOUNG_MS: Millis = 15 * 60_000;
+/// Between two steps towards a wider range: those it would take over are counted in between.
+const JOIN_EVERY_MS: Millis = 10 * 60_000;
+/// What left the range is kept so long, for those who still look for it here.
+pub(in crate::relay) const HANDOVER_MS: Millis = 48 * 3_600_000;
+/// A peer that is not needed goes when it was not of use for so long.
+const UNUSED_MS: Millis = 5 * 60_000;
+
+/// This relay's place among all.
+#[derive(Debug, Default)]
+pub(in crate::relay) struct Swarm {
+    /// As its descriptor says.
+    pub position: u32,
+    pub range: Range,
+    /// What the next descriptor is to say.
+    pub bits: u8,
+    /// When the range last changed, and when it was last made wider (mono).
+    pub changed: Millis,
+    joined: Millis,
+    look_at: Millis,
+    /// When the first look was.
+    began: Option<Millis>,
+}
+
+impl Swarm {
+    pub fn next_time(&self) -> Millis {
+        self.look_at
+    }
+
+    /// Where headers are kept.
+    pub fn scanned(&self) -> Range {
+        self.range.scanned()
+    }
+}
+
+/// Relays that were there lately: where they belong, and their networks.
+struct Members<'a>(&'a [(u32, Group)]);
+
+impl Members<'_> {
+    /// Networks, not relays: those of one network are in one hand.
+    fn count(&self, range: Range) -> usize {
+        let inside = self.0.iter().filter(|(position, _)| range.has(*position));
+        inside
+            .map(|(_, group)| *group)
+            .collect::<BTreeSet<Group>>()
+            .len()
+    }
+
+    /// The bits of the range that a relay at this position should keep, if a range is halved that
+    /// more than `most` keep. Between halving and joining lies a third of them, so that it does not
+    /// go back and forth.
+    fn bits(&self, position: u32, bits: u8, most: usize) -> u8 {
+        let mut range = Range::of(position, bits);
+        while let Some(halves) = range.halves() {
+            let each = halves.map(|half| self.count(half) >= most * 3 / 10);
+            if each != [true, true] || self.count(range) <= most {
+                break;
+            }
+            range = Range::of(position, range.bits() + 1);
+        }
+        let few = self.count(range) < most / 5 || self.count(range.wider(1)) < most * 7 / 10;
+        if range.bits() == bits && bits > 0 && few {
+            return bits - 1;
+        }
+        range.bits()
+    }
+}
+
+impl Relay {
+    /// What this relay keeps bodies of.
+    pub fn range(&self) -> Range {
+        self.peers.swarm.range
+    }
+
+    /// Counts the relays around, and takes a narrower or wider range when it is time.
+    pub(super) fn look_around(&mut self) {
+        let now = self.now.mono;
+        if self.peers.swarm.look_at > now {
+            return;
+        }
+        self.peers.swarm.look_at = now + LOOK_MS;
+        let Some(own) = self.peers.own.addresses().first() else {
+            // It can't be dialled, so nobody counts on it.
+            return self.let_go_unneeded();
+        };
+        let mut members: Vec<(u32, Group)> = self.peers.book.members(self.now.unix).collect();
+        let swarm = &mut self.peers.swarm;
+        members.push((swarm.position, Group::of(own.ip())));
+        let began = *swarm.began.get_or_insert(now);
+        let most = self.config.swarm_relays_max.max(SWARM_RELAYS_MIN);
+        let mut bits = Members(&members).bits(swarm.position, swarm.bits, most);
+        if now - began < YOUNG_MS {
+            let mut said: Vec<u8> = self
+                .peers
+                .links
+                .values()
+                .map(|p| p.descriptor.bits)
+                .collect();
+            said.sort_unstable();
+            let middle = said.get(said.len() / 2).copied();
+            bits = bits.max(middle.unwrap_or(0));
+        }
+        let swarm = &mut self.peers.swarm;
+        if bits < swarm.bits {
+            if now.saturating_sub(swarm.joined) < JOIN_EVERY_MS && swarm.joined > 0 {
+                bits = swarm.bits;
+            } else {
+                swarm.joined = now;
+            }
+        }
+        if bits != swarm.bits {
+            swarm.bits = bits;
+            self.peers.own.renew(now);
+        }
+        self.let_go_unneeded();
+    }
+
+    /// This relay's new descriptor says what it keeps.
+    pub(super) fn on_range(&mut self, position: u32, range: Range) {
+        let swarm = &mut self.peers.swarm;
+        swarm.position = position;
+        if swarm.range == range {
+            return;
+        }
+        self.counters.range_changes += 1;
+        swarm.range = range;
+        swarm.changed = self.now.mono;
+        let peers = self.peers.links.iter();
+        let concerned = peers.filter(|(_, peer)| peer.range.overlaps(range.scanned()));
+        let links: Vec<LinkId> = concerned.map(|(link, _)| *link).collect();
+        for link in links {
+            self.peers.reconcile.soon(link);
+        }
+        self.peers.meet.hurry(self.now.mono);
+    }
+
+    /// The first range of which there are too few peers, after so many others.
+    pub(super) fn needs(&self) -> Vec<Range> {
+        let own = self.peers.swarm.range;
+        let around = own.scanned();
+        let mut needs = Vec::new();
+        let all = || self.peers.ranges();
+        let of_own = all().filter(|(range, dialled)| *dialled && range.overlaps(own));
+        if of_own.count() < PEERS_DIALLED {
+            needs.push(own);
+        }
+        for sibling in own.siblings() {
+            let linked = all().filter(|(range, _)| range.overlaps(sibling));
+            if linked.count() < PEERS_OF_SIBLING {
+                needs.push(sibling);
+            }
+        }
+        let elsewhere = all().filter(|(range, dialled)| *dialled && !range.overlaps(around));
+        if around != Range::ALL && elsewhere.count() < PEERS_ELSEWHERE {
+            needs.push(Range::ALL);
+        }
+        needs
+    }
+
+    /// Peers that this relay dialled and does not need leave.
+    fn let_go_unneeded(&mut self) {
+        let own = self.peers.swarm.range;
+        let around = own.scanned();
+        let mut of_own = 0;
+        let mut elsewhere = 0;
+        let mut siblings: Vec<(Range, usize)> = own.siblings().map(|range| (range, 0)).collect();
+        let mut dialled: Vec<(&LinkId, &Peer)> = self.peers.links.iter().collect();
+        dialled.retain(|(_, peer)| peer.dialled);
+        dialled.sort_unstable_by_key(|(_, peer)| peer.since);
+        let mut gone = Vec::new();
+        for (link, peer) in dialled {
+            let needed = if peer.range.overlaps(own) {
+                of_own += 1;
+                of_own <= PEERS_DIALLED
+            } else if peer.range.overlaps(around) {
+                let counts = siblings.iter_mut();
+                counts
+                    .filter(|(sibling, _)| peer.range.overlaps(*sibling))
+                    .fold(false, |needed, (_, count)| {
+                        *count += 1;
+                        needed || *count <= PEERS_OF_SIBLING
+                    })
+            } else {
+                elsewhere += 1;
+                elsewhere <= PEERS_ELSEWHERE
+            };
+            let unused = self.now.mono.saturating_sub(peer.used) > UNUSED_MS;
+            if !needed && unused {
+                gone.push(*link);
+            }
+        }
+        for link in gone {
+            self.bye(link, Bye::Leaving);
+        }
+    }
+
+    /// Whether another peer can be dialled for somebody's errand.
+    pub(super) fn may_dial_for_errand(&self) -> bool {
+        self.peers.dialled()
+            < PEERS_DIALLED + 15 * PEERS_OF_SIBLING + PEERS_ELSEWHERE + PEERS_FOR_ERRANDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+    use crate::crypto::Rng;
+    use crate::limits::SWARM_RELAYS_MAX as MOST;
+    use core::net::IpAddr;
+
+    fn group(n: u32) -> Group {
+        let [_, a, b, _] = (n << 8).to_be_bytes();
+        Group::of(IpAddr::from([20 + a, b, 1, 1]))
+    }
+
+    fn members(count: u32, seed: u8) -> Vec<(u32, Group)> {
+        let mut rng = Rng::new([seed; 32]);
+        (0..count).map(|n| (rng.u64() as u32, group(n))).collect()
+    }
+
+    /// Where all relays end that start with these bits.
+    fn settle(all: &[(u32, Group)], bits: u8) -> Vec<u8> {
+        let one =
+            |position: &u32| (0..20).fold(bits, |bits, _| Members(all).bits(*position, bits, MOST));
+        all.iter()
+            .take(60)
+            .map(|(position, _)| one(position))
+            .collect()
+    }
+
+    #[test]
+    fn ranges_follow_the_number_of_relays() {
+        for (count, least, most) in [
+            (1, 0, 0),
+            (27, 0, 0),
+            (200, 2, 4),
+            (2000, 5, 8),
+            (10_000, 7, 10),
+        ] {
+            let all = members(count, 1);
+            for start in [0, 3, 12] {
+                for (bits, (position, _)) in settle(&all, start).into_iter().zip(&all) {
+                    assert!(
+                        (least..=most).contains(&bits),
+                        "{count}: {bits} from {start}"
+                    );
+                    let mates = Members(&all).count(Range::of(*position, bits));
+                    assert!((8..=41).contains(&mates) || bits == 0, "{mates} of {count}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn it_does_not_go_back_and_forth() {
+        // From halving to joining a quarter must leave.
+        for count in 28..=40u32 {
+            let all = members(count, 2);
+            let position = all[0].0;
+            assert_eq!(Members(&all).bits(position, 0, MOST), 0);
+            assert_eq!(Members(&all).bits(position, 1, MOST), 1, "{count}");
+        }
+        assert_eq!(Members(&members(27, 2)).bits(0, 1, MOST), 0);
+        assert_eq!(Members(&members(60, 2)).bits(0, 0, MOST), 1);
+    }
+
+    #[test]
+    fn keys_and_one_network_divide_nothing() {
+        let mut rng = Rng::new([3; 32]);
+        let one: Vec<(u32, Group)> = (0..5000).map(|_| (rng.u64() as u32, group(7))).collect();
+        assert_eq!(Members(&one).bits(0, 0, MOST), 0);
+        // All of many networks in one half: the other half would have nobody.
+        let low: Vec<_> = members(100, 4)
+            .into_iter()
+            .map(|(p, g)| (p >> 1, g))
+            .collect();
+        assert_eq!(Members(&low).bits(0, 0, MOST), 0);
+    }
+}
