@@ -119,9 +119,9 @@ pub const SWARM_RELAYS_MAX: usize = 40;
 /// In test networks, no fewer than so many.
 pub const SWARM_RELAYS_MIN: usize = 4;
 /// How long a relay counts as one of a range after a link proved it.
-pub const MEMBER_MS: u64 = 24 * 3_600_000;
+pub const MEMBER_MS: u64 = 3 * 3_600_000;
 /// After how long it is looked for again.
-pub const MEMBER_LOOK_MS: u64 = 6 * 3_600_000;
+pub const MEMBER_LOOK_MS: u64 = 3_600_000;
 /// Dials in vain, in a row, after which it does not count.
 pub const MEMBER_FAILURES: u8 = 2;
 /// Peers of each other range of which a relay keeps headers.

@@ -28,6 +28,8 @@ pub enum Process {
 pub struct Host {
     pub name: String,
     pub is_relay: bool,
+    /// How clients find it, if it is a relay.
+    pub hint: RelayHint,
     pub process: Process,
     pub disk: Disk,
     pub remembered: Option<[u8; 32]>,
@@ -47,6 +49,8 @@ pub struct Host {
     pub address: SocketAddr,
     /// The size of a relay's store, if it is not the usual one.
     pub store_bytes: Option<u64>,
+    /// By how many relays a range may be kept, if not by the usual number.
+    pub swarm_relays: Option<usize>,
     /// A relay that knows other relays: it is told where it is reachable.
     pub networked: bool,
     /// Raised at each start: what belongs to an earlier run is dropped.
@@ -58,6 +62,7 @@ impl Host {
         Self {
             name: name.into(),
             is_relay,
+            hint: Self::hint(name),
             process: Process::Down,
             disk: Disk::default(),
             remembered: None,
@@ -70,6 +75,7 @@ impl Host {
             dies_at_save: None,
             address: SocketAddr::from(([10, 0, 0, 1], 1)),
             store_bytes: None,
+            swarm_relays: None,
             networked: false,
             run: 0,
         }
@@ -107,7 +113,9 @@ impl Host {
             let mut config = RelayConfig::new(Self::node_key(&self.name), NETWORK);
             config.work_divisor = WORK_DIVISOR;
             config.store_bytes_max = self.store_bytes.unwrap_or(config.store_bytes_max);
-            config.certificate = Self::hint(&self.name).certificate;
+            let usual = config.swarm_relays_max;
+            config.swarm_relays_max = self.swarm_relays.unwrap_or(usual);
+            config.certificate = self.hint.certificate;
             Process::Relay(Box::new(Relay::new(config, seed, now)))
         } else {
             let config = Config {

@@ -48,7 +48,7 @@ impl World {
         };
         let is_wanted = |host: &Host| match to {
             DialTo::Hint(_) => hint.is_some_and(|hint| {
-                let theirs = Host::hint(&host.name);
+                let theirs = host.hint;
                 let at = (hint.address, hint.port);
                 let here = (host.address.ip(), host.address.port());
                 let reached = at == (theirs.address, theirs.port) || at == here;
@@ -59,7 +59,7 @@ impl World {
                 address,
                 certificate,
             } => {
-                let theirs = Host::hint(&host.name).certificate;
+                let theirs = host.hint.certificate;
                 host.networked
                     && host.address == *address
                     && certificate.is_none_or(|certificate| certificate == theirs)

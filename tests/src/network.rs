@@ -53,6 +53,7 @@ impl World {
             NETWORK,
         );
         front.effort = effort;
+        front.address = rng.u64() as u32;
         let mut header = front.header(rng.array(), &body);
         let paid = |nonce: &u64| {
             pow::is_paid(
@@ -71,6 +72,7 @@ impl World {
     pub fn add_networked(&mut self, name: &str) -> At {
         let mut host = Host::new(name, true);
         host.store_bytes = self.store_bytes;
+        host.swarm_relays = self.swarm_relays;
         let [_, _, a, b] = (self.hosts.len() as u32).to_be_bytes();
         host.address = ([20 + a, b, 0, 1], 8420).into();
         host.networked = true;

@@ -135,6 +135,8 @@ pub struct World {
     pub liars: BTreeSet<At>,
     /// The size of the stores of relays that start from now on.
     pub store_bytes: Option<u64>,
+    /// By how many relays a range may be kept, of those added from now on.
+    pub swarm_relays: Option<usize>,
     /// No machine has the memory that a passcode takes.
     pub derive_fails: bool,
     digest: [u8; 32],
@@ -162,6 +164,7 @@ impl World {
             lie: None,
             liars: BTreeSet::new(),
             store_bytes: None,
+            swarm_relays: None,
             derive_fails: false,
             digest: [0; 32],
         }

@@ -161,6 +161,11 @@ impl Relay {
         self.index.holds(id)
     }
 
+    /// Whether its header is here.
+    pub fn lists(&self, id: &Id) -> bool {
+        self.index.contains(id)
+    }
+
     /// The relays that this one is linked to.
     pub fn peers(&self) -> impl Iterator<Item = PeerStatus> {
         self.peers.each()

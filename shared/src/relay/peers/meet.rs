@@ -23,14 +23,16 @@ const FEELER_EVERY_MS: Millis = 120_000;
 const FEEL_SOON_MS: Millis = 2_000;
 /// Between two peers asked for names.
 const NAMES_EVERY_MS: Millis = 600_000;
-/// The same while there are too few.
+/// The same while there are too few, at first.
 const NAMES_SOON_MS: Millis = 15_000;
+/// Ranges for which somebody to dial is looked for at once.
+const NEEDS_AT_ONCE: usize = 6;
 /// Between two answers to Relays on one link.
 const NAMES_PAUSE_MS: Millis = 10_000;
 /// How long changes of the book gather before they are saved.
 const SAVE_AFTER_MS: Millis = 5_000;
 /// How often a link that is up counts as a proof of its address.
-const PROVED_EVERY_MS: Millis = 6 * 3_600_000;
+const PROVED_EVERY_MS: Millis = 3_600_000;
 /// Peers dialled first at the next start.
 const ANCHORS: usize = 2;
 
@@ -40,6 +42,7 @@ pub(super) struct Meet {
     dial_at: Millis,
     feeler_at: Millis,
     names_at: Millis,
+    names_pause: Millis,
     save_at: Millis,
     anchors: Option<Vec<SocketAddr>>,
     /// Node keys of peers that dialled, to be looked for at their addresses.
@@ -63,6 +66,13 @@ impl Meet {
     /// Something changed: look at once.
     pub fn hurry(&mut self, now: Millis) {
         self.dial_at = self.dial_at.min(now + DIAL_EVERY_MS);
+    }
+
+    /// A peer came or went: there may be others to hear of.
+    pub fn ask_soon(&mut self, now: Millis) {
+        self.names_pause = NAMES_SOON_MS;
+        self.names_at = self.names_at.min(now + NAMES_SOON_MS);
+        self.hurry(now);
     }
 }
 
@@ -109,12 +119,12 @@ impl Relay {
         if self.peers.meet.names_at <= now {
             let lonely = self.wants_peers();
             let near = self.near();
-            let pause = if lonely {
-                NAMES_SOON_MS
-            } else {
-                NAMES_EVERY_MS
-            };
-            self.peers.meet.names_at = now + pause;
+            // Whoever knew somebody was asked before: less often, as long as nothing changes.
+            let meet = &mut self.peers.meet;
+            let pause = meet.names_pause.max(NAMES_SOON_MS);
+            meet.names_pause = (pause * 2).min(NAMES_EVERY_MS);
+            let pause = if lonely { pause } else { NAMES_EVERY_MS };
+            meet.names_at = now + pause;
             let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
             let at = self.rng.below(links.len() as u64) as usize;
             if let Some(link) = links.get(at) {
@@ -173,8 +183,13 @@ impl Relay {
             self.dial(candidate, false, Some(own));
             return true;
         }
-        let needs = self.needs();
-        for range in needs {
+        let mut needs = self.needs();
+        // Each costs a look at the whole book: the first, and some of the others.
+        for at in 1..needs.len().min(NEEDS_AT_ONCE) {
+            let other = at + self.rng.below((needs.len() - at) as u64) as usize;
+            needs.swap(at, other);
+        }
+        for range in needs.into_iter().take(NEEDS_AT_ONCE) {
             let unix = self.now.unix;
             let found = self.peers.book.pick_in(&mut self.rng, unix, &taken, range);
             if let Some(candidate) = found {

@@ -292,6 +292,6 @@ impl Relay {
             self.peers.by_key.remove(&key);
         }
         self.peers.reconcile.forget(link);
-        self.peers.meet.hurry(self.now.mono);
+        self.peers.meet.ask_soon(self.now.mono);
     }
 }

@@ -296,6 +296,7 @@ impl Relay {
         self.peers.links.insert(link, peer);
         self.peers.by_key.insert(key, link);
         self.peers.reconcile.soon(link);
+        self.peers.meet.ask_soon(self.now.mono);
         let near = self.near();
         self.ask_names(link, near);
         self.retry_errands();

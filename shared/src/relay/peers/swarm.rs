@@ -71,21 +71,25 @@ impl Members<'_> {
 
     /// The bits of the range that a relay at this position should keep, if a range is halved that
     /// more than `most` keep. Between halving and joining lies a third of them, so that it does not
-    /// go back and forth.
+    /// go back and forth. What is asked of a range is asked of all around it, so that no part of
+    /// the whole is left to nobody.
     fn bits(&self, position: u32, bits: u8, most: usize) -> u8 {
-        let mut range = Range::of(position, bits);
+        let mut range = Range::ALL;
         while let Some(halves) = range.halves() {
-            let each = halves.map(|half| self.count(half) >= most * 3 / 10);
-            if each != [true, true] || self.count(range) <= most {
+            let divided = range.bits() < bits;
+            let (all, each) = if divided {
+                (most * 7 / 10, (most / 5).max(2))
+            } else {
+                (most + 1, most * 3 / 10)
+            };
+            let enough = halves.map(|half| self.count(half) >= each) == [true, true];
+            if !enough || self.count(range) < all {
                 break;
             }
             range = Range::of(position, range.bits() + 1);
         }
-        let few = self.count(range) < most / 5 || self.count(range.wider(1)) < most * 7 / 10;
-        if range.bits() == bits && bits > 0 && few {
-            return bits - 1;
-        }
-        range.bits()
+        // A step at a time towards more, so that those who leave it are replaced in between.
+        range.bits().max(bits.saturating_sub(1))
     }
 }
 
@@ -157,7 +161,7 @@ impl Relay {
         self.peers.meet.hurry(self.now.mono);
     }
 
-    /// The first range of which there are too few peers, after so many others.
+    /// Ranges of which there are too few peers, the most urgent first.
     pub(super) fn needs(&self) -> Vec<Range> {
         let own = self.peers.swarm.range;
         let around = own.scanned();
@@ -167,10 +171,10 @@ impl Relay {
         if of_own.count() < PEERS_DIALLED {
             needs.push(own);
         }
-        for sibling in own.siblings() {
-            let linked = all().filter(|(range, _)| range.overlaps(sibling));
+        for part in parts(own) {
+            let linked = all().filter(|(range, _)| range.overlaps(part));
             if linked.count() < PEERS_OF_SIBLING {
-                needs.push(sibling);
+                needs.push(part);
             }
         }
         let elsewhere = all().filter(|(range, dialled)| *dialled && !range.overlaps(around));
@@ -186,27 +190,27 @@ impl Relay {
         let around = own.scanned();
         let mut of_own = 0;
         let mut elsewhere = 0;
-        let mut siblings: Vec<(Range, usize)> = own.siblings().map(|range| (range, 0)).collect();
+        let mut parts: Vec<(Range, usize)> = parts(own).map(|range| (range, 0)).collect();
         let mut dialled: Vec<(&LinkId, &Peer)> = self.peers.links.iter().collect();
         dialled.retain(|(_, peer)| peer.dialled);
         dialled.sort_unstable_by_key(|(_, peer)| peer.since);
         let mut gone = Vec::new();
         for (link, peer) in dialled {
-            let needed = if peer.range.overlaps(own) {
+            let mut needed = false;
+            for (_, count) in parts
+                .iter_mut()
+                .filter(|(part, _)| peer.range.overlaps(*part))
+            {
+                *count += 1;
+                needed |= *count <= PEERS_OF_SIBLING;
+            }
+            if peer.range.overlaps(own) {
                 of_own += 1;
-                of_own <= PEERS_DIALLED
-            } else if peer.range.overlaps(around) {
-                let counts = siblings.iter_mut();
-                counts
-                    .filter(|(sibling, _)| peer.range.overlaps(*sibling))
-                    .fold(false, |needed, (_, count)| {
-                        *count += 1;
-                        needed || *count <= PEERS_OF_SIBLING
-                    })
-            } else {
+                needed |= of_own <= PEERS_DIALLED;
+            } else if !peer.range.overlaps(around) {
                 elsewhere += 1;
-                elsewhere <= PEERS_ELSEWHERE
-            };
+                needed |= elsewhere <= PEERS_ELSEWHERE;
+            }
             let unused = self.now.mono.saturating_sub(peer.used) > UNUSED_MS;
             if !needed && unused {
                 gone.push(*link);
@@ -222,6 +226,14 @@ impl Relay {
         self.peers.dialled()
             < PEERS_DIALLED + 15 * PEERS_OF_SIBLING + PEERS_ELSEWHERE + PEERS_FOR_ERRANDS
     }
+}
+
+/// The quarters of a range and of those around it of which headers are kept: others may have halved
+/// theirs once or twice already.
+fn parts(own: Range) -> impl Iterator<Item = Range> {
+    let ranges = core::iter::once(own).chain(own.siblings());
+    let halves = ranges.flat_map(|range| range.halves().into_iter().flatten());
+    halves.flat_map(|half| half.halves().into_iter().flatten())
 }
 
 #[cfg(test)]
