@@ -49,6 +49,11 @@ impl Range {
         self.has(other.prefix) || other.has(self.prefix)
     }
 
+    /// Whether the other lies in it.
+    pub fn wider_or_same(self, other: Range) -> bool {
+        self.bits <= other.bits && self.has(other.prefix)
+    }
+
     /// What both have in common.
     pub fn and(self, other: Range) -> Option<Range> {
         let narrower = if self.bits >= other.bits { self } else { other };

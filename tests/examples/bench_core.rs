@@ -73,7 +73,7 @@ impl Party {
 /// Ben, who writes, with Ann's keys; Ann, who reads. They met as people do.
 fn met() -> (Party, Session, Party, Session, ContactKeys) {
     let (mut ann, mut ben) = (Party::new(1), Party::new(2));
-    let invitation = Invitation::draw(hour(NOW), 24, false, 0, &mut ann.rng);
+    let invitation = Invitation::draw(hour(NOW), 24, false, Mailbox::default(), &mut ann.rng);
     let by = Author {
         account: &ann.account,
         version: 1,

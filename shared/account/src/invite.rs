@@ -284,13 +284,19 @@ pub struct Invitation {
 }
 
 impl Invitation {
-    /// Draws one. `bits` are the mailbox's. It lasts 720 hours at most.
-    pub fn draw(now_hour: u32, hours: u32, single_use: bool, bits: u8, rng: &mut Rng) -> Self {
+    /// Draws one, whose greetings come to this mailbox. It lasts 720 hours at most.
+    pub fn draw(
+        now_hour: u32,
+        hours: u32,
+        single_use: bool,
+        mailbox: Mailbox,
+        rng: &mut Rng,
+    ) -> Self {
         let hours = hours.clamp(1, HOURS_MAX);
         Invitation {
             secret: Key::new(widen(rng.array())),
             kem: KemSecret::draw(rng),
-            mailbox: Mailbox::draw(bits, rng),
+            mailbox,
             expiry: now_hour.saturating_add(hours),
             single_use,
             hours,

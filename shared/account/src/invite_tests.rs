@@ -26,7 +26,7 @@ fn by(account: &SigningKey, version: u64) -> Author<'_> {
 fn parts() -> (SigningKey, Invitation, InviteLink) {
     let mut rng = Rng::new([1; 32]);
     let account = SigningKey::draw(&mut rng);
-    let invitation = Invitation::draw(NOW, 168, true, 0, &mut rng);
+    let invitation = Invitation::draw(NOW, 168, true, Mailbox::default(), &mut rng);
     let link = invitation.link(account.public(), alloc::vec![hint(1), hint(2)]);
     (account, invitation, link)
 }
@@ -158,7 +158,13 @@ fn the_record_is_found_by_the_link_alone() {
         (169, 720),
         (9_999, 720),
     ] {
-        let i = Invitation::draw(NOW, hours, false, 0, &mut Rng::new([2; 32]));
+        let i = Invitation::draw(
+            NOW,
+            hours,
+            false,
+            Mailbox::default(),
+            &mut Rng::new([2; 32]),
+        );
         let header = i.record(by(&account, 1), "", &[3; 32]).unwrap().header;
         assert_eq!(header.lifetime.hours(), lifetime);
         assert!(header.expiry <= NOW + lifetime);

@@ -36,7 +36,7 @@ pub struct Sender<'a> {
 }
 
 /// Where an account picks up its envelopes: the first `bits` bits of the address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Mailbox {
     #[n(0)]

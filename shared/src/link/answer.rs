@@ -272,10 +272,15 @@ impl ClientLink {
         let what = What::Relays { left };
         self.requests.insert(number, Asked { what, ..asked });
         let sound = self.sound(raw, body);
-        match sound.and_then(|header| Descriptor::read(&header, body).ok()) {
-            Some(descriptor) => Ok(Reply::Named {
+        let read = sound.and_then(|header| {
+            let descriptor = Descriptor::read(&header, body).ok()?;
+            Some((descriptor.range(&header.front), descriptor))
+        });
+        match read {
+            Some((range, descriptor)) => Ok(Reply::Named {
                 request: ReqId(number),
                 descriptor,
+                range,
             }),
             None => self.drop_it(),
         }

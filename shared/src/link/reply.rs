@@ -1,5 +1,6 @@
 //! What a relay's frames mean to the client, and why a link is given up.
 
+use crate::range::Range;
 use crate::wire::{Bye, Descriptor, Header, Receipt, Records, Refused, ScanRecord, Welcome};
 use alloc::vec::Vec;
 
@@ -47,6 +48,8 @@ pub enum Reply<'a> {
     Named {
         request: ReqId,
         descriptor: Descriptor,
+        /// What it keeps.
+        range: Range,
     },
     /// The answer to Get, Find or Relays is complete.
     End { request: ReqId, count: u32 },

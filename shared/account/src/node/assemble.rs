@@ -26,6 +26,7 @@ use shared::io::Token;
 impl Open {
     /// A new account, or one made again from its words.
     pub fn create(cx: &mut Cx, data: DataKey, seed: Seed, name: String, restored: bool) -> Self {
+        let place = cx.rng.u64() as u32;
         let profile = Profile {
             seed: *seed.as_bytes(),
             name,
@@ -35,10 +36,13 @@ impl Open {
             read_secret: cx.rng.array(),
             restored,
             created: cx.now.unix,
-            mailbox: Mailbox::draw(0, &mut cx.rng),
+            mailbox: Mailbox::new(place, 0).unwrap_or_default(),
             record_version: 0,
             greetings_day: 0,
             greetings_count: 0,
+            place,
+            invites_place: 0,
+            wider: None,
         };
         cx.touch(RowKey::Profile);
         cx.touch(RowKey::Clock);

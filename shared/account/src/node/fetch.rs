@@ -120,9 +120,17 @@ impl Open {
     /// A relay said Welcome: watch first, so that nothing falls between, then catch up.
     pub fn begin_feed(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
         let current = time::bucket(relay_unix).min(BUCKET_LAST);
+        let of_use = self.reads_from(&key);
         let Some(relay) = self.relays.get_mut(&key) else {
             return;
         };
+        if !of_use {
+            // It lists other people's mail only. What is written here can be put there all the same.
+            if let Stage::Open { caught_up, .. } = &mut relay.stage {
+                *caught_up = true;
+            }
+            return;
+        }
         let oldest = current.saturating_sub(BUCKETS_MAX);
         if relay.row.cursor == 0 {
             relay.row.cursor = current;

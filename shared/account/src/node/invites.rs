@@ -30,8 +30,8 @@ impl Open {
         }
         // The unit is the hour: the one that has begun does not count.
         let hour = time::hour(self.clock.assumed()) + 1;
-        let bits = self.profile.mailbox.bits();
-        let secret = Invitation::draw(hour, hours, single_use, bits, &mut cx.rng);
+        let mailbox = self.invite_mailbox(cx);
+        let secret = Invitation::draw(hour, hours, single_use, mailbox, &mut cx.rng);
         let fragment = secret.link(self.me, hints).fragment();
         let id = secret.id();
         let row = InviteRow {
@@ -52,6 +52,7 @@ impl Open {
         );
         cx.touch(RowKey::Invite(id));
         self.expect_greetings(&id);
+        self.hold_relays(cx);
         self.jobs.add(Owner::Invite(id));
         self.pump_jobs(cx);
         let view = self.show_invite(cx, &id);

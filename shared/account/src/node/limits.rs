@@ -35,6 +35,12 @@ pub const TOO_LATE_HOURS: u32 = 2;
 pub const ACCEPTANCE_HOURS_MAX: u32 = 336;
 /// Relays that an account holds links to, if it knows of so many.
 pub const RELAYS_HELD: usize = 3;
+/// The same for what its invitations' mailboxes are in.
+pub const RELAYS_OF_INVITES: usize = 2;
+/// Parts of the network in which one mailbox is read; a power of two.
+pub const PARTS_MAX: usize = 4;
+/// How long a mailbox is read as wide as it was told: an invitation and a message live no longer.
+pub const READ_WIDE_HOURS: u32 = 720 + 48 + 2;
 /// Relays heard of and not in use.
 pub const NAMED_MAX: usize = 64;
 /// Of these, those that are saved.

@@ -153,7 +153,9 @@ impl Open {
             Reply::Lagged { bucket } => self.on_lagged(cx, key, bucket),
             Reply::Asked => self.on_asked(cx, key),
             Reply::Wanted { ids } => self.on_wanted(cx, key, ids),
-            Reply::Named { descriptor, .. } => self.on_named(cx, key, &descriptor),
+            Reply::Named {
+                descriptor, range, ..
+            } => self.on_named(cx, key, &descriptor, range),
             Reply::Nothing => {}
         }
     }
@@ -173,6 +175,7 @@ impl Open {
             None => cx.trouble_over("clock_wrong"),
         }
         self.on_epoch(cx);
+        self.fit_mailbox(cx);
         self.begin_feed(cx, key, relay_unix);
         self.named.hurry();
         self.hold_relays(cx);

@@ -21,6 +21,7 @@ mod jobs;
 mod limits;
 mod links;
 mod lookups;
+mod mailbox;
 mod model;
 mod named;
 mod open;

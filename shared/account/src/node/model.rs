@@ -50,6 +50,16 @@ pub struct Profile {
     pub greetings_day: u32,
     #[n(12)]
     pub greetings_count: u32,
+    /// The place of which the mailbox is the first bits, and that of the invitations' one.
+    #[n(13)]
+    pub place: u32,
+    #[n(14)]
+    pub invites_place: u32,
+    /// The bits that some were told, fewer than the mailbox has now, and until which hour it is read
+    /// like that.
+    #[n(15)]
+    #[zeroize(skip)]
+    pub wider: Option<(u8, u32)>,
 }
 
 /// A relay this account uses.

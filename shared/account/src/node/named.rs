@@ -4,7 +4,7 @@
 //! gives way before one that a person chose.
 
 use super::cx::Cx;
-use super::limits::{NAMED_KEPT, NAMED_MAX, RELAYS_HELD, RELAYS_NAMED_MAX};
+use super::limits::{NAMED_KEPT, NAMED_MAX, RELAYS_NAMED_MAX};
 use super::model::{NamedRow, RowKey};
 use super::open::Open;
 use super::relays::{NodeKey, Stage};
@@ -12,6 +12,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use shared::book::Group;
+use shared::range::Range;
 use shared::time::Millis;
 use shared::wire::{Descriptor, Reader, RelayHint};
 
@@ -22,7 +23,7 @@ const ASK_LATER_MS: Millis = 30 * 60_000;
 /// Relays heard of and not in use.
 #[derive(Default)]
 pub struct Named {
-    hints: BTreeMap<NodeKey, RelayHint>,
+    hints: BTreeMap<NodeKey, (RelayHint, Option<Range>)>,
     /// Removed by the person since this start.
     unwanted: BTreeSet<NodeKey>,
     ask_at: Millis,
@@ -30,7 +31,7 @@ pub struct Named {
 
 impl Open {
     /// A relay says that there is another one.
-    pub fn on_named(&mut self, cx: &mut Cx, by: NodeKey, descriptor: &Descriptor) {
+    pub fn on_named(&mut self, cx: &mut Cx, by: NodeKey, descriptor: &Descriptor, range: Range) {
         let reach = |ip: IpAddr| Group::of(ip).reach();
         let teller = self.relays.kept().find(|(key, _)| **key == by);
         let Some((_, teller)) = teller else { return };
@@ -42,7 +43,9 @@ impl Open {
             .find(|address| reach(address.ip()) >= nearest);
         let key = &descriptor.node_key;
         let known = self.relays.is_known(key) || self.named.unwanted.contains(key);
-        let Some(address) = address.filter(|_| descriptor.browsers && !known) else {
+        // Of use is only one that lists what is read here.
+        let of_use = descriptor.browsers && !known && self.is_read_from(range);
+        let Some(address) = address.filter(|_| of_use) else {
             return;
         };
         let hint = RelayHint {
@@ -58,43 +61,72 @@ impl Open {
                 hints.remove(&key);
             }
         }
-        hints.insert(hint.node_key, hint);
+        hints.insert(hint.node_key, (hint, Some(range)));
         cx.touch_lazily(RowKey::Named);
     }
 
     /// Asks for names when it is time, drops named relays that are gone, and takes others in their
     /// place.
     pub fn hold_relays(&mut self, cx: &mut Cx) {
-        for key in self.relays.drop_named(cx) {
+        let reads = self.reads();
+        for key in self.relays.drop_named(cx, &reads) {
             self.on_relay_lost(cx, key);
         }
         let held = self.relays.kept().filter(|(_, relay)| relay.is_held());
-        let held: Vec<(NodeKey, IpAddr)> = held.map(|(k, r)| (*k, r.hint.address)).collect();
-        let mut groups: BTreeSet<Group> = held.iter().map(|(_, ip)| Group::of(*ip)).collect();
-        let mut count = held.len();
-        while count < RELAYS_HELD {
-            let Some(hint) = self.named.take(cx, &groups) else {
-                break;
-            };
-            if !self.relays.add_named(cx, hint) {
-                break;
+        let held = held.map(|(_, r)| (r.hint.address, r.range));
+        let mut held: Vec<(IpAddr, Option<Range>)> = held.collect();
+        let mut lonely = false;
+        for (part, wanted) in self.parts() {
+            // Of those that have not said what they keep, it may be any.
+            let lists = |range: &Option<Range>| range.is_none_or(|r| r.scanned().overlaps(part));
+            let mut count = held.iter().filter(|(_, range)| lists(range)).count();
+            while count < wanted {
+                let of_part = held.iter().filter(|(_, range)| lists(range));
+                let groups: BTreeSet<Group> = of_part.map(|(ip, _)| Group::of(*ip)).collect();
+                let Some((hint, range)) = self.named.take(cx, &groups, part) else {
+                    break;
+                };
+                if !self.relays.add_named(cx, hint, range) {
+                    break;
+                }
+                cx.touch_lazily(RowKey::Named);
+                held.push((hint.address, range));
+                count += 1;
             }
-            cx.touch_lazily(RowKey::Named);
-            groups.insert(Group::of(hint.address));
-            count += 1;
+            lonely |= count < wanted;
         }
+        self.feed_from_others(cx);
         if self.named.ask_at <= cx.now.mono {
-            let lonely = count < RELAYS_HELD;
             let pause = if lonely { ASK_SOON_MS } else { ASK_LATER_MS };
             self.named.ask_at = cx.now.mono + pause + cx.visible.below(pause / 2);
             self.ask_names(cx);
         }
     }
 
+    /// Relays that were of no use to read from may be now, and the other way round.
+    fn feed_from_others(&mut self, cx: &mut Cx) {
+        let open = self.relays.kept().filter(|(_, relay)| relay.is_open());
+        let keys: Vec<NodeKey> = open.map(|(key, _)| *key).collect();
+        for key in keys {
+            let time = self.relays.time_of(&key, cx.now);
+            if let Some(time) = time
+                && !self.sync.feeds.contains_key(&key)
+                && self.reads_from(&key)
+            {
+                self.begin_feed(cx, key, time);
+            }
+        }
+    }
+
     /// Whoever is linked may know others.
     fn ask_names(&mut self, cx: &mut Cx) {
         let now = cx.now;
-        let near = self.profile.mailbox.prefix();
+        // Some relay for each part is looked for, in turn.
+        let parts = self.parts();
+        let at = cx.visible.below(parts.len() as u64) as usize;
+        let part = parts.get(at).map_or(Range::ALL, |(part, _)| *part);
+        let rest = u32::MAX.checked_shr(part.bits().into()).unwrap_or(0);
+        let near = part.prefix() | cx.visible.u64() as u32 & rest;
         let mut frames = Vec::new();
         for (_, relay) in self.relays.values_mut() {
             if relay.is_guest() {
@@ -117,7 +149,7 @@ impl Named {
     pub fn row(&self) -> NamedRow {
         let hints = self.hints.values().take(NAMED_KEPT);
         NamedRow {
-            hints: hints.flat_map(RelayHint::encode).collect(),
+            hints: hints.flat_map(|(hint, _)| hint.encode()).collect(),
         }
     }
 
@@ -125,7 +157,7 @@ impl Named {
     pub fn restore(&mut self, row: NamedRow) {
         let mut r = Reader::new(&row.hints);
         while let Ok(hint) = RelayHint::read(&mut r) {
-            self.hints.insert(hint.node_key, hint);
+            self.hints.insert(hint.node_key, (hint, None));
         }
     }
 
@@ -140,16 +172,28 @@ impl Named {
         self.ask_at = 0;
     }
 
-    /// Any of them, in a network that is not among these if there is one.
-    fn take(&mut self, cx: &mut Cx, groups: &BTreeSet<Group>) -> Option<RelayHint> {
-        let elsewhere = |hint: &&RelayHint| !groups.contains(&Group::of(hint.address));
-        let mut hints: Vec<RelayHint> = self.hints.values().filter(elsewhere).copied().collect();
+    /// Any of them that lists a part of what is read, in a network that is not among these if there
+    /// is one.
+    fn take(
+        &mut self,
+        cx: &mut Cx,
+        groups: &BTreeSet<Group>,
+        part: Range,
+    ) -> Option<(RelayHint, Option<Range>)> {
+        let lists = |range: &Option<Range>| range.is_none_or(|r| r.scanned().overlaps(part));
+        let fit = self.hints.values().filter(|(_, range)| lists(range));
+        let elsewhere = |hint: &RelayHint| !groups.contains(&Group::of(hint.address));
+        let mut hints: Vec<_> = fit
+            .clone()
+            .filter(|(hint, _)| elsewhere(hint))
+            .copied()
+            .collect();
         if hints.is_empty() {
-            hints = self.hints.values().copied().collect();
+            hints = fit.copied().collect();
         }
         let at = cx.visible.below(hints.len() as u64) as usize;
-        let hint = *hints.get(at)?;
-        self.hints.remove(&hint.node_key);
-        Some(hint)
+        let found = *hints.get(at)?;
+        self.hints.remove(&found.0.node_key);
+        Some(found)
     }
 }

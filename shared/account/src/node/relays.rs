@@ -17,7 +17,7 @@ use shared::time::{Millis, Now};
 use shared::wire::{RelayHint, Welcome};
 
 /// Relays of one account.
-pub const RELAYS_MAX: usize = 8;
+pub const RELAYS_MAX: usize = 12;
 /// Relays of invitations that are being looked at.
 const GUESTS_MAX: usize = 6;
 /// How long after it was looked at.
@@ -50,6 +50,8 @@ pub struct Relay {
     /// Whether the last dial went there.
     dials_moved: bool,
     pub error: Option<Problem>,
+    /// What it keeps, as far as that is known.
+    pub range: Option<Range>,
     /// Up to this bucket only scan records are watched: there was too much to take whole.
     pub records_until: u32,
     attempts: u32,
@@ -213,6 +215,17 @@ impl Relays {
         }
     }
 
+    /// What those that are in use keep, as far as that is known.
+    pub fn ranges(&self) -> impl Iterator<Item = Range> {
+        self.kept().filter_map(|(_, relay)| relay.range)
+    }
+
+    /// The same of those that are there now.
+    pub fn open_ranges(&self) -> impl Iterator<Item = Range> {
+        let open = self.kept().filter(|(_, relay)| relay.is_open());
+        open.filter_map(|(_, relay)| relay.range)
+    }
+
     /// What a relay that answered keeps.
     pub fn range_of(&self, key: &NodeKey) -> Range {
         match self.relays.get(key).map(|relay| &relay.stage) {
@@ -227,7 +240,7 @@ impl Relays {
     }
 
     /// Adds a relay that another one named; false if there is no room.
-    pub fn add_named(&mut self, cx: &mut Cx, hint: RelayHint) -> bool {
+    pub fn add_named(&mut self, cx: &mut Cx, hint: RelayHint, range: Option<Range>) -> bool {
         let key = hint.node_key;
         if self.is_known(&key) || self.kept().count() >= RELAYS_MAX {
             return false;
@@ -235,15 +248,24 @@ impl Relays {
         // It has what came while none of the others was there.
         let cursors = self.kept().map(|(_, r)| r.row.cursor);
         let cursor = cursors.filter(|cursor| *cursor > 0).min().unwrap_or(0);
-        let row = &mut self.insert(cx, hint).row;
+        let relay = self.insert(cx, hint);
+        relay.range = range;
+        let row = &mut relay.row;
         (row.by, row.cursor) = (Chooser::Relay, cursor);
         cx.touch(RowKey::Relay(key));
         true
     }
 
-    /// Drops named relays that cannot be reached: whether they are back can be heard again.
-    pub fn drop_named(&mut self, cx: &mut Cx) -> Vec<NodeKey> {
-        let gone = |r: &Relay| r.row.by == Chooser::Relay && r.attempts >= NAMED_ATTEMPTS;
+    /// Drops named relays that cannot be reached: whether they are back can be heard again. And such
+    /// as list nothing that is read here any more.
+    pub fn drop_named(&mut self, cx: &mut Cx, reads: &[Range]) -> Vec<NodeKey> {
+        let elsewhere = |r: &Relay| {
+            let scanned = r.range.map(Range::scanned);
+            scanned.is_some_and(|s| !reads.iter().any(|read| read.overlaps(s)))
+        };
+        let gone = |r: &Relay| {
+            r.row.by == Chooser::Relay && (r.attempts >= NAMED_ATTEMPTS || elsewhere(r))
+        };
         let gone = self.kept().filter(|(_, r)| gone(r)).map(|(key, _)| *key);
         let gone: Vec<NodeKey> = gone.collect();
         for key in &gone {
@@ -493,6 +515,7 @@ impl Relay {
             moved: None,
             dials_moved: false,
             error: None,
+            range: None,
             records_until: 0,
             attempts: 0,
         }
@@ -541,6 +564,7 @@ impl Relay {
     /// Welcome arrived: the link is open. True if that was at another address than before.
     pub fn opened(&mut self, welcome: &Welcome) -> bool {
         self.effort_floor = welcome.effort_floor;
+        self.range = Some(welcome.range);
         let moved = self.moved.take().filter(|_| self.dials_moved);
         self.dials_moved = false;
         if let Some(hint) = moved {

@@ -38,6 +38,7 @@ impl Open {
         let certificate = self.certificate(cx);
         let effort = self.effort(owner, 0);
         let contact = self.contacts.get_mut(who)?;
+        let mailbox = self.profile.mailbox;
         let has_news = contact.has_news();
         let (session, keys) = (contact.session.as_mut()?, contact.keys.as_ref()?);
         let owed = contact.row.owed_anyway.iter().chain(&contact.row.owed);
@@ -48,6 +49,8 @@ impl Open {
             order: contact.row.order + 1,
             name: contact.row.name_untold.then(|| self.profile.name.clone()),
             no_acks: !contact.row.acknowledge,
+            // It may have got more bits since the contact was last told.
+            mailbox: (mailbox.bits() > 0).then_some(mailbox),
             ..Draft::default()
         };
         match id {

@@ -79,7 +79,7 @@ fn a_repeated_nonce_is_noticed() {
 fn forked_handshakes() {
     let greet = |text: &str, name: &str| {
         let (mut ann, mut ben) = (Alone::new(1, START), Alone::new(2, START));
-        let invitation = Invitation::draw(hour(START), 24, false, 0, &mut ann.rng);
+        let invitation = Invitation::draw(hour(START), 24, false, Mailbox::default(), &mut ann.rng);
         let by = Author {
             account: &ann.account,
             version: 1,

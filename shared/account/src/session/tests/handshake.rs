@@ -16,7 +16,7 @@ struct Stage {
 
 fn stage() -> Stage {
     let (mut ann, mut ben) = (Alone::new(1, START), Alone::new(2, START));
-    let invitation = Invitation::draw(hour(START), 168, true, 0, &mut ann.rng);
+    let invitation = Invitation::draw(hour(START), 168, true, Mailbox::default(), &mut ann.rng);
     let link = invitation.link(ann.account.public(), Vec::new());
     let pending = greeting(&ann, &mut ben, &invitation, &link, "hello").unwrap();
     Stage {
@@ -228,7 +228,7 @@ fn greetings_by_the_wrong_people() {
     s.ann.now -= 30 * DAY;
     // Without the invitation's key, by its locators alone.
     let sealed = s.greet();
-    let other = Invitation::draw(hour(START), 168, false, 0, &mut rng);
+    let other = Invitation::draw(hour(START), 168, false, Mailbox::default(), &mut rng);
     let me = s.ann.account.public();
     let error = Greeting::open(&other, &me, 0, &sealed.header, &sealed.body, START).unwrap_err();
     assert_eq!(error, GreetingError::Forged);

@@ -276,7 +276,7 @@ impl Alone {
 /// Ann invited, Ben greeted, Ann accepted; everything by the objects they exchange.
 pub fn two(now: Millis) -> (Party, Party) {
     let (mut ann, mut ben) = (Alone::new(1, now), Alone::new(2, now));
-    let invitation = Invitation::draw(hour(now), 168, false, 0, &mut ann.rng);
+    let invitation = Invitation::draw(hour(now), 168, false, Mailbox::default(), &mut ann.rng);
     let hint = shared::wire::RelayHint {
         address: core::net::IpAddr::from([127, 0, 0, 1]),
         port: 1,
