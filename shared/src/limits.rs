@@ -86,7 +86,7 @@ pub const PEERS_TAKEN_MAX: usize = 120;
 /// Of these, from one public /24 or /48.
 pub const PEERS_OF_NETWORK_MAX: usize = 8;
 /// Relays that a relay asks a peer to name.
-pub const NAMES_ASKED: u8 = 32;
+pub const NAMES_ASKED: u8 = 16;
 /// Relays named in one answer.
 pub const NAMES_MAX: usize = 64;
 /// Headers in one Have.

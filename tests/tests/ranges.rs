@@ -205,7 +205,12 @@ fn people_meet_and_talk_where_no_relay_lists_everything() {
         for (at, from) in [(people[0], people[other]), (people[other], people[0])] {
             let heard = world.heard(at, from);
             let texts = heard.iter().filter(|text| text.starts_with("to "));
-            assert_eq!(texts.count(), 10, "{at} {from} {heard:?} {}", world.replay());
+            assert_eq!(
+                texts.count(),
+                10,
+                "{at} {from} {heard:?} {}",
+                world.replay()
+            );
         }
     }
 }

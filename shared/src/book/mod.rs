@@ -24,6 +24,7 @@ use crate::limits::{
 };
 use crate::time::{Millis, hour};
 use crate::wire::Descriptor;
+use crate::wire::header::HEADER_BYTES;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -174,6 +175,22 @@ impl Book {
             self.table.put_new(address, entry).map_err(|_| Unfit::Full)
         });
         self.counted(heard)
+    }
+
+    /// Somebody hands on a descriptor; true if it is the very one that was read before, which need
+    /// not be read again.
+    pub fn hears_known(&mut self, now: Millis, raw: (&[u8], &[u8]), source: Source) -> bool {
+        let key = raw.1.first_chunk::<32>();
+        let Some(at) = key.and_then(|key| self.table.of_key(key)) else {
+            return false;
+        };
+        let known = self.table.get(&at).and_then(|entry| entry.known.as_ref());
+        let same = known.is_some_and(|known| known.raw.split_at(HEADER_BYTES) == raw);
+        let fresh = known.is_some_and(|known| known.expiry > hour(now));
+        if same && fresh {
+            self.hear_again(now, at, source);
+        }
+        same && fresh
     }
 
     /// Somebody hands on a descriptor that was admitted and read; `raw` is its header and body.

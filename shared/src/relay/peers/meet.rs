@@ -152,7 +152,7 @@ impl Relay {
         (stranger, false)
     }
 
-    fn wants_peers(&self) -> bool {
+    pub(super) fn wants_peers(&self) -> bool {
         !self.needs().is_empty()
     }
 
@@ -310,6 +310,10 @@ impl Relay {
             Some(address) => Source::Peer(Group::of(address.ip())),
             None => Source::Dialler(self.reach_of(link)),
         };
+        let unix = self.now.unix;
+        if self.peers.book.hears_known(unix, (header, body), source) {
+            return;
+        }
         let descriptor = match self.read_descriptor(header, body) {
             Ok(descriptor) => descriptor,
             // Clocks differ: what has expired for us is not bad for that.

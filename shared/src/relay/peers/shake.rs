@@ -297,8 +297,10 @@ impl Relay {
         self.peers.by_key.insert(key, link);
         self.peers.reconcile.soon(link);
         self.peers.meet.ask_soon(self.now.mono);
-        let near = self.near();
-        self.ask_names(link, near);
+        if self.wants_peers() {
+            let near = self.near();
+            self.ask_names(link, near);
+        }
         self.retry_errands();
         if !dialled {
             // Is it where it says it is? Until that is known, it is not named to others.
