@@ -125,20 +125,20 @@ impl Chat {
             let check = Command::CheckWords {
                 words: words.clone(),
             };
-            match self.ask(check).await? {
-                Some(Answer::WordCheck {
-                    complete: true,
-                    checksum,
-                    ..
-                }) => {
-                    if checksum || self.takes_odd_words().await? {
-                        return Ok(words);
-                    }
-                }
-                Some(Answer::WordCheck { unknown, count, .. }) => {
-                    self.front.say(&wrong_words(&unknown, count));
-                }
-                _ => {}
+            let Some(Answer::WordCheck {
+                complete,
+                checksum,
+                unknown,
+                count,
+                ..
+            }) = self.ask(check).await?
+            else {
+                continue;
+            };
+            if !complete {
+                self.front.say(&wrong_words(&unknown, count));
+            } else if checksum || self.takes_odd_words().await? {
+                return Ok(words);
             }
         }
     }
