@@ -1,5 +1,5 @@
-//! Links of a node, over WebRTC and QUIC: those that came in and those it dialled. A relay's hint is
-//! dialled over QUIC, and over WebRTC where that does not get through.
+//! Links of a node, over WebRTC and QUIC: those that came in and those it dialled. A relay's hint
+//! is dialled over QUIC, and over WebRTC where that does not get through.
 //!
 //! Invariant: a link has one number in the whole process; addresses go no further than here.
 //! PROTOCOL.md section 3.

@@ -1,5 +1,5 @@
-//! The `wiremin` command: an account for people and one for scripts, a demonstration, and the door to
-//! the relay.
+//! The `wiremin` command: an account for people and one for scripts, a demonstration, and the door
+//! to the relay.
 
 mod args;
 mod bot;

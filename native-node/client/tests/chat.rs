@@ -114,9 +114,11 @@ fn two_people_meet_write_leave_and_come_back() {
     again.wait("These are not 18 words of the list (there are 5)");
     again.say(&ben_words);
     again.wait("as contacts see it");
+    again.say(&"long".repeat(20));
+    again.say("short");
+    again.say("short");
+    again.wait("A name needs 1 to 64 bytes");
     again.say("Ben");
-    again.say("short");
-    again.say("short");
     again.wait("A passcode needs at least 8 characters");
     again.say(PASSCODE);
     again.say("another one");
@@ -206,7 +208,8 @@ fn what_cannot_work_is_said_in_words() {
         (output.status.code(), String::from_utf8(told).unwrap())
     };
     for (bytes, code, said) in [
-        (&b""[..], 1, "it is empty"),
+        (&b""[..], 1, "at least 8 characters"),
+        (b"\nsecond line", 1, "at least 8 characters"),
         (b"\xff\n", 1, "cannot be used"),
         (b"not the one\n", 1, "That is not the passcode"),
         (b"correct horse battery\r\nmore", 0, "You are Ann"),

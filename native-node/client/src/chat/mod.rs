@@ -21,6 +21,7 @@ mod typed;
 use crate::args::ChatArgs;
 use crate::session::{FAULT, Session, Told};
 use account::api::{Answer, Command, Event, Phase, Problem, Request};
+use account::passcode::{PasscodeError, check_passcode};
 use book::Book;
 use front::{Answered, Front};
 use native_node::process;
@@ -124,9 +125,11 @@ fn read_passcode(path: &Path) -> Result<String, String> {
         )
     };
     read.map_err(|error| unusable(&error.to_string()))?;
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        _ => Err(unusable("it is empty")),
+    let line = text.lines().next().unwrap_or_default();
+    match check_passcode(line) {
+        Ok(()) => Ok(line.to_owned()),
+        Err(PasscodeError::TooShort) => Err(unusable("it needs at least 8 characters")),
+        Err(PasscodeError::TooLong) => Err(unusable("it has more than 1,024 bytes")),
     }
 }
 
@@ -197,10 +200,6 @@ impl Chat {
                 Err(Stop::Leave(leave)) => return leave,
                 Err(Stop::Failed(problem)) => self.front.say(&text::problem(&problem)),
                 Ok(()) => {}
-            }
-            if self.phase != Some(Phase::Open) {
-                // Another program cannot do that; if it happens all the same, begin anew.
-                return Leave::Failed;
             }
         }
     }

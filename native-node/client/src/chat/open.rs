@@ -6,8 +6,8 @@ use super::{Chat, Leave, Stop};
 use account::api::{Answer, Command, Phase, UnknownWord};
 
 const NEW_WORDS_TEXT: &str = "\
-These 18 words are your account. Whoever has them is you; without them nobody, us included, can bring
-it back. Write them on paper, and clear the screen afterwards.";
+These 18 words are your account. Whoever has them is you; without them nobody, us included, can
+bring it back. Write them on paper, and clear the screen afterwards.";
 
 /// How an answer to a question by letters begins.
 fn says(answer: &str, letter: char) -> bool {
@@ -75,25 +75,30 @@ impl Chat {
             true => self.known_words().await?,
             false => self.new_words().await?,
         };
-        let name = self
-            .fill_in("Your name, as contacts see it: ", false)
-            .await?;
+        // Words that were written down are not drawn again because of a name or a passcode.
+        let mut name = self.new_name().await?;
+        let mut passcode = self.new_passcode().await?;
         loop {
-            let passcode = self.new_passcode().await?;
             let made = self.ask(Command::Create {
                 name: name.clone(),
                 words: words.clone(),
-                passcode,
+                passcode: passcode.clone(),
                 restore,
                 remember: self.remember,
             });
-            match made.await {
-                Err(Stop::Failed(problem))
-                    if problem.code.starts_with("passcode_") && self.passcode.is_none() =>
-                {
-                    self.front.say(&text::problem(&problem));
-                }
+            let problem = match made.await {
+                Err(Stop::Failed(problem)) => problem,
                 made => return made.map(drop),
+            };
+            let of_passcode = problem.code.starts_with("passcode_") && self.passcode.is_none();
+            if problem.code == "name_invalid" {
+                self.front.say(&text::problem(&problem));
+                name = self.new_name().await?;
+            } else if of_passcode {
+                self.front.say(&text::problem(&problem));
+                passcode = self.new_passcode().await?;
+            } else {
+                return Err(Stop::Failed(problem));
             }
         }
     }
@@ -150,6 +155,11 @@ impl Chat {
         );
         let answer = self.fill_in("Use them all the same? (y/n) ", false).await?;
         Ok(says(&answer, 'y'))
+    }
+
+    async fn new_name(&mut self) -> Result<String, Leave> {
+        let prompt = "Your name, as contacts see it: ";
+        self.fill_in(prompt, false).await
     }
 
     async fn new_passcode(&mut self) -> Result<String, Leave> {

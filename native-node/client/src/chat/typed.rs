@@ -6,7 +6,7 @@ const VALID: [(&str, u32); 4] = [("1h", 1), ("1d", 24), ("7d", 168), ("30d", 720
 /// All commands, for people.
 pub const HELP: &str = "\
 What does not begin with / is sent to the contact before the >. //text sends /text.
-  /invite [1h|1d|7d|30d] [once]  make an invitation link (for 1d if nothing is said; once: one person)
+  /invite [1h|1d|7d|30d] [once]  make an invitation link (1d if nothing is said; for one person)
   /invites, /revoke N            your invitations; take one back
   /open LINK, /greet TEXT        look at somebody's invitation; write to them for the first time
   /greetings                     who wants to talk: /accept N, /decline N or /block N
