@@ -10,14 +10,20 @@ use account::shown;
 use rustyline::error::ReadlineError;
 use rustyline::{DefaultEditor, ExternalPrinter};
 use std::io::{IsTerminal, Write};
-use std::sync::mpsc as blocking;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, mpsc as blocking};
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// How long the last texts may take to be printed.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Switches off what the editor switches on: a pasted text that is marked as such.
 const BRACKETED_PASTE_OFF: &str = "\x1b[?2004l";
+
+/// How long a prompt waits for what was said before it.
+const STUCK_AFTER: Duration = Duration::from_millis(100);
+
+type Printer = Box<dyn ExternalPrinter + Send>;
 
 /// What a person answered.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,13 +43,30 @@ struct Wanted {
 
 enum Out {
     Text(String),
-    Want(Wanted),
     Flush(tokio::sync::oneshot::Sender<()>),
 }
 
 enum In {
-    Editor(mpsc::UnboundedReceiver<Answered>),
+    Editor {
+        wants: blocking::Sender<Wanted>,
+        answers: mpsc::UnboundedReceiver<Answered>,
+    },
     Lines(mpsc::Receiver<Line>),
+}
+
+/// Texts that are not printed yet.
+#[derive(Clone, Default)]
+struct Unprinted(Arc<AtomicUsize>);
+
+impl Unprinted {
+    /// Comes back when all is printed, or does not get printed. A prompt belongs below what was
+    /// said before it; but a text can be stuck between two lines, until the second is read.
+    fn wait(&self) {
+        let end = Instant::now() + STUCK_AFTER;
+        while self.0.load(Relaxed) > 0 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 /// Both directions.
@@ -51,9 +74,12 @@ pub struct Front {
     input: In,
     /// Bounded by what the work for a message lets others send.
     out: blocking::Sender<Out>,
+    unprinted: Unprinted,
     tty: Option<Tty>,
-    /// A line is being read.
+    /// A line is being read; whether it is hidden.
     wanted: Option<bool>,
+    /// Nobody can be told anything any more.
+    gone: bool,
 }
 
 impl Front {
@@ -66,47 +92,63 @@ impl Front {
         };
         let tty = Tty::of_stdin();
         let (out, outs) = blocking::channel();
+        let unprinted = Unprinted::default();
+        let prints = unprinted.clone();
         let edits = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let input = if edits {
             let editor = DefaultEditor::new();
-            let editor =
+            let mut editor =
                 editor.map_err(|error| format!("The terminal cannot be used ({error})."))?;
-            let (want, wants) = blocking::channel();
+            let (wants, wanted) = blocking::channel();
             let (answer, answers) = mpsc::unbounded_channel();
-            start("terminal", {
-                let tty = tty.clone();
-                let (ready, printer) = blocking::channel();
-                start("print", move || {
-                    let printer: Option<Box<dyn ExternalPrinter + Send>> =
-                        printer.recv().ok().flatten();
-                    print(&outs, printer, |wanted| drop(want.send(wanted)));
-                })
-                .map_err(refused)?;
-                move || edit(editor, tty.as_ref(), &ready, &wants, &answer)
+            let (tty, unprinted) = (tty.clone(), unprinted.clone());
+            let (ready, printer) = blocking::channel();
+            start("print", move || {
+                print(&outs, &prints, printer.recv().ok().flatten());
             })
             .map_err(refused)?;
-            In::Editor(answers)
+            start("terminal", move || {
+                // A terminal that cannot move its cursor has none.
+                let printer = editor.create_external_printer().ok();
+                let _ = ready.send(printer.map(|it| Box::new(it) as Printer));
+                for wanted in wanted {
+                    unprinted.wait();
+                    if answer
+                        .send(read(&mut editor, tty.as_ref(), &wanted))
+                        .is_err()
+                    {
+                        return;
+                    }
+                }
+            })
+            .map_err(refused)?;
+            In::Editor { wants, answers }
         } else {
             let lines = lines::read_stdin()?;
-            start("print", move || {
-                let plain = |wanted: Wanted| drop(write_out(&format!("{}\n", wanted.prompt)));
-                print(&outs, None, plain);
-            })
-            .map_err(refused)?;
+            start("print", move || print(&outs, &prints, None)).map_err(refused)?;
             In::Lines(lines)
         };
         Ok(Self {
             input,
             out,
+            unprinted,
             tty,
             wanted: None,
+            gone: false,
         })
     }
 
     /// Prints a text, above what is being typed.
     pub fn say(&self, text: &str) {
-        // The printer is gone with its output.
-        let _ = self.out.send(Out::Text(format!("{}\n", shown::text(text))));
+        // The printer is gone with its output, as `want` notices.
+        let _ = self.print(text);
+    }
+
+    /// Whether there is still somebody to print it.
+    fn print(&self, text: &str) -> bool {
+        self.unprinted.0.fetch_add(1, Relaxed);
+        let text = format!("{}\n", shown::text(text));
+        self.out.send(Out::Text(text)).is_ok()
     }
 
     /// A line is wanted from now on; [`Front::answered`] gives it.
@@ -115,20 +157,26 @@ impl Front {
             return;
         }
         self.wanted = Some(hidden);
-        if matches!(self.input, In::Lines(_))
-            && hidden
-            && let Some(tty) = &self.tty
-        {
-            tty.hide();
-        }
-        let prompt = shown::text(prompt);
-        let _ = self.out.send(Out::Want(Wanted { prompt, hidden }));
+        let told = match &self.input {
+            In::Editor { wants, .. } => {
+                let prompt = shown::text(prompt);
+                wants.send(Wanted { prompt, hidden }).is_ok()
+            }
+            In::Lines(_) => {
+                if hidden && let Some(tty) = &self.tty {
+                    tty.hide();
+                }
+                self.print(prompt)
+            }
+        };
+        self.gone |= !told;
     }
 
     /// Dropping the future loses nothing.
     pub async fn answered(&mut self) -> Answered {
         let answered = match &mut self.input {
-            In::Editor(answers) => answers.recv().await.unwrap_or(Answered::End),
+            _ if self.gone => Answered::End,
+            In::Editor { answers, .. } => answers.recv().await.unwrap_or(Answered::End),
             In::Lines(lines) => {
                 let line = lines.recv().await;
                 if self.wanted == Some(true)
@@ -157,7 +205,7 @@ impl Front {
             && let Some(tty) = self.tty
         {
             tty.restore();
-            if matches!(self.input, In::Editor(_)) {
+            if matches!(self.input, In::Editor { .. }) {
                 let _ = write_out(&format!("{BRACKETED_PASTE_OFF}\n"));
             }
         }
@@ -180,13 +228,9 @@ fn write_out(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-/// The thread that prints, in the order in which it is told. Through the editor's printer a text
-/// may have to wait for the next line to be wanted, so nobody else must wait for this one.
-fn print(
-    outs: &blocking::Receiver<Out>,
-    mut printer: Option<Box<dyn ExternalPrinter + Send>>,
-    want: impl Fn(Wanted),
-) {
+/// Prints in the order in which it is told. Through the editor's printer a text may have to wait
+/// for the next line to be read, so nobody else must wait for this thread.
+fn print(outs: &blocking::Receiver<Out>, unprinted: &Unprinted, mut printer: Option<Printer>) {
     for out in outs {
         match out {
             Out::Text(text) => {
@@ -197,43 +241,30 @@ fn print(
                 if !printed {
                     return;
                 }
+                unprinted.0.fetch_sub(1, Relaxed);
             }
-            Out::Want(wanted) => want(wanted),
             Out::Flush(flushed) => drop(flushed.send(())),
         }
     }
 }
 
-/// The thread that reads the terminal.
-fn edit(
-    mut editor: DefaultEditor,
-    tty: Option<&Tty>,
-    ready: &blocking::Sender<Option<Box<dyn ExternalPrinter + Send>>>,
-    wants: &blocking::Receiver<Wanted>,
-    answers: &mpsc::UnboundedSender<Answered>,
-) {
-    // A terminal that cannot move its cursor has none.
-    let printer = editor.create_external_printer().ok();
-    let printer = printer.map(|it| Box::new(it) as Box<dyn ExternalPrinter + Send>);
-    let _ = ready.send(printer);
-    for wanted in wants {
-        let answered = match tty {
-            Some(tty) if wanted.hidden => read_hidden(tty, &wanted.prompt),
-            _ => match editor.readline(&wanted.prompt) {
-                Ok(line) => {
-                    if !wanted.hidden {
-                        // Kept in memory only; if it is full, the oldest goes.
-                        let _ = editor.add_history_entry(&line);
-                    }
-                    Answered::Line(line)
-                }
-                Err(ReadlineError::Interrupted) => Answered::Interrupted,
-                Err(_) => Answered::End,
-            },
-        };
-        if answers.send(answered).is_err() {
-            return;
+/// Reads a line from the terminal.
+fn read(editor: &mut DefaultEditor, tty: Option<&Tty>, wanted: &Wanted) -> Answered {
+    if let Some(tty) = tty
+        && wanted.hidden
+    {
+        return read_hidden(tty, &wanted.prompt);
+    }
+    match editor.readline(&wanted.prompt) {
+        Ok(line) => {
+            if !wanted.hidden {
+                // Kept in memory only; if it is full, the oldest goes.
+                let _ = editor.add_history_entry(&line);
+            }
+            Answered::Line(line)
         }
+        Err(ReadlineError::Interrupted) => Answered::Interrupted,
+        Err(_) => Answered::End,
     }
 }
 
