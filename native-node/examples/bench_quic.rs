@@ -55,9 +55,9 @@ async fn listen() {
     let (rtc, _rtc_events) = RtcPort::listen(config).await.unwrap();
     let config = QuicConfig {
         limits,
-        ..QuicConfig::new(certificate)
+        ..QuicConfig::relay()
     };
-    let (quic, mut events) = QuicPort::sharing(&rtc, config).unwrap();
+    let (quic, mut events) = QuicPort::sharing(&rtc, &certificate, config).unwrap();
     println!("{}", rtc.local_addr());
     // It ends with the other process, however that ends.
     std::thread::spawn(|| {
@@ -128,7 +128,7 @@ async fn measure(arguments: &[String]) {
             silence_timeout: Duration::from_secs(600),
             ..LinkLimits::quic()
         },
-        ..QuicConfig::new(CertificateFile::generate().unwrap())
+        ..QuicConfig::relay()
     };
     let (quic, mut events) = QuicPort::dialling(config).unwrap();
     // What is needed once, for any number of links.

@@ -1,4 +1,5 @@
-//! Links of a node, over WebRTC and QUIC: those that came in and those it dialled.
+//! Links of a node, over WebRTC and QUIC: those that came in and those it dialled. A relay's hint
+//! is dialled over QUIC, and over WebRTC where that does not get through.
 //!
 //! Invariant: a link has one number in the whole process; addresses go no further than here.
 //! PROTOCOL.md section 3.
@@ -55,28 +56,45 @@ impl Sides {
         };
     }
 
-    fn dial(&self, to: &DialTo) -> Option<LinkId> {
+    /// Dials; with the hint to dial over WebRTC if that comes to nothing.
+    fn dial(&self, to: &DialTo) -> Option<(LinkId, Option<RtcHint>)> {
         match to {
             DialTo::Hint(bytes) => {
                 let hint = RelayHint::parse(bytes).ok()?;
-                let link = self.dialer.as_ref()?.dial(rtc_hint(&hint));
-                Some(number(Side::Dialer, link))
+                let address = SocketAddr::new(hint.address, hint.port);
+                match self.dial_quic(address, Some(hint.certificate)) {
+                    Some(link) => Some((link, Some(rtc_hint(&hint)))),
+                    None => Some((self.dial_rtc(rtc_hint(&hint))?, None)),
+                }
             }
             DialTo::Relay {
                 address,
                 certificate,
-            } => {
-                let link = self.quic.as_ref()?.dial(*address, *certificate);
-                Some(number(Side::Quic, link))
-            }
+            } => Some((self.dial_quic(*address, *certificate)?, None)),
         }
     }
+
+    fn dial_quic(&self, address: SocketAddr, certificate: Option<[u8; 32]>) -> Option<LinkId> {
+        let link = self.quic.as_ref()?.dial(address, certificate);
+        Some(number(Side::Quic, link))
+    }
+
+    fn dial_rtc(&self, hint: RtcHint) -> Option<LinkId> {
+        Some(number(Side::Dialer, self.dialer.as_ref()?.dial(hint)))
+    }
+}
+
+/// A dial under way.
+struct Dial {
+    token: Token,
+    /// Dialled over WebRTC if this comes to nothing.
+    otherwise: Option<RtcHint>,
 }
 
 /// All links of a node.
 pub struct Links {
     sides: Sides,
-    dials: HashMap<LinkId, Token>,
+    dials: HashMap<LinkId, Dial>,
     up: HashSet<LinkId>,
     /// Of these, those of which the node knows that they are congested.
     congested: HashSet<LinkId>,
@@ -126,11 +144,11 @@ impl Links {
 
     /// Dials; what comes at once instead of an answer is handed back.
     pub fn dial<C>(&mut self, token: Token, to: &DialTo) -> Option<Input<'static, C>> {
-        let Some(link) = self.sides.dial(to) else {
+        let Some((link, otherwise)) = self.sides.dial(to) else {
             let error = DialError::Unsupported;
             return Some(Input::DialFailed { token, error });
         };
-        self.dials.insert(link, token);
+        self.dials.insert(link, Dial { token, otherwise });
         None
     }
 
@@ -191,12 +209,23 @@ impl Links {
                 Some(Input::LinkDown { link })
             }
             LinkEvent::DialFailed { link, error } => {
-                let token = self.dials.remove(&number(side, *link))?;
-                Some(Input::DialFailed {
-                    token,
-                    error: *error,
-                })
+                let dial = self.dials.remove(&number(side, *link))?;
+                self.on_dial_failed(dial, *error)
             }
+        }
+    }
+
+    fn on_dial_failed<C>(&mut self, dial: Dial, error: DialError) -> Option<Input<'static, C>> {
+        let Dial { token, otherwise } = dial;
+        // The certificate is the same over both.
+        let again = otherwise.filter(|_| error != DialError::WrongCertificate);
+        match again.and_then(|hint| self.sides.dial_rtc(hint)) {
+            Some(link) => {
+                let otherwise = None;
+                self.dials.insert(link, Dial { token, otherwise });
+                None
+            }
+            None => Some(Input::DialFailed { token, error }),
         }
     }
 
@@ -207,7 +236,7 @@ impl Links {
         local: &[u8; 32],
         theirs: &[u8; 32],
     ) -> Input<'static, C> {
-        let dialled = self.dials.remove(&link);
+        let dialled = self.dials.remove(&link).map(|dial| dial.token);
         let (from, dialler, listener) = match dialled {
             None => (origin(&self.origin_key, remote.ip()), theirs, local),
             Some(_) => (Origin::default(), local, theirs),

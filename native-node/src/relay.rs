@@ -165,7 +165,7 @@ impl RunningRelay {
         };
         let sockets = bind(&options, &certificate, &hint).await?;
         hint.port = sockets.http.local_addr().port();
-        let quic = QuicPort::sharing(&sockets.rtc, QuicConfig::new(certificate));
+        let quic = QuicPort::sharing(&sockets.rtc, &certificate, QuicConfig::relay());
         let quic = quic.map_err(RelayError::Quic)?;
 
         let own = Own {

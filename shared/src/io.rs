@@ -160,7 +160,7 @@ pub enum Reach {
 /// Whom to dial.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialTo {
-    /// A relay from its hint alone, over WebRTC. Bytes as in PROTOCOL.md section 3.
+    /// A relay from its hint alone, over WebRTC or QUIC. Bytes as in PROTOCOL.md section 3.
     Hint(Vec<u8>),
     /// A relay over QUIC. Its certificate must have this hash, if one is known.
     Relay {
@@ -187,7 +187,7 @@ pub enum DialError {
     NoAnswer,
     /// It answered with another certificate than the hint's.
     WrongCertificate,
-    /// This shell cannot dial that kind of address, or has no WebRTC.
+    /// This shell cannot dial that kind of address, or has nothing to dial it with.
     Unsupported,
 }
 

@@ -24,6 +24,8 @@ pub enum Command {
     },
     /// Run an account for scripts: commands as JSON lines in, events as JSON lines out
     Bot(BotArgs),
+    /// Chat in the terminal: an account for people
+    Chat(ChatArgs),
     /// Show the whole journey: relays and accounts as processes of their own, on loopback
     Demo(DemoArgs),
 }
@@ -33,6 +35,29 @@ pub struct BotArgs {
     /// Where the account is kept, encrypted
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+#[derive(clap::Args)]
+pub struct ChatArgs {
+    /// Where the account is kept, encrypted [default: a directory of the user's, such as
+    /// ~/.local/share/wiremin/chat]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Read the passcode from this file, not from the terminal
+    #[arg(long, value_name = "FILE")]
+    pub passcode_file: Option<PathBuf>,
+    /// From now on, open without the passcode for 20 hours
+    #[arg(long)]
+    pub remember: bool,
+    #[command(flatten)]
+    pub network: NetworkArgs,
+}
+
+/// Which network, and a way into it.
+#[derive(clap::Args)]
+pub struct NetworkArgs {
     /// A relay to use: its hint, or the address of its page (may be repeated)
     #[arg(long = "relay", value_name = "HINT|URL")]
     pub relays: Vec<RelayArg>,

@@ -21,7 +21,7 @@ pub enum Line {
 }
 
 /// Starts the thread. The channel closes at the end of the input.
-pub fn read_stdin() -> std::io::Result<mpsc::Receiver<Line>> {
+pub fn read_stdin() -> Result<mpsc::Receiver<Line>, String> {
     let (sender, lines) = mpsc::channel(AHEAD);
     std::thread::Builder::new()
         .name("stdin".into())
@@ -32,7 +32,8 @@ pub fn read_stdin() -> std::io::Result<mpsc::Receiver<Line>> {
                     return;
                 }
             }
-        })?;
+        })
+        .map_err(|error| format!("Standard input cannot be read ({error})."))?;
     Ok(lines)
 }
 

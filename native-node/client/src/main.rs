@@ -1,11 +1,17 @@
-//! The `wiremin` command: a scriptable account, a demonstration, and the door to the relay.
+//! The `wiremin` command: an account for people and one for scripts, a demonstration, and the door
+//! to the relay.
 
 mod args;
 mod bot;
+mod chat;
 mod demo;
 mod door;
 mod fetch;
 mod lines;
+mod problem;
+mod relays;
+mod session;
+mod start;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -18,6 +24,7 @@ fn main() -> ExitCode {
     match args.command {
         Command::Relay { arguments } => door::relay(&arguments),
         Command::Bot(args) => run(bot::run(args)),
+        Command::Chat(args) => run(chat::run(args)),
         Command::Demo(args) => run(demo::run(args)),
     }
 }

@@ -3,7 +3,8 @@
 
 mod programs;
 
-use programs::{WIREMIN, events, relay_program, scratch};
+use programs::relay::program;
+use programs::{WIREMIN, events, scratch};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -13,7 +14,7 @@ fn is_empty(dir: &Path) -> bool {
 
 /// What a demo tells that ends well and keeps its files there.
 fn demo(arguments: &[&str], dir: &Path) -> Vec<serde_json::Value> {
-    relay_program();
+    program();
     let output = Command::new(WIREMIN)
         .args(["demo", "--json"])
         .args(arguments)
@@ -131,7 +132,7 @@ fn without_the_relays_program_it_says_so() {
 fn the_relay_keeps_its_keys_and_ends_when_asked() {
     use std::io::{BufRead, BufReader};
     use std::os::unix::fs::PermissionsExt;
-    relay_program();
+    program();
     let dir = scratch();
     let mut hints = Vec::new();
     for _ in 0..2 {

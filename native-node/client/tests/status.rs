@@ -3,79 +3,10 @@
 
 mod programs;
 
-use native_node::status::Report;
-use programs::{WIREMIN, relay_program, scratch};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use programs::relay::{Relay, program, report, status};
+use programs::scratch;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
-
-struct Relay {
-    child: Child,
-    port: u16,
-}
-
-impl Relay {
-    fn start(data: &Path, peer: Option<u16>) -> Self {
-        let mut command = Command::new(relay_program());
-        command
-            .args(["--port", "0", "--bind", "127.0.0.1", "--json"])
-            .args(["--until-stdin-ends", "--no-lan", "--no-dht", "--data"])
-            .arg(data)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        if let Some(peer) = peer {
-            command.args(["--peer", &format!("127.0.0.1:{peer}")]);
-        }
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        stdout.read_line(&mut line).unwrap();
-        let told: serde_json::Value = serde_json::from_str(&line).unwrap();
-        let port = told["port"].as_u64().unwrap().try_into().unwrap();
-        Self { child, port }
-    }
-
-    /// Status line, headers and body of what is at that path; what follows the date's name is
-    /// left out.
-    fn get(&self, path: &str, headers: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{headers}\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let lines = answer.lines().filter(|line| !line.starts_with("date: "));
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    fn end(mut self) {
-        drop(self.child.stdin.take());
-        assert!(self.child.wait().unwrap().success());
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        // A test that failed leaves nothing behind.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn status(data: &Path, more: &[&str]) -> Output {
-    let mut command = Command::new(WIREMIN);
-    command.args(["relay", "status", "--data"]).arg(data);
-    command.args(more).output().unwrap()
-}
-
-fn report(data: &Path) -> Report {
-    let output = status(data, &["--json"]);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{stderr}");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 #[test]
 fn two_relays_show_each_other_to_who_runs_them() {
@@ -147,7 +78,7 @@ fn strangers_see_nothing_and_every_start_has_another_token() {
 
 #[test]
 fn where_no_relay_runs_it_says_so() {
-    relay_program();
+    program();
     let dir = scratch();
     let said = |data: &Path| {
         let output = status(data, &[]);
@@ -163,9 +94,7 @@ fn where_no_relay_runs_it_says_so() {
     Relay::start(&data, None).end();
     let ended = said(&data);
     assert!(ended.contains("No relay runs"), "{ended}");
-    let mut killed = Relay::start(&data, None);
-    killed.child.kill().unwrap();
-    killed.child.wait().unwrap();
+    Relay::start(&data, None).kill();
     let killed = said(&data);
     assert!(killed.contains("does not answer"), "{killed}");
 }

@@ -1,4 +1,4 @@
-//! QUIC links: relays among themselves, and programs that dial a relay by its address.
+//! QUIC links: relays among themselves, and native accounts that dial relays.
 //!
 //! ```text
 //! socket.rs  quinn's end of a UDP socket, which may be WebRTC's (transport/udp.rs)
@@ -19,27 +19,41 @@ mod tls;
 
 pub use port::QuicPort;
 
-use crate::rtc::{CertificateError, CertificateFile};
+use crate::rtc::CertificateError;
 use crate::transport::LinkLimits;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// What a port needs.
-#[derive(Clone, Debug)]
+/// How long a port waits for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct QuicConfig {
-    /// Shown to whoever dials and is dialled: a relay's is the one that its hint names.
-    pub certificate: CertificateFile,
     pub limits: LinkLimits,
     /// For one dial, until the handshake is over.
     pub dial_timeout: Duration,
+    /// A link on which nothing came for this long asks whether the other side is there.
+    pub keep_alive: Option<Duration>,
 }
 
 impl QuicConfig {
-    pub fn new(certificate: CertificateFile) -> Self {
+    /// For a relay: it hears from those that are there.
+    pub fn relay() -> Self {
         Self {
-            certificate,
             limits: LinkLimits::quic(),
             dial_timeout: Duration::from_secs(10),
+            keep_alive: None,
+        }
+    }
+
+    /// For an account: somebody waits, so what is gone is noticed in seconds, and WebRTC has its
+    /// turn soon.
+    pub fn account() -> Self {
+        Self {
+            limits: LinkLimits {
+                silence_timeout: Duration::from_secs(10),
+                ..LinkLimits::quic()
+            },
+            dial_timeout: Duration::from_secs(4),
+            keep_alive: Some(Duration::from_secs(3)),
         }
     }
 }

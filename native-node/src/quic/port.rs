@@ -6,7 +6,7 @@ use super::socket::QuicSocket;
 use super::stream::{FrameReader, FrameWriter};
 use super::tls::{self, IN_FLIGHT_BYTES_MAX, SERVER_NAME};
 use super::{QuicConfig, QuicCounters, QuicError};
-use crate::rtc::RtcPort;
+use crate::rtc::{CertificateFile, RtcPort};
 use crate::transport::{
     DialError, DownReason, HalfOpen, LinkEvent, LinkId, LinkStats, LinkTable, Meter, Outbox, Room,
     SendError, UdpPort, canonical, lock,
@@ -35,7 +35,9 @@ pub struct QuicPort {
 
 struct Hub {
     config: QuicConfig,
-    client: ClientConfig,
+    shown: Shown,
+    /// Of the certificate shown to those that dial.
+    local: [u8; 32],
     endpoints: Vec<Listener>,
     links: Arc<LinkTable>,
     room: Mutex<Room<Proven>>,
@@ -43,6 +45,14 @@ struct Hub {
     came_in: AtomicUsize,
     retried: AtomicU64,
     refused_full: AtomicU64,
+}
+
+/// What is shown to those that are dialled.
+enum Shown {
+    /// The certificate shown to those that dial, too.
+    Own(Box<ClientConfig>),
+    /// A new one each time: two relays cannot tell by it that the same account has dialled both.
+    Fresh,
 }
 
 /// One socket's.
@@ -67,24 +77,30 @@ impl HalfOpen for Proven {
 /// A connection and the one stream on it.
 struct Open {
     connection: Connection,
+    local_fingerprint: [u8; 32],
     remote_fingerprint: [u8; 32],
     streams: (SendStream, RecvStream),
 }
 
 impl QuicPort {
-    /// Listens and dials on the sockets of a WebRTC port, which reads them.
+    /// Listens and dials on the sockets of a WebRTC port, which reads them. `certificate` is the
+    /// one that the relay's hint names; those it dials are shown it, too.
     pub fn sharing(
         rtc: &RtcPort,
+        certificate: &CertificateFile,
         config: QuicConfig,
     ) -> Result<(Self, mpsc::Receiver<LinkEvent>), QuicError> {
-        let server = tls::listening(&config)?;
-        Self::over(rtc.sockets(), Some(server), config)
+        let server = tls::listening(certificate, &config)?;
+        let shown = Shown::Own(Box::new(tls::dialling(certificate, &config)?));
+        Self::over(rtc.sockets(), certificate, shown, Some(server), config)
     }
 
-    /// Dials only, from ports of its own that the system chooses.
+    /// Dials only, from ports of its own that the system chooses, with a new certificate each time.
     pub fn dialling(config: QuicConfig) -> Result<(Self, mpsc::Receiver<LinkEvent>), QuicError> {
         let sockets = bind_any()?;
-        let (mut port, events) = Self::over(&sockets, None, config)?;
+        // Nobody sees this one; the endpoints' keys follow from it.
+        let certificate = CertificateFile::generate()?;
+        let (mut port, events) = Self::over(&sockets, &certificate, Shown::Fresh, None, config)?;
         for socket in sockets {
             port.tasks.push(tokio::spawn(read(socket)).abort_handle());
         }
@@ -93,19 +109,22 @@ impl QuicPort {
 
     fn over(
         sockets: &[Arc<UdpPort>],
+        certificate: &CertificateFile,
+        shown: Shown,
         server: Option<ServerConfig>,
         config: QuicConfig,
     ) -> Result<(Self, mpsc::Receiver<LinkEvent>), QuicError> {
-        let endpoint = tls::endpoint(&config)?;
+        let endpoint = tls::endpoint(certificate)?;
         let endpoints = sockets
             .iter()
             .map(|socket| listener(socket, endpoint.clone(), server.clone()))
             .collect::<Result<_, _>>()?;
         let (links, events) = LinkTable::new(config.limits.send_bytes_max, IN_FLIGHT_BYTES_MAX);
         let hub = Arc::new(Hub {
-            client: tls::dialling(&config)?,
             room: Mutex::new(Room::new(config.limits)),
             config,
+            shown,
+            local: certificate.fingerprint(),
             endpoints,
             links,
             came_in: AtomicUsize::new(0),
@@ -289,6 +308,7 @@ impl Hub {
             let streams = connection.accept_bi().await.ok()?;
             Some(Open {
                 connection,
+                local_fingerprint: self.local,
                 remote_fingerprint,
                 streams,
             })
@@ -301,6 +321,18 @@ impl Hub {
         }
     }
 
+    /// With the fingerprint of the certificate.
+    fn shown_to_dialled(&self) -> Result<(ClientConfig, [u8; 32]), QuicError> {
+        match &self.shown {
+            Shown::Own(client) => Ok((ClientConfig::clone(client), self.local)),
+            Shown::Fresh => {
+                let certificate = CertificateFile::generate()?;
+                let client = tls::dialling(&certificate, &self.config)?;
+                Ok((client, certificate.fingerprint()))
+            }
+        }
+    }
+
     /// The dialling side until the handshake is over.
     async fn reach(
         &self,
@@ -309,8 +341,10 @@ impl Hub {
         certificate: Option<[u8; 32]>,
     ) -> Result<Open, DialError> {
         let endpoint = self.endpoint_for(address).ok_or(DialError::Unsupported)?;
+        let shown = self.shown_to_dialled();
+        let (client, local_fingerprint) = shown.map_err(|_| DialError::Unsupported)?;
         let connecting = endpoint
-            .connect_with(self.client.clone(), address, SERVER_NAME)
+            .connect_with(client, address, SERVER_NAME)
             .map_err(|_| DialError::Unsupported)?;
         let opening = async {
             let connection = connecting.await.map_err(|_| DialError::NoAnswer)?;
@@ -322,6 +356,7 @@ impl Hub {
             let streams = connection.open_bi().await;
             Ok(Open {
                 connection,
+                local_fingerprint,
                 remote_fingerprint: shown,
                 streams: streams.map_err(|_| DialError::NoAnswer)?,
             })
@@ -351,7 +386,7 @@ impl Hub {
         let up = LinkEvent::Up {
             link,
             remote,
-            local_fingerprint: self.config.certificate.fingerprint(),
+            local_fingerprint: open.local_fingerprint,
             remote_fingerprint: open.remote_fingerprint,
         };
         let (send, receive) = open.streams;

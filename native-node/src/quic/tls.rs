@@ -49,6 +49,7 @@ fn transport(config: &QuicConfig, streams: u8) -> Result<Arc<TransportConfig>, Q
         .max_concurrent_uni_streams(0u8.into())
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(Some(config.limits.silence_timeout.try_into().map_err(tls)?))
+        .keep_alive_interval(config.keep_alive)
         .stream_receive_window(RECEIVE_WINDOW_BYTES.into())
         .receive_window(RECEIVE_WINDOW_BYTES.into())
         .send_window(IN_FLIGHT_BYTES_MAX as u64)
@@ -56,8 +57,8 @@ fn transport(config: &QuicConfig, streams: u8) -> Result<Arc<TransportConfig>, Q
     Ok(Arc::new(transport))
 }
 
-pub fn endpoint(config: &QuicConfig) -> Result<EndpointConfig, QuicError> {
-    let (_, key) = config.certificate.to_der()?;
+pub fn endpoint(certificate: &CertificateFile) -> Result<EndpointConfig, QuicError> {
+    let (_, key) = certificate.to_der()?;
     let mut endpoint = EndpointConfig::new(Arc::new(ResetKey::new(&key)));
     endpoint.cid_generator(move || Box::new(ConnectionIds::new(&key)));
     // A peer that clears this bit cannot be told from STUN and DTLS (RFC 9443 section 2).
@@ -67,8 +68,11 @@ pub fn endpoint(config: &QuicConfig) -> Result<EndpointConfig, QuicError> {
     Ok(endpoint)
 }
 
-pub fn listening(config: &QuicConfig) -> Result<ServerConfig, QuicError> {
-    let (chain, key) = identity(&config.certificate)?;
+pub fn listening(
+    certificate: &CertificateFile,
+    config: &QuicConfig,
+) -> Result<ServerConfig, QuicError> {
+    let (chain, key) = identity(certificate)?;
     let provider = Arc::new(ring::default_provider());
     let mut tls = rustls::ServerConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])
@@ -96,8 +100,11 @@ pub fn listening(config: &QuicConfig) -> Result<ServerConfig, QuicError> {
     Ok(server)
 }
 
-pub fn dialling(config: &QuicConfig) -> Result<ClientConfig, QuicError> {
-    let (chain, key) = identity(&config.certificate)?;
+pub fn dialling(
+    certificate: &CertificateFile,
+    config: &QuicConfig,
+) -> Result<ClientConfig, QuicError> {
+    let (chain, key) = identity(certificate)?;
     let provider = Arc::new(ring::default_provider());
     let mut tls = rustls::ClientConfig::builder_with_provider(provider.clone())
         .with_protocol_versions(&[&rustls::version::TLS13])

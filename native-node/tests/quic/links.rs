@@ -65,7 +65,7 @@ async fn frames_of_all_sizes_cross_in_order_both_ways() {
 fn impatient() -> Port {
     Port::dialling(QuicConfig {
         dial_timeout: Duration::from_secs(2),
-        ..QuicConfig::new(CertificateFile::generate().unwrap())
+        ..QuicConfig::relay()
     })
 }
 
@@ -238,6 +238,52 @@ async fn a_silent_link_is_let_go() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_keeps_a_link_alive_stays_and_notices_when_nobody_answers() {
+    let limits = LinkLimits {
+        silence_timeout: Duration::from_secs(5),
+        ..LinkLimits::quic()
+    };
+    let mut listener = Port::listen_with(&["127.0.0.1:0"], limits).await;
+    let middle = Middle::start(listener.address(), |_| true).await;
+    let mut dialler = Port::dialling(QuicConfig {
+        keep_alive: Some(Duration::from_millis(500)),
+        ..QuicConfig::account()
+    });
+    dialler
+        .quic
+        .dial(middle.address, Some(listener.certificate));
+    let (near, ..) = up(&mut dialler.events).await;
+    dialler.quic.try_send(near, pattern(0, 1)).unwrap();
+    let (far, ..) = up(&mut listener.events).await;
+    assert_eq!(message(&mut listener.events).await, (far, pattern(0, 1)));
+    tokio::time::sleep(limits.silence_timeout * 3 / 2).await;
+    listener.quic.try_send(far, pattern(1, 100)).unwrap();
+    assert_eq!(message(&mut dialler.events).await, (near, pattern(1, 100)));
+    // A relay whose machine is gone: nobody says so.
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    middle.switch_to(silent.local_addr().unwrap());
+    let expected = (near, DownReason::Silent);
+    assert_eq!(down(&mut dialler.events).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_dials_of_one_account_have_no_certificate_in_common() {
+    let mut listener = Port::listen("127.0.0.1:0").await;
+    let mut dialler = Port::dialler();
+    let mut shown = Vec::new();
+    for _ in 0..2 {
+        dialler.quic.dial(listener.address(), None);
+        let (near, local, _) = up(&mut dialler.events).await;
+        dialler.quic.try_send(near, pattern(0, 1)).unwrap();
+        let (_, _, remote) = up(&mut listener.events).await;
+        message(&mut listener.events).await;
+        assert_eq!(local, remote);
+        shown.push(remote);
+    }
+    assert_ne!(shown[0], shown[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_port_that_ends_says_so_to_its_links() {
     let mut listener = Port::listen("127.0.0.1:0").await;
     let mut dialler = Port::dialler();
@@ -257,7 +303,7 @@ async fn a_link_to_an_earlier_run_is_told_so() {
     let certificate = CertificateFile::generate().unwrap();
     let listen = || Port::listen_as(&["127.0.0.1:0"], certificate.clone(), LinkLimits::quic());
     let (mut first, second) = (listen().await, listen().await);
-    let middle = Middle::start(first.address(), usize::MAX).await;
+    let middle = Middle::start(first.address(), |_| true).await;
     let mut dialler = Port::dialler();
     dialler.quic.dial(middle.address, None);
     let (near, ..) = up(&mut dialler.events).await;

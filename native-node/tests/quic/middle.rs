@@ -11,8 +11,11 @@ pub struct Middle {
 }
 
 impl Middle {
-    /// Passes on so many datagrams of the client, and all of the server.
-    pub async fn start(server: SocketAddr, passes: usize) -> Self {
+    /// Passes on the datagrams of the client for which that is true, and all of the server.
+    pub async fn start(
+        server: SocketAddr,
+        passes: impl FnMut(&[u8]) -> bool + Send + 'static,
+    ) -> Self {
         let near = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let far = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let middle = Self {
@@ -29,16 +32,20 @@ impl Middle {
     }
 }
 
-async fn pass(near: UdpSocket, far: UdpSocket, server: Arc<Mutex<SocketAddr>>, passes: usize) {
-    let (mut passed, mut client) = (0, None);
+async fn pass(
+    near: UdpSocket,
+    far: UdpSocket,
+    server: Arc<Mutex<SocketAddr>>,
+    mut passes: impl FnMut(&[u8]) -> bool,
+) {
+    let mut client = None;
     let (mut one, mut other) = ([0; 2_000], [0; 2_000]);
     loop {
         tokio::select! {
             Ok((length, from)) = near.recv_from(&mut one) => {
                 client = Some(from);
-                passed += 1;
                 let to = *server.lock().unwrap();
-                if passed <= passes {
+                if passes(&one[..length]) {
                     far.send_to(&one[..length], to).await.unwrap();
                 }
             }

@@ -17,6 +17,7 @@ pub const PWD: &str = "abcdefghijklmnopqrstuvwx";
 pub struct Port {
     pub quic: QuicPort,
     pub events: Receiver<LinkEvent>,
+    /// Zeros for one that only dials.
     pub certificate: [u8; 32],
     /// What it shares the port with, if it listens.
     pub rtc: Option<(RtcPort, Receiver<LinkEvent>)>,
@@ -47,33 +48,31 @@ impl Port {
             limits: LinkLimits::default(),
         };
         let (rtc, rtc_events) = RtcPort::listen(config).await.unwrap();
-        let fingerprint = certificate.fingerprint();
         let config = QuicConfig {
             limits,
-            ..QuicConfig::new(certificate)
+            ..QuicConfig::relay()
         };
-        let (quic, events) = QuicPort::sharing(&rtc, config).unwrap();
+        let (quic, events) = QuicPort::sharing(&rtc, &certificate, config).unwrap();
         Self {
             quic,
             events,
-            certificate: fingerprint,
+            certificate: certificate.fingerprint(),
             rtc: Some((rtc, rtc_events)),
         }
     }
 
     pub fn dialling(config: QuicConfig) -> Self {
-        let certificate = config.certificate.fingerprint();
         let (quic, events) = QuicPort::dialling(config).unwrap();
         Self {
             quic,
             events,
-            certificate,
+            certificate: [0; 32],
             rtc: None,
         }
     }
 
     pub fn dialler() -> Self {
-        Self::dialling(QuicConfig::new(CertificateFile::generate().unwrap()))
+        Self::dialling(QuicConfig::relay())
     }
 
     pub fn address(&self) -> SocketAddr {

@@ -1,18 +1,25 @@
 //! A relay and a node that dials it, each driven as in the programs.
 
+use crate::middle::Middle;
 use crate::port::PATIENCE;
 use native_node::driver::{Base, Driven, Parts};
 use native_node::quic::{QuicConfig, QuicPort};
 use native_node::relay::{RelayOptions, RunningRelay};
-use native_node::rtc::CertificateFile;
+use native_node::rtc::RtcDialer;
 use native_node::scratch::Scratch;
 use shared::crypto::PublicKey;
 use shared::io::{DialError, DialTo, Input, LinkId, Node, Output, Token};
 use shared::link::{ClientLink, LinkConfig, Reply};
 use shared::object::network_id;
 use shared::time::Now;
+use shared::wire::RelayHint;
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+const ADDRESSES: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
 
 /// What the caller is told.
 #[derive(Debug, PartialEq, Eq)]
@@ -89,29 +96,28 @@ async fn told(caller: &mut Driven<Caller>) -> Told {
     told.expect("in time").expect("it runs")
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_relay_answers_hello_over_quic() {
-    let (relay_data, data) = (Scratch::new("quic").unwrap(), Scratch::new("quic").unwrap());
-    let addresses: [IpAddr; 2] = ["127.0.0.1".parse().unwrap(), "::1".parse().unwrap()];
+/// A relay on loopback, and where it keeps its data.
+async fn relay() -> (RunningRelay, Scratch) {
+    let data = Scratch::new("quic").unwrap();
     let relay = RunningRelay::start(RelayOptions {
         find: native_node::find::FindOptions::default(),
-        data: relay_data.path().to_owned(),
-        bind: addresses.to_vec(),
+        data: data.path().to_owned(),
+        bind: ADDRESSES.to_vec(),
         port: 0,
         advertise: None,
         network: "test".to_owned(),
         store_bytes_max: 1 << 20,
-    })
-    .await
-    .unwrap();
-    let hint = relay.hint();
+    });
+    (relay.await.unwrap(), data)
+}
 
-    let config = QuicConfig::new(CertificateFile::generate().unwrap());
+/// Driven as an account is.
+fn caller(hint: &RelayHint, data: &Scratch, dialer: bool) -> Driven<Caller> {
     let parts = Parts {
         data: data.path().to_owned(),
         port: None,
-        dialer: None,
-        quic: Some(QuicPort::dialling(config).unwrap()),
+        dialer: dialer.then(|| RtcDialer::new(PATIENCE, 4 << 20)),
+        quic: Some(QuicPort::dialling(QuicConfig::account()).unwrap()),
         derive: None,
     };
     let caller = Caller {
@@ -120,26 +126,79 @@ async fn a_relay_answers_hello_over_quic() {
         next: VecDeque::new(),
     };
     let base = Base::open(data.path()).unwrap();
-    let mut caller = base.drive(parts, |_, _| caller, None).unwrap();
-    for ip in addresses {
-        for certificate in [Some(hint.certificate), None] {
-            let address = SocketAddr::new(ip, hint.port);
-            let to = DialTo::Relay {
-                address,
-                certificate,
-            };
+    base.drive(parts, |_, _| caller, None).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_relay_answers_hello_over_quic() {
+    let (relay, _relay_data) = relay().await;
+    let hint = relay.hint();
+    let data = Scratch::new("quic").unwrap();
+    let mut caller = caller(&hint, &data, false);
+    for ip in ADDRESSES {
+        let address = SocketAddr::new(ip, hint.port);
+        let by_address = |certificate| DialTo::Relay {
+            address,
+            certificate,
+        };
+        let at = RelayHint {
+            address: ip,
+            ..hint
+        };
+        let ways = [
+            by_address(Some(hint.certificate)),
+            by_address(None),
+            DialTo::Hint(at.encode()),
+        ];
+        for to in ways {
             caller.commands.send(to).await.unwrap();
             assert_eq!(told(&mut caller).await, Told::Welcome);
             assert_eq!(told(&mut caller).await, Told::Down);
         }
     }
+    let false_hint = RelayHint {
+        certificate: [1; 32],
+        ..hint
+    };
+    let expected = Told::Failed(DialError::WrongCertificate);
     let to = DialTo::Relay {
-        address: SocketAddr::new(addresses[0], hint.port),
+        address: SocketAddr::new(ADDRESSES[0], hint.port),
         certificate: Some([1; 32]),
     };
-    caller.commands.send(to).await.unwrap();
-    let expected = Told::Failed(DialError::WrongCertificate);
+    for to in [to, DialTo::Hint(false_hint.encode())] {
+        caller.commands.send(to).await.unwrap();
+        assert_eq!(told(&mut caller).await, expected);
+    }
+    // Not a hint.
+    caller.commands.send(DialTo::Hint(vec![5])).await.unwrap();
+    let expected = Told::Failed(DialError::Unsupported);
     assert_eq!(told(&mut caller).await, expected);
     caller.stop().await;
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_quic_does_not_get_through_a_hint_is_dialled_over_webrtc() {
+    let (relay, _relay_data) = relay().await;
+    let hint = relay.hint();
+    let listening = SocketAddr::new(ADDRESSES[0], hint.port);
+    let no_quic = |datagram: &[u8]| datagram.first().is_some_and(|byte| *byte < 64);
+    let middle = Middle::start(listening, no_quic).await;
+    let behind = RelayHint {
+        address: middle.address.ip(),
+        port: middle.address.port(),
+        ..hint
+    };
+    for (dialer, expected) in [
+        (true, Told::Welcome),
+        (false, Told::Failed(DialError::NoAnswer)),
+    ] {
+        let data = Scratch::new("quic").unwrap();
+        let mut caller = caller(&hint, &data, dialer);
+        let to = DialTo::Hint(behind.encode());
+        caller.commands.send(to).await.unwrap();
+        assert_eq!(told(&mut caller).await, expected);
+        caller.stop().await;
+    }
     relay.stop().await;
 }

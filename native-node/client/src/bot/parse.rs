@@ -3,19 +3,8 @@
 //! Invariant: an error says where and what, but repeats no value that could be a passcode.
 
 use crate::lines::Line;
-use account::api::{Event, Problem, Request};
-
-const NOTHING_CHANGED: &str = "Nothing was changed and nothing was sent.";
-
-/// An error for people and scripts.
-pub fn problem(code: &str, happened: String, safe: &str, todo: &str) -> Problem {
-    Problem {
-        code: code.to_owned(),
-        happened,
-        safe: safe.to_owned(),
-        todo: todo.to_owned(),
-    }
-}
+use crate::problem::{NOTHING_CHANGED, problem};
+use account::api::{Event, Request};
 
 fn failed(id: u64, code: &str, happened: String, todo: &str) -> Box<Event> {
     Box::new(Event::Failed {
@@ -87,6 +76,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use super::*;
+    use account::api::Problem;
 
     fn of(text: &str) -> Result<Option<Request>, (u64, Problem)> {
         request(&Line::Whole(text.as_bytes().to_vec())).map_err(|event| match *event {

@@ -1,9 +1,11 @@
 //! Starting the programs under test.
 
+pub mod chat;
+pub mod relay;
+
 use native_node::scratch::Scratch;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 /// The `wiremin` program.
@@ -139,21 +141,4 @@ impl Bot {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
-}
-
-/// The relay's program; built if a test is run alone.
-pub fn relay_program() -> PathBuf {
-    let path = PathBuf::from(WIREMIN).with_file_name("wiremin-relay");
-    let mut build = Command::new(env!("CARGO"));
-    build.args([
-        "build",
-        "--package",
-        "native-node",
-        "--bin",
-        "wiremin-relay",
-    ]);
-    if !path.exists() {
-        assert!(build.status().unwrap().success());
-    }
-    path
 }

@@ -1,14 +1,14 @@
 //! The relays of the command line: added whenever the account becomes open.
 
-use super::parse::problem;
 use crate::args::RelayArg;
 use crate::fetch;
+use crate::problem::problem;
 use account::api::{Command, Event, Problem, Request};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Commands of our own have ids from here on; scripts keep below.
+/// Commands of our own have ids from here on; others keep below.
 pub const OWN_IDS: u64 = u64::MAX - 0xffff;
 /// A relay that did not answer is asked again after this.
 const AGAIN_AFTER: Duration = Duration::from_secs(3);
