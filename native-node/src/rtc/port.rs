@@ -207,7 +207,7 @@ impl Hub {
 
     /// Whether one more link may be half-open, perhaps at the cost of another.
     fn make_room(&self, now: Instant, ip: IpAddr) -> bool {
-        let made = lock(&self.sessions).make_room(now, ip, self.links.len());
+        let made = lock(&self.sessions).make_room(now, ip);
         if let Ok(Some(victim)) = made {
             self.links.end(victim, DownReason::Failed);
         }

@@ -20,7 +20,7 @@ pub trait HalfOpen {
     fn is_proven(&self) -> bool;
 }
 
-/// All links that came in but those that had to give way.
+/// All links that came in.
 pub struct Room<S> {
     limits: LinkLimits,
     table: BTreeMap<LinkId, Entry<S>>,
@@ -29,7 +29,18 @@ pub struct Room<S> {
 struct Entry<S> {
     session: S,
     block: IpAddr,
-    open: bool,
+    stage: Stage,
+}
+
+/// How far a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    HalfOpen,
+    Open,
+    /// It had to give way, and has not ended yet.
+    GivingWay,
+    /// It has ended, and takes memory while its last packets may come.
+    Closing,
 }
 
 /// There is no room for another half-open link.
@@ -42,6 +53,11 @@ impl<S: HalfOpen> Room<S> {
             limits,
             table: BTreeMap::new(),
         }
+    }
+
+    /// All that take memory.
+    pub fn len(&self) -> usize {
+        self.table.len()
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (LinkId, &S)> {
@@ -60,14 +76,23 @@ impl<S: HalfOpen> Room<S> {
         let entry = Entry {
             session,
             block: block(ip),
-            open: false,
+            stage: Stage::HalfOpen,
         };
         self.table.insert(link, entry);
     }
 
     pub fn on_open(&mut self, link: LinkId) {
+        self.set(link, Stage::Open);
+    }
+
+    /// It has ended; [`Self::remove`] follows when it takes no memory any more.
+    pub fn on_closing(&mut self, link: LinkId) {
+        self.set(link, Stage::Closing);
+    }
+
+    fn set(&mut self, link: LinkId, stage: Stage) {
         if let Some(entry) = self.table.get_mut(&link) {
-            entry.open = true;
+            entry.stage = stage;
         }
     }
 
@@ -75,22 +100,16 @@ impl<S: HalfOpen> Room<S> {
         self.table.remove(&link);
     }
 
-    /// Room for one more from `ip`; the link in the answer, no longer among these, has to be ended
-    /// for it. `links` counts all that still take memory, those being ended too.
-    pub fn make_room(
-        &mut self,
-        now: Instant,
-        ip: IpAddr,
-        links: usize,
-    ) -> Result<Option<LinkId>, Full> {
+    /// Room for one more from `ip`; the link in the answer has to be ended for it.
+    pub fn make_room(&mut self, now: Instant, ip: IpAddr) -> Result<Option<LinkId>, Full> {
         let mut held: HashMap<IpAddr, usize> = HashMap::new();
         for entry in self.half_open() {
             *held.entry(entry.block).or_default() += 1;
         }
         let half_open: usize = held.values().sum();
         let of_block = held.get(&block(ip)).copied().unwrap_or_default();
-        let ending = links.saturating_sub(self.table.len());
-        if ending >= self.limits.half_open_max {
+        let gives_way = |entry: &&Entry<S>| entry.stage == Stage::GivingWay;
+        if self.table.values().filter(gives_way).count() >= self.limits.half_open_max {
             return Err(Full);
         }
         let most = held.values().max().copied().unwrap_or_default();
@@ -106,19 +125,20 @@ impl<S: HalfOpen> Room<S> {
             return Ok(None);
         };
         let victim = victim.ok_or(Full)?;
-        self.table.remove(&victim);
+        self.set(victim, Stage::GivingWay);
         Ok(Some(victim))
     }
 
     fn half_open(&self) -> impl Iterator<Item = &Entry<S>> {
-        self.table.values().filter(|entry| !entry.open)
+        let half_open = |entry: &&Entry<S>| entry.stage == Stage::HalfOpen;
+        self.table.values().filter(half_open)
     }
 
     /// The oldest half-open link of this kind that may give way.
     fn oldest(&self, now: Instant, kind: impl Fn(&Entry<S>) -> bool) -> Option<LinkId> {
         let gives_way = |entry: &Entry<S>| {
             let age = now.saturating_duration_since(entry.session.started());
-            !entry.open && age >= GRACE && kind(entry)
+            entry.stage == Stage::HalfOpen && age >= GRACE && kind(entry)
         };
         let found = self.table.iter().find(|(_, entry)| gives_way(entry));
         found.map(|(link, _)| *link)

@@ -50,8 +50,7 @@ fn v4(number: u32) -> IpAddr {
 impl World {
     /// What the beginning of a handshake from `ip` leads to.
     fn open(&mut self, ip: IpAddr) -> Result<Arc<Session>, Full> {
-        let links = self.sessions.table.len() + self.ending.len();
-        let victim = self.sessions.make_room(self.now, ip, links)?;
+        let victim = self.sessions.make_room(self.now, ip)?;
         self.ending.extend(victim);
         let session = Arc::new(Session {
             started: self.now,
@@ -151,8 +150,31 @@ fn a_burst_is_bounded_even_while_what_gave_way_is_closing() {
     world.ending.dedup();
     assert_eq!(world.ending.len(), max);
     // When they are gone there is room again.
-    world.ending.clear();
+    for gone in world.ending.drain(..) {
+        world.sessions.remove(gone);
+    }
     assert!(world.open(v4(9_000)).is_ok());
+}
+
+#[test]
+fn what_is_closing_holds_a_place_of_its_address_and_none_of_the_half_open() {
+    let mut world = world();
+    let max = LinkLimits::default().half_open_per_address_max;
+    for round in 1..=3 {
+        for _ in 0..max {
+            world.open(v4(1)).unwrap().prove();
+        }
+        assert!(world.open(v4(1)).is_err());
+        for (link, _) in world.sessions.iter() {
+            world.ending.push(link);
+        }
+        for link in world.ending.drain(..) {
+            world.sessions.on_closing(link);
+        }
+        assert_eq!(world.sessions.half_open().count(), 0);
+        assert_eq!(world.sessions.len(), round * max);
+        assert_eq!(world.sessions.of_block(v4(1)), round * max);
+    }
 }
 
 #[test]

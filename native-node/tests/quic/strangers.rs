@@ -163,3 +163,30 @@ async fn a_handshake_that_stops_ends() {
     until(|| listener.quic.stats().half_open == 0).await;
     assert_eq!(listener.quic.stats().opened, 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_closed_counts_until_it_is_gone() {
+    let limits = LinkLimits {
+        links_max: 4,
+        ..LinkLimits::quic()
+    };
+    let listener = Port::listen_with(&["127.0.0.1:0"], limits).await;
+    let endpoint = raw::endpoint();
+    let identity = raw::new_identity();
+    let mut refused = 0;
+    for _ in 0..200 {
+        let config = raw::client(Some(identity.clone()), b"wm1");
+        match raw::connect_with(&endpoint, listener.address(), config).await {
+            Ok(connection) => connection.close(0u8.into(), b""),
+            Err(_) => refused += 1,
+        }
+        // The library notes the end of one a moment after its task.
+        let held = listener.quic.connections();
+        assert!(held <= 2 * limits.links_max, "{held} connections");
+    }
+    assert!(refused > 0);
+    assert_eq!(listener.quic.counters().refused_full, refused);
+    // There is room again.
+    until(|| listener.quic.connections() == 0).await;
+    while raw::connect(&endpoint, listener.address()).await.is_err() {}
+}
