@@ -45,6 +45,8 @@ pub struct LinkLimits {
     pub half_open_max: usize,
     /// Of these, from one IPv4 address or IPv6 /64.
     pub half_open_per_address_max: usize,
+    /// Of these, from one IPv4 /24 or IPv6 /48.
+    pub half_open_per_network_max: usize,
     /// Time for a link to open.
     pub half_open_timeout: Duration,
     /// A link whose other side sends nothing at all (over WebRTC: not even ICE checks, every
@@ -62,6 +64,7 @@ impl Default for LinkLimits {
             links_per_address_max: 128,
             half_open_max: 128,
             half_open_per_address_max: 16,
+            half_open_per_network_max: 32,
             half_open_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(15),
             send_bytes_max: 4 * 1024 * 1024,
@@ -158,6 +161,14 @@ pub(crate) fn block(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+    }
+}
+
+/// What one holder of addresses often has whole: an IPv4 /24, an IPv6 /48.
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) >> 8 << 8).into()),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
     }
 }
 

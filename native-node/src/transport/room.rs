@@ -1,10 +1,10 @@
 //! The links of a port by age: whether one more may begin, and which gives way to it.
 //!
-//! Invariant: half-open links are bounded in all and from one block of addresses, those that are
-//! being ended too; an address can be shut out by its neighbours in the block, never by others
-//! alone.
+//! Invariant: half-open links are bounded in all, from one block of addresses and from one network,
+//! those that are being ended too; an address can be shut out by its neighbours in the network,
+//! never by others alone.
 
-use super::{LinkLimits, block};
+use super::{LinkLimits, block, network};
 use shared::io::LinkId;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -29,6 +29,7 @@ pub struct Room<S> {
 struct Entry<S> {
     session: S,
     block: IpAddr,
+    network: IpAddr,
     stage: Stage,
 }
 
@@ -76,6 +77,7 @@ impl<S: HalfOpen> Room<S> {
         let entry = Entry {
             session,
             block: block(ip),
+            network: network(ip),
             stage: Stage::HalfOpen,
         };
         self.table.insert(link, entry);
@@ -102,25 +104,27 @@ impl<S: HalfOpen> Room<S> {
 
     /// Room for one more from `ip`; the link in the answer has to be ended for it.
     pub fn make_room(&mut self, now: Instant, ip: IpAddr) -> Result<Option<LinkId>, Full> {
-        let mut held: HashMap<IpAddr, usize> = HashMap::new();
-        for entry in self.half_open() {
-            *held.entry(entry.block).or_default() += 1;
-        }
-        let half_open: usize = held.values().sum();
-        let of_block = held.get(&block(ip)).copied().unwrap_or_default();
         let gives_way = |entry: &&Entry<S>| entry.stage == Stage::GivingWay;
         if self.table.values().filter(gives_way).count() >= self.limits.half_open_max {
             return Err(Full);
         }
-        let most = held.values().max().copied().unwrap_or_default();
-        let victim = if of_block >= self.limits.half_open_per_address_max {
-            // Somebody else may have begun them in this address's name.
-            self.oldest(now, |entry| {
-                entry.block == block(ip) && !entry.session.is_proven()
-            })
-        } else if half_open >= self.limits.half_open_max {
-            self.oldest(now, |entry| !entry.session.is_proven())
-                .or_else(|| self.oldest(now, |entry| held.get(&entry.block) == Some(&most)))
+        let (block, network) = (block(ip), network(ip));
+        let of_block = |entry: &Entry<S>| entry.block == block;
+        let of_network = |entry: &Entry<S>| entry.network == network;
+        let count = |kind: &dyn Fn(&Entry<S>) -> bool| {
+            let half_open = self.half_open();
+            half_open.filter(|entry| kind(entry)).count()
+        };
+        // Somebody else may have begun them in these addresses' name.
+        let unproven = |kind: &dyn Fn(&Entry<S>) -> bool| {
+            self.oldest(now, |entry| kind(entry) && !entry.session.is_proven())
+        };
+        let victim = if count(&of_block) >= self.limits.half_open_per_address_max {
+            unproven(&of_block)
+        } else if count(&of_network) >= self.limits.half_open_per_network_max {
+            unproven(&of_network)
+        } else if count(&|_| true) >= self.limits.half_open_max {
+            unproven(&|_| true).or_else(|| self.oldest_of_largest(now))
         } else {
             return Ok(None);
         };
@@ -132,6 +136,16 @@ impl<S: HalfOpen> Room<S> {
     fn half_open(&self) -> impl Iterator<Item = &Entry<S>> {
         let half_open = |entry: &&Entry<S>| entry.stage == Stage::HalfOpen;
         self.table.values().filter(half_open)
+    }
+
+    /// The oldest link of the networks that hold most.
+    fn oldest_of_largest(&self, now: Instant) -> Option<LinkId> {
+        let mut held: HashMap<IpAddr, usize> = HashMap::new();
+        for entry in self.half_open() {
+            *held.entry(entry.network).or_default() += 1;
+        }
+        let most = held.values().max().copied()?;
+        self.oldest(now, |entry| held.get(&entry.network) == Some(&most))
     }
 
     /// The oldest half-open link of this kind that may give way.
