@@ -6,7 +6,7 @@
 use crate::driver::{Base, Driven, Parts, StartError};
 use crate::files;
 use crate::find::{self, FindOptions, Finders, Own};
-use crate::http::{Advertise, HttpListener, HttpStop, Site};
+use crate::http::{Advertise, HostName, HttpListener, HttpStop, Site};
 use crate::quic::{QuicConfig, QuicError, QuicPort};
 use crate::rtc::{CertificateError, CertificateFile, RtcConfig, RtcError, RtcPort};
 use crate::status::{Desk, Door, Facts};
@@ -45,6 +45,8 @@ pub struct RelayOptions {
     /// 0: the system chooses.
     pub port: u16,
     pub advertise: Option<Advertise>,
+    /// Names by which its page may be asked for, beside addresses and local names.
+    pub hosts: Vec<HostName>,
     /// The network's name; `main` in production.
     pub network: String,
     /// Headers and bodies kept, bytes.
@@ -207,6 +209,7 @@ impl RunningRelay {
             bound: sockets.addresses,
             hint,
             advertise: options.advertise,
+            names: options.hosts.into(),
             status,
             asker,
         };
@@ -436,6 +439,7 @@ mod tests {
             bind: ips(&["127.0.0.1", "127.0.0.1"]),
             port: 0,
             advertise: None,
+            hosts: Vec::new(),
             network: "main".into(),
             store_bytes_max: 1 << 20,
             find: FindOptions::default(),

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use native_node::find::{DhtOptions, FindOptions, Place, lan};
-use native_node::http::{self, Advertise};
+use native_node::http::{self, Advertise, HostName};
 use native_node::relay::{PORT_DEFAULT, RelayOptions, RunningRelay};
 use native_node::{process, status};
 use shared::limits::STORE_BYTES_DEFAULT;
@@ -32,6 +32,10 @@ struct Args {
     /// The address others reach this relay at, if it is another one (behind a NAT)
     #[arg(long, value_name = "IP[:PORT]")]
     advertise: Option<Advertise>,
+    /// A name by which browsers may ask for the page over http (may be repeated). Addresses,
+    /// localhost and local names may be used without, and any name over https by a reverse proxy
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<HostName>,
     /// The network's name; only relays and accounts of one network understand each other
     #[arg(long, value_name = "NAME", default_value = "main")]
     network: String,
@@ -115,6 +119,7 @@ impl Args {
             bind: self.bind,
             port: self.port,
             advertise: self.advertise,
+            hosts: self.hosts,
             network: self.network,
             store_bytes_max: self.store_mb << 20,
             find: FindOptions {

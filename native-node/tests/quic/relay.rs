@@ -99,6 +99,7 @@ async fn a_relay_answers_hello_over_quic() {
         bind: addresses.to_vec(),
         port: 0,
         advertise: None,
+        hosts: Vec::new(),
         network: "test".to_owned(),
         store_bytes_max: 1 << 20,
     })
