@@ -242,6 +242,20 @@ async fn the_state_is_told_to_who_has_the_token_and_is_nowhere_for_others() {
     assert_eq!(report.relay, "05".repeat(8));
     assert_eq!(report.stored.objects_max, 10);
 
+    // What strangers send to the port in vain is counted there.
+    let stranger = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = SocketAddr::new(relay.at.ip(), relay.hint.port);
+    stranger.send_to(&[0; 9], port).unwrap();
+    loop {
+        let answer = relay.get("/status", &right).await;
+        let report: Report = serde_json::from_str(body(&answer)).unwrap();
+        if let Some(counted) = report.counters.get("webrtc") {
+            assert_eq!(counted["packets_malformed"], 1);
+            break;
+        }
+        assert!(!answer.contains("packets_malformed"));
+    }
+
     let nowhere = timeless(&relay.get("/nowhere", "").await);
     assert_eq!(code(&nowhere), "404");
     let long = format!("authorization: Bearer {token}0\r\n");

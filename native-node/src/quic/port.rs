@@ -168,7 +168,15 @@ impl QuicPort {
     }
 
     pub fn meter(&self) -> Meter {
-        self.hub.links.meter()
+        let hub = Arc::downgrade(&self.hub);
+        self.hub.links.meter(move || {
+            let counters = hub.upgrade().map(|hub| hub.counters());
+            let counters = counters.unwrap_or_default();
+            vec![
+                ("addresses_asked_for_proof", counters.retried),
+                ("handshakes_refused", counters.refused_full),
+            ]
+        })
     }
 
     pub fn stats(&self) -> LinkStats {
@@ -182,10 +190,7 @@ impl QuicPort {
     }
 
     pub fn counters(&self) -> QuicCounters {
-        QuicCounters {
-            retried: self.hub.retried.load(Relaxed),
-            refused_full: self.hub.refused_full.load(Relaxed),
-        }
+        self.hub.counters()
     }
 }
 
@@ -242,6 +247,13 @@ async fn read(socket: Arc<UdpPort>) {
 }
 
 impl Hub {
+    fn counters(&self) -> QuicCounters {
+        QuicCounters {
+            retried: self.retried.load(Relaxed),
+            refused_full: self.refused_full.load(Relaxed),
+        }
+    }
+
     async fn accept(self: Arc<Self>, endpoint: Endpoint) {
         while let Some(incoming) = endpoint.accept().await {
             if incoming.remote_address_validated() {

@@ -104,7 +104,17 @@ impl RtcPort {
     }
 
     pub fn meter(&self) -> Meter {
-        self.hub.links.meter()
+        let hub = Arc::downgrade(&self.hub);
+        self.hub.links.meter(move || {
+            let counters = hub.upgrade().map(|hub| lock(&hub.paths).counters);
+            let counters = counters.unwrap_or_default();
+            vec![
+                ("handshakes_refused", counters.refused_full),
+                ("packets_malformed", counters.dropped_garbage),
+                ("packets_of_no_link", counters.dropped_unknown),
+                ("checks_of_another_hint", counters.wrong_password),
+            ]
+        })
     }
 
     pub fn stats(&self) -> LinkStats {

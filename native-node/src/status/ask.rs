@@ -106,7 +106,10 @@ pub async fn ask(data: &Path) -> Result<Report, AskError> {
     let (host, token) = (at.to_string(), bearer(&way.token));
     match get(&host, "/status", Some(&token), ANSWER_BYTES_MAX).await {
         Ok((200, body)) => {
-            serde_json::from_slice(&body).map_err(|_| AskError::Stranger { path, at })
+            let report = serde_json::from_slice::<Report>(&body);
+            report
+                .map(Report::shown)
+                .map_err(|_| AskError::Stranger { path, at })
         }
         Ok((503, _)) => Err(AskError::Silent {
             path,

@@ -80,6 +80,61 @@ fn a_report_is_read_as_it_was_written() {
     assert_eq!(read, report());
 }
 
+/// Asks in that directory, where what answers says that report.
+async fn asked(there: &std::path::Path, answer: &Report) -> Report {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let _door = Door::open(there, &[at.ip()], at.port(), &[1; 32]).unwrap();
+    let serve = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut room = [0; 1024];
+        let _ = stream.read(&mut room).await.unwrap();
+        let body = serde_json::to_string(answer).unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all((head + &body).as_bytes()).await.unwrap();
+    };
+    let (report, ()) = tokio::join!(ask(there), serve);
+    report.unwrap()
+}
+
+/// A relay that was killed left its port to a program of somebody else.
+#[tokio::test]
+async fn what_answers_in_a_relays_place_controls_no_terminal() {
+    let dir = Scratch::new("false").unwrap();
+    let honest = asked(dir.path(), &report()).await;
+    assert_eq!(honest, report());
+    let evil = "\u{1b}]0;x\u{7}\r\n\u{9b}2J\u{202e}\u{200b}\u{7f}";
+    let counted = BTreeMap::from([(evil.into(), u64::MAX)]);
+    let mut false_one = Report {
+        version: evil.into(),
+        state: evil.into(),
+        uptime_s: u64::MAX,
+        relay: "a".repeat(10_000),
+        network: evil.into(),
+        known: Known {
+            new: usize::MAX,
+            tried: usize::MAX,
+        },
+        counters: BTreeMap::from([(evil.into(), counted)]),
+        ..report()
+    };
+    false_one.peers[0].relay = evil.into();
+    false_one.peers[0].linked_s = u64::MAX;
+    let read = asked(dir.path(), &false_one).await;
+    let (text, json) = (text(&read), serde_json::to_string(&read).unwrap());
+    assert!(
+        text.contains(r"\u{1b}]0;x\u{7}\u{d}\u{a}\u{9b}2J\u{202e}"),
+        "{text}"
+    );
+    for shown in [text.replace('\n', ""), json] {
+        let bad = shown.chars().find(|c| !(' '..='~').contains(c));
+        assert_eq!(bad, None, "{shown}");
+        assert!(shown.len() < 4_000);
+    }
+    assert_eq!(plain("Zürich"), "Zürich");
+}
+
 #[test]
 fn the_door_is_the_owners_and_closes() {
     let dir = Scratch::new("door").unwrap();

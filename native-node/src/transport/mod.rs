@@ -18,8 +18,8 @@ mod udp;
 pub(crate) use carry::{Reader, Writer};
 pub(crate) use room::{HalfOpen, Room};
 pub use shared::io::{DialError, LinkId};
+pub use table::{Counts, Meter, SendError};
 pub(crate) use table::{LinkTable, Outbox};
-pub use table::{Meter, SendError};
 pub(crate) use udp::{Inbox, QUIC_DATAGRAM_BYTES_MAX, Route, UdpPort, canonical};
 
 use bytes::Bytes;

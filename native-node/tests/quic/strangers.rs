@@ -186,6 +186,11 @@ async fn what_is_closed_counts_until_it_is_gone() {
     }
     assert!(refused > 0);
     assert_eq!(listener.quic.counters().refused_full, refused);
+    // Who runs the relay is shown that.
+    let shown = listener.quic.meter().counts();
+    let count = |name| shown.iter().find(|(it, _)| *it == name).unwrap().1;
+    assert_eq!(count("handshakes_refused"), refused);
+    assert!(count("addresses_asked_for_proof") >= 200);
     // There is room again.
     until(|| listener.quic.connections() == 0).await;
     while raw::connect(&endpoint, listener.address()).await.is_err() {}
