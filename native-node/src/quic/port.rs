@@ -14,8 +14,8 @@ use crate::transport::{
 };
 use bytes::Bytes;
 use quinn::{
-    ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, Incoming, RecvStream,
-    SendStream, ServerConfig, VarInt,
+    ClientConfig, Connecting, Connection, Endpoint, Incoming, RecvStream, SendStream, ServerConfig,
+    VarInt,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -109,10 +109,9 @@ impl QuicPort {
         server: Option<ServerConfig>,
         config: QuicConfig,
     ) -> Result<(Self, mpsc::Receiver<LinkEvent>), QuicError> {
-        let endpoint = tls::endpoint(&config)?;
         let endpoints = sockets
             .iter()
-            .map(|socket| listener(socket, endpoint.clone(), server.clone()))
+            .map(|socket| listener(socket, &config, server.clone()))
             .collect::<Result<_, _>>()?;
         let (links, events) = LinkTable::new(config.limits.send_bytes_max, IN_FLIGHT_BYTES_MAX);
         let hub = Arc::new(Hub {
@@ -205,12 +204,12 @@ impl Drop for QuicPort {
 
 fn listener(
     socket: &Arc<UdpPort>,
-    endpoint: EndpointConfig,
+    config: &QuicConfig,
     server: Option<ServerConfig>,
 ) -> Result<Listener, QuicError> {
     let local = socket.local_addr();
     let endpoint = Endpoint::new_with_abstract_socket(
-        endpoint,
+        tls::endpoint(config, local.ip())?,
         server,
         Arc::new(QuicSocket::new(socket.clone())),
         Arc::new(Drivers),

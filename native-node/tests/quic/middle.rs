@@ -8,6 +8,8 @@ pub struct Middle {
     /// What the client believes to be the server.
     pub address: SocketAddr,
     server: Arc<Mutex<SocketAddr>>,
+    /// What the client sent last.
+    last: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Middle {
@@ -18,8 +20,10 @@ impl Middle {
         let middle = Self {
             address: near.local_addr().unwrap(),
             server: Arc::new(Mutex::new(server)),
+            last: Arc::default(),
         };
-        tokio::spawn(pass(near, far, middle.server.clone(), passes));
+        let (server, last) = (middle.server.clone(), middle.last.clone());
+        tokio::spawn(pass((near, far), server, last, passes));
         middle
     }
 
@@ -27,9 +31,19 @@ impl Middle {
     pub fn switch_to(&self, server: SocketAddr) {
         *self.server.lock().unwrap() = server;
     }
+
+    /// What the client sent last.
+    pub fn last(&self) -> Vec<u8> {
+        self.last.lock().unwrap().clone()
+    }
 }
 
-async fn pass(near: UdpSocket, far: UdpSocket, server: Arc<Mutex<SocketAddr>>, passes: usize) {
+async fn pass(
+    (near, far): (UdpSocket, UdpSocket),
+    server: Arc<Mutex<SocketAddr>>,
+    last: Arc<Mutex<Vec<u8>>>,
+    passes: usize,
+) {
     let (mut passed, mut client) = (0, None);
     let (mut one, mut other) = ([0; 2_000], [0; 2_000]);
     loop {
@@ -37,6 +51,7 @@ async fn pass(near: UdpSocket, far: UdpSocket, server: Arc<Mutex<SocketAddr>>, p
             Ok((length, from)) = near.recv_from(&mut one) => {
                 client = Some(from);
                 passed += 1;
+                *last.lock().unwrap() = one[..length].to_vec();
                 let to = *server.lock().unwrap();
                 if passed <= passes {
                     far.send_to(&one[..length], to).await.unwrap();
