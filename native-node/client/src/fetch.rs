@@ -40,6 +40,7 @@ pub async fn hint(host: &str) -> Result<String, FetchError> {
         Ok((421, _)) => Err(FetchError::OtherName),
         Ok(_) | Err(GetError::TooLong) => Err(FetchError::NotARelay),
         Err(GetError::NoAnswer(cause)) => Err(FetchError::NoAnswer(cause)),
+        Err(GetError::Late) => Err(FetchError::NoAnswer("not in time".into())),
     }
 }
 
