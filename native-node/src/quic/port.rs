@@ -295,9 +295,9 @@ impl Hub {
 
     /// A place for one more half-open link, perhaps at the cost of another.
     fn take_place(&self, link: LinkId, ip: IpAddr) -> Option<Arc<Place>> {
-        let (limits, now) = (&self.config.limits, Instant::now());
+        let now = Instant::now();
         let mut room = lock(&self.room);
-        if room.len() >= limits.links_max || room.of_block(ip) >= limits.links_per_address_max {
+        if !room.is_open_to(ip) {
             return None;
         }
         let victim = room.make_room(now, ip).ok()?;

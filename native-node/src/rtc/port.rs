@@ -217,7 +217,12 @@ impl Hub {
 
     /// Whether one more link may be half-open, perhaps at the cost of another.
     fn make_room(&self, now: Instant, ip: IpAddr) -> bool {
-        let made = lock(&self.sessions).make_room(now, ip);
+        let mut sessions = lock(&self.sessions);
+        if !sessions.is_open_to(ip) {
+            return false;
+        }
+        let made = sessions.make_room(now, ip);
+        drop(sessions);
         if let Ok(Some(victim)) = made {
             self.links.end(victim, DownReason::Failed);
         }

@@ -41,6 +41,8 @@ pub struct LinkLimits {
     pub links_max: usize,
     /// Links from one IPv4 address or IPv6 /64.
     pub links_per_address_max: usize,
+    /// Links from one IPv4 /24 or IPv6 /48.
+    pub links_per_network_max: usize,
     /// Links whose handshake is not over, or whose channel or stream is not open yet.
     pub half_open_max: usize,
     /// Of these, from one IPv4 address or IPv6 /64.
@@ -62,6 +64,7 @@ impl Default for LinkLimits {
         Self {
             links_max: 2_048,
             links_per_address_max: 128,
+            links_per_network_max: 512,
             half_open_max: 128,
             half_open_per_address_max: 16,
             half_open_per_network_max: 32,

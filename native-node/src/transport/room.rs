@@ -56,21 +56,21 @@ impl<S: HalfOpen> Room<S> {
         }
     }
 
-    /// All that take memory.
-    pub fn len(&self) -> usize {
-        self.table.len()
-    }
-
     pub fn iter(&self) -> impl Iterator<Item = (LinkId, &S)> {
         self.table
             .iter()
             .map(|(link, entry)| (*link, &entry.session))
     }
 
-    /// Links from the address of `ip`, or its IPv6 /64.
-    pub fn of_block(&self, ip: IpAddr) -> usize {
-        let of_block = |entry: &&Entry<S>| entry.block == block(ip);
-        self.table.values().filter(of_block).count()
+    /// Whether one more link from `ip` may begin, those that are closing counted.
+    pub fn is_open_to(&self, ip: IpAddr) -> bool {
+        let (block, network, limits) = (block(ip), network(ip), &self.limits);
+        let entries = || self.table.values();
+        let of_block = entries().filter(|entry| entry.block == block).count();
+        let of_network = entries().filter(|entry| entry.network == network).count();
+        self.table.len() < limits.links_max
+            && of_block < limits.links_per_address_max
+            && of_network < limits.links_per_network_max
     }
 
     pub fn add(&mut self, link: LinkId, ip: IpAddr, session: S) {

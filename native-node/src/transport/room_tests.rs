@@ -217,8 +217,10 @@ fn a_burst_is_bounded_even_while_what_gave_way_is_closing() {
 #[test]
 fn what_is_closing_holds_a_place_of_its_address_and_none_of_the_half_open() {
     let mut world = world();
-    let max = LinkLimits::default().half_open_per_address_max;
-    for round in 1..=3 {
+    let limits = LinkLimits::default();
+    let max = limits.half_open_per_address_max;
+    for _ in 0..limits.links_per_address_max / max {
+        assert!(world.sessions.is_open_to(v4(1)));
         for _ in 0..max {
             world.open(v4(1)).unwrap().prove();
         }
@@ -230,8 +232,26 @@ fn what_is_closing_holds_a_place_of_its_address_and_none_of_the_half_open() {
             world.sessions.on_closing(link);
         }
         assert_eq!(world.sessions.half_open().count(), 0);
-        assert_eq!(world.sessions.len(), round * max);
-        assert_eq!(world.sessions.of_block(v4(1)), round * max);
+    }
+    assert!(!world.sessions.is_open_to(v4(1)));
+    assert!(world.sessions.is_open_to(v4(2)));
+    world.sessions.remove(LinkId(1));
+    assert!(world.sessions.is_open_to(v4(1)));
+}
+
+#[test]
+fn a_network_has_a_part_of_all_links() {
+    let limits = LinkLimits::default();
+    for family in 0..2 {
+        let mut world = world();
+        for number in 0..limits.links_per_network_max as u32 {
+            let ip = neighbours(number % 250)[family];
+            assert!(world.sessions.is_open_to(ip), "{number}");
+            world.open(ip).unwrap();
+            world.sessions.on_open(LinkId(u64::from(number) + 1));
+        }
+        assert!(!world.sessions.is_open_to(neighbours(251)[family]));
+        assert!(world.sessions.is_open_to(v4(1)));
     }
 }
 
