@@ -87,7 +87,7 @@ impl std::fmt::Display for RelayError {
         match self {
             Self::Directory { path, cause } => write!(
                 f,
-                "The data directory {} cannot be made ({cause}). Nothing was changed. Choose \
+                "The data directory {} cannot be used ({cause}). Nothing was changed. Choose \
                  another with --data, or mend its permissions.",
                 path.display()
             ),
