@@ -12,7 +12,8 @@ const BYTES_MAX: u64 = 16_384;
 
 /// Makes the directory, and those above it, for the owner alone. In one that is there already and
 /// where every user of the machine may write, they could put keys of theirs in the place of ours:
-/// that right is taken away, and a directory that is meant to be everybody's, as `/tmp`, is refused.
+/// that right is taken away, and a directory that is meant to be everybody's, as `/tmp`, is
+/// refused.
 pub fn make_dir(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);

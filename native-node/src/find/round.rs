@@ -1,8 +1,9 @@
 //! One look-up in the DHT and, after it, an announcement.
 //!
 //! Invariant: at most [`FOUND_MAX`] addresses are told, none of which can lead to this relay itself
-//! or nearer than a person has entered the DHT: to this machine only if that was on it, to the local
-//! network only if that was on it or here. They are told as they come. PROTOCOL.md section 12.
+//! or nearer than a person has entered the DHT: to this machine only if that was on it, to the
+//! local network only if that was on it or here. They are told as they come. PROTOCOL.md section
+//! 12.
 
 use crate::driver::Outside;
 use crate::find::dht::BOOTSTRAP;

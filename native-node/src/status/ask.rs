@@ -78,7 +78,8 @@ impl std::fmt::Display for AskError {
             Self::Forbidden { path } => write!(
                 f,
                 "{} belongs to another user of this machine, and only who runs a relay is shown \
-                 its state. Nothing was changed. Ask as that user, or name the directory of your own relay with --data.",
+                 its state. Nothing was changed. Ask as that user, or name the directory of your \
+                 own relay with --data.",
                 path.display()
             ),
             Self::Unreadable { path, cause } => write!(
