@@ -40,6 +40,7 @@ async fn listen() {
     let limits = LinkLimits {
         links_max: usize::MAX,
         links_per_address_max: usize::MAX,
+        links_per_network_max: usize::MAX,
         // Nothing says anything while the links lie idle.
         silence_timeout: Duration::from_secs(600),
         ..LinkLimits::quic()

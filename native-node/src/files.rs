@@ -10,7 +10,10 @@ use std::path::{Path, PathBuf};
 /// Longest file read back; a longer one is not ours.
 const BYTES_MAX: u64 = 16_384;
 
-/// Makes the directory, and those above it, for the owner alone.
+/// Makes the directory, and those above it, for the owner alone. In one that is there already and
+/// where every user of the machine may write, they could put keys of theirs in the place of ours:
+/// that right is taken away, and a directory that is meant to be everybody's, as `/tmp`, is
+/// refused.
 pub fn make_dir(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
@@ -19,7 +22,28 @@ pub fn make_dir(path: &Path) -> io::Result<()> {
         use std::os::unix::fs::DirBuilderExt;
         builder.mode(0o700);
     }
-    builder.create(path)
+    builder.create(path)?;
+    guard(path)
+}
+
+#[cfg(unix)]
+fn guard(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = fs::metadata(dir)?.permissions().mode();
+    if mode & 0o002 == 0 {
+        return Ok(());
+    }
+    if mode & 0o1000 != 0 {
+        let why = "it is a directory for everybody on this machine; one of your own in it will do";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+    }
+    tracing::warn!(dir = %dir.display(), "every user could write there; not any more");
+    fs::set_permissions(dir, fs::Permissions::from_mode(mode & 0o7775))
+}
+
+#[cfg(not(unix))]
+fn guard(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 fn owner_only() -> OpenOptions {
@@ -192,6 +216,17 @@ mod tests {
         assert_eq!(mode(&path), 0o600);
         make_dir(&dir.path().join("a/b")).unwrap();
         assert_eq!(mode(&dir.path().join("a/b")), 0o700);
+        let open = dir.path().join("open");
+        make_dir(&open).unwrap();
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+        make_dir(&open).unwrap();
+        assert_eq!(mode(&open), 0o775);
+        // As /tmp is.
+        fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
+        let refused = make_dir(&open).unwrap_err();
+        assert!(refused.to_string().contains("everybody"), "{refused}");
+        assert_eq!(mode(&open), 0o777);
+        make_dir(&open.join("own")).unwrap();
         let store = dir.path().join("store");
         touch(&store).unwrap();
         assert_eq!(mode(&store), 0o600);

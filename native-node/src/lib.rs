@@ -8,6 +8,7 @@
 //! solve   proof-of-work off the task    pow     its kernel
 //! http    page, hint, offers            clock   both clocks
 //! find    other relays, own addresses   status  what a relay shows who runs it
+//! whereabouts  what a relay says of its addresses at its start
 //! ```
 
 pub mod clock;
@@ -26,3 +27,4 @@ pub mod solve;
 pub mod status;
 pub mod store;
 pub mod transport;
+mod whereabouts;

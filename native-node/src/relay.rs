@@ -6,11 +6,12 @@
 use crate::driver::{Base, Driven, Parts, StartError};
 use crate::files;
 use crate::find::{self, FindOptions, Finders, Own};
-use crate::http::{Advertise, HttpListener, HttpStop, Site};
+use crate::http::{Advertise, HostName, HttpListener, HttpStop, Site};
 use crate::quic::{QuicConfig, QuicError, QuicPort};
 use crate::rtc::{CertificateError, CertificateFile, RtcConfig, RtcError, RtcPort};
 use crate::status::{Desk, Door, Facts};
 use crate::transport::{LinkEvent, LinkLimits};
+use crate::whereabouts;
 use shared::crypto::SigningKey;
 use shared::object::network_id;
 use shared::relay::{Relay, RelayConfig, State, Status};
@@ -45,6 +46,8 @@ pub struct RelayOptions {
     /// 0: the system chooses.
     pub port: u16,
     pub advertise: Option<Advertise>,
+    /// Names by which its page may be asked for, beside addresses and local names.
+    pub hosts: Vec<HostName>,
     /// The network's name; `main` in production.
     pub network: String,
     /// Headers and bodies kept, bytes.
@@ -84,7 +87,7 @@ impl std::fmt::Display for RelayError {
         match self {
             Self::Directory { path, cause } => write!(
                 f,
-                "The data directory {} cannot be made ({cause}). Nothing was changed. Choose \
+                "The data directory {} cannot be used ({cause}). Nothing was changed. Choose \
                  another with --data, or mend its permissions.",
                 path.display()
             ),
@@ -133,6 +136,7 @@ pub struct RunningRelay {
     http: HttpStop,
     site: Site,
     finders: Finders,
+    shown: &'static str,
     /// `None`: it could not be written.
     door: Option<Door>,
 }
@@ -207,11 +211,13 @@ impl RunningRelay {
             bound: sockets.addresses,
             hint,
             advertise: options.advertise,
+            names: options.hosts.into(),
             status,
             asker,
         };
         let relay = RunningRelay {
             door: door(),
+            shown: whereabouts::shown(&own.bound, &options.find),
             finders: find::start(options.find, &own, &driven.outside),
             driven,
             http: sockets.http.serve(site.clone()),
@@ -243,22 +249,18 @@ impl RunningRelay {
 
     /// Where a browser on this machine finds the page.
     pub fn open_url(&self) -> String {
-        let port = self.port();
-        let local = |ip: &IpAddr| ip.is_unspecified() || *ip == IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let bound = &self.site.bound;
-        match bound.first() {
-            Some(ip) if !bound.iter().any(local) => {
-                format!("http://{}/", SocketAddr::new(*ip, port))
-            }
-            _ => format!("http://localhost:{port}/"),
-        }
+        let (host, port) = (whereabouts::host(&self.site.bound), self.port());
+        format!("http://{host}:{port}/")
     }
 
     /// The hint for others: with the advertised address, or else the best one of this machine.
     pub fn hint(&self) -> RelayHint {
-        let bound = self.site.bound.first().filter(|ip| !ip.is_unspecified());
-        let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        self.site.hint_at(bound.copied().unwrap_or(local))
+        self.site.hint_at(whereabouts::arrived(&self.site.bound))
+    }
+
+    /// Who is shown that it runs, in whole lines.
+    pub fn shown(&self) -> &'static str {
+        self.shown
     }
 
     /// Comes back when the relay ends by itself, which is a fault of its own.
@@ -398,8 +400,9 @@ fn bind_http(options: &RelayOptions) -> Result<(HttpListener, Vec<IpAddr>), Rela
 
 /// Without what is named twice, or by a wildcard too: it can be bound once only.
 fn distinct(chosen: &[IpAddr]) -> Vec<IpAddr> {
+    let chosen: Vec<IpAddr> = chosen.iter().map(IpAddr::to_canonical).collect();
     let mut kept: Vec<IpAddr> = Vec::new();
-    for ip in chosen {
+    for ip in &chosen {
         let wildcard = match ip {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -423,7 +426,8 @@ mod tests {
         let ips = |texts: &[&str]| -> Vec<IpAddr> {
             texts.iter().map(|text| text.parse().unwrap()).collect()
         };
-        let cases: [(&[&str], &[&str]); 3] = [
+        let cases: [(&[&str], &[&str]); 4] = [
+            (&["::ffff:127.0.0.1"], &["127.0.0.1"]),
             (&["127.0.0.1", "127.0.0.1"], &["127.0.0.1"]),
             (&["127.0.0.1", "0.0.0.0", "0.0.0.0"], &["0.0.0.0"]),
             (&["::1", "0.0.0.0"], &["::1", "0.0.0.0"]),
@@ -436,6 +440,7 @@ mod tests {
             bind: ips(&["127.0.0.1", "127.0.0.1"]),
             port: 0,
             advertise: None,
+            hosts: Vec::new(),
             network: "main".into(),
             store_bytes_max: 1 << 20,
             find: FindOptions::default(),

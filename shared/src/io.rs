@@ -174,7 +174,7 @@ pub enum DialTo {
 pub enum Finder {
     /// The person who runs this one.
     Named,
-    /// A beacon on the local network.
+    /// A beacon on the local network, or somebody in a DHT on it.
     Lan,
     /// The BitTorrent DHT: anybody.
     Dht,

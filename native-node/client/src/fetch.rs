@@ -16,6 +16,8 @@ pub enum FetchError {
     NoAnswer(String),
     /// Something answers that is not a relay.
     NotARelay,
+    /// A relay that is not known by the name that it was asked for by.
+    OtherName,
 }
 
 impl std::fmt::Display for FetchError {
@@ -23,6 +25,10 @@ impl std::fmt::Display for FetchError {
         match self {
             Self::NoAnswer(cause) => write!(f, "it does not answer ({cause})"),
             Self::NotARelay => f.write_str("what answers there is not a relay"),
+            Self::OtherName => f.write_str(
+                "the relay there does not know that name; ask for it by its IP address, or \
+                 start it with --host and the name",
+            ),
         }
     }
 }
@@ -31,8 +37,10 @@ impl std::fmt::Display for FetchError {
 pub async fn hint(host: &str) -> Result<String, FetchError> {
     match get(host, "/relay", None, ANSWER_BYTES_MAX).await {
         Ok((200, body)) => read(&body).ok_or(FetchError::NotARelay),
+        Ok((421, _)) => Err(FetchError::OtherName),
         Ok(_) | Err(GetError::TooLong) => Err(FetchError::NotARelay),
         Err(GetError::NoAnswer(cause)) => Err(FetchError::NoAnswer(cause)),
+        Err(GetError::Late) => Err(FetchError::NoAnswer("not in time".into())),
     }
 }
 
@@ -93,6 +101,8 @@ mod tests {
         for answer in others {
             assert_eq!(answered(answer).await, Err(FetchError::NotARelay));
         }
+        let other = b"HTTP/1.1 421 Misdirected Request\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(answered(other.to_vec()).await, Err(FetchError::OtherName));
         for answer in [&b"SSH-2.0-x\r\n"[..], b""] {
             let error = answered(answer.to_vec()).await.unwrap_err();
             assert!(matches!(error, FetchError::NoAnswer(_)), "{error:?}");

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use native_node::find::{DhtOptions, FindOptions, Place, lan};
-use native_node::http::{self, Advertise};
+use native_node::http::{self, Advertise, HostName};
 use native_node::relay::{PORT_DEFAULT, RelayOptions, RunningRelay};
 use native_node::{process, status};
 use shared::limits::STORE_BYTES_DEFAULT;
@@ -27,11 +27,15 @@ struct Args {
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Listen on this address only (may be repeated) [default: all]
-    #[arg(long, value_name = "IP")]
+    #[arg(long, value_name = "IP", value_parser = bind_address)]
     bind: Vec<IpAddr>,
     /// The address others reach this relay at, if it is another one (behind a NAT)
     #[arg(long, value_name = "IP[:PORT]")]
     advertise: Option<Advertise>,
+    /// A name by which browsers may ask for the page over http (may be repeated). Addresses,
+    /// localhost and local names may be used without, and any name over https by a reverse proxy
+    #[arg(long = "host", value_name = "NAME")]
+    hosts: Vec<HostName>,
     /// The network's name; only relays and accounts of one network understand each other
     #[arg(long, value_name = "NAME", default_value = "main")]
     network: String,
@@ -84,27 +88,16 @@ fn dht_entry(text: &str) -> Result<Place, String> {
     }
 }
 
-const LAN_SHOWN: &str = "shown on the local network (--no-lan: not there)\n";
-const DHT_SHOWN: &str = "looks in the BitTorrent DHT, and is shown there if its address is \
-    public (--no-dht: neither)\n";
-const BOTH_SHOWN: &str = "shown on the local network (--no-lan: not there); looks in the \
-    BitTorrent DHT, and is shown\nthere if its address is public (--no-dht: neither)\n";
+/// Without a port, which is the same for all.
+fn bind_address(text: &str) -> Result<IpAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    let address = bare.unwrap_or(text).parse();
+    address.map_err(|_| {
+        "give an IP address alone, such as 192.168.1.5 or ::1 (the port: --port)".into()
+    })
+}
 
 impl Args {
-    /// Where others are told that there is a relay at this machine's address.
-    fn shows(&self) -> &'static str {
-        let local = |ip: &IpAddr| ip.is_loopback();
-        if !self.bind.is_empty() && self.bind.iter().all(local) {
-            return "";
-        }
-        match (self.no_lan, self.no_dht) {
-            (true, true) => "",
-            (true, false) => DHT_SHOWN,
-            (false, true) => LAN_SHOWN,
-            (false, false) => BOTH_SHOWN,
-        }
-    }
-
     fn options(self, data: PathBuf) -> RelayOptions {
         let dht = DhtOptions {
             bootstrap: self.dht_bootstrap,
@@ -115,6 +108,7 @@ impl Args {
             bind: self.bind,
             port: self.port,
             advertise: self.advertise,
+            hosts: self.hosts,
             network: self.network,
             store_bytes_max: self.store_mb << 20,
             find: FindOptions {
@@ -145,7 +139,6 @@ async fn main() -> ExitCode {
     };
     // Heard from the first moment on, so that an early signal is not lost.
     let (watches_stdin, json) = (args.until_stdin_ends, args.json);
-    let shows = args.shows();
     let ended = async {
         tokio::select! {
             () = process::asked_to_end() => {}
@@ -164,7 +157,7 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    announce(&relay, &data, shows, json);
+    announce(&relay, &data, json);
     let code = tokio::select! {
         () = ended => ExitCode::SUCCESS,
         () = relay.ended() => {
@@ -217,7 +210,7 @@ fn print(text: &str) -> std::io::Result<()> {
     out.flush()
 }
 
-fn announce(relay: &RunningRelay, data: &std::path::Path, shows: &str, json: bool) {
+fn announce(relay: &RunningRelay, data: &std::path::Path, json: bool) {
     let (open, hint) = (relay.open_url(), relay.hint());
     let text = if json {
         let line = serde_json::json!({
@@ -235,10 +228,11 @@ fn announce(relay: &RunningRelay, data: &std::path::Path, shows: &str, json: boo
         };
         format!(
             "The relay is running. Open this address in a browser:\n\n    {open}\n\n\
-             hint  {}   ({})\ndata  {}\n{shows}{page}\nCtrl-C ends it; what it stores is kept.\n",
+             hint  {}   ({})\ndata  {}\n{}{page}\nCtrl-C ends it; what it stores is kept.\n",
             hint.to_text(),
             hint.address_text(),
             data.display(),
+            relay.shown(),
         )
     };
     // A closed output is no reason to end.

@@ -45,30 +45,31 @@ pub const BOOTSTRAP: [&str; 4] = mainline::DEFAULT_BOOTSTRAP_NODES;
 
 /// From where this relay uses the DHT, which is IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Standing {
-    /// None: from any address.
-    bind: Option<Ipv4Addr>,
-    /// Whether the relay listens at the address that the DHT sees.
-    listens: bool,
+enum Standing {
+    Anywhere,
+    At(Ipv4Addr),
 }
 
-/// None: nobody can be reached from there.
+/// None: nobody that is found there can be dialled from what is bound, which is for this machine
+/// alone or no IPv4.
 fn standing(bound: &[IpAddr], bootstrap: &[Place]) -> Option<Standing> {
     let v4 = bound.iter().filter_map(|ip| match ip {
         IpAddr::V4(v4) => Some(*v4),
         IpAddr::V6(_) => None,
     });
     let (looped, outside): (Vec<_>, Vec<_>) = v4.partition(Ipv4Addr::is_loopback);
-    let bind = match (outside.first(), looped.first()) {
-        (Some(_), _) if outside.contains(&Ipv4Addr::UNSPECIFIED) => None,
-        (Some(ip), _) => Some(*ip),
-        // A relay for this machine alone, unless there is a DHT on it.
-        (None, Some(_)) if bootstrap.is_empty() => return None,
-        (None, Some(ip)) => Some(*ip),
-        (None, None) => None,
-    };
-    let listens = !(outside.is_empty() && looped.is_empty());
-    Some(Standing { bind, listens })
+    match (outside.first(), looped.first()) {
+        _ if outside.contains(&Ipv4Addr::UNSPECIFIED) => Some(Standing::Anywhere),
+        (Some(ip), _) => Some(Standing::At(*ip)),
+        // There is a DHT on this machine.
+        (None, Some(ip)) if !bootstrap.is_empty() => Some(Standing::At(*ip)),
+        (None, _) => None,
+    }
+}
+
+/// Whether a relay that listens there uses the DHT.
+pub(crate) fn is_used(bound: &[IpAddr], bootstrap: &[Place]) -> bool {
+    standing(bound, bootstrap).is_some()
 }
 
 /// The key of a day.
@@ -112,10 +113,13 @@ fn pause(fruitless: Option<u32>) -> (Duration, Duration) {
 /// Looks up and announces as long as it runs; comes back at once when there is nobody to ask.
 pub(super) async fn run(options: DhtOptions, own: Own, tell: mpsc::Sender<Outside>) {
     let Some(standing) = standing(&own.bound, &options.bootstrap) else {
-        tracing::debug!("the DHT is not used: the relay is for this machine alone");
+        tracing::info!("the DHT is not used: it is IPv4, and the relay is not there");
         return;
     };
-    let announces = options.announces && standing.listens;
+    let bind = match standing {
+        Standing::Anywhere => None,
+        Standing::At(ip) => Some(ip),
+    };
     let port = own.advertise.and_then(|to| to.port).unwrap_or(own.port);
     let mut known = Looked::default();
     let mut announced: Option<Instant> = None;
@@ -127,11 +131,11 @@ pub(super) async fn run(options: DhtOptions, own: Own, tell: mpsc::Sender<Outsid
         let round = Round {
             bootstrap: options.bootstrap.clone(),
             nodes: std::mem::take(&mut known.nodes),
-            bind: standing.bind,
+            bind,
             patience: PATIENCE,
             keys: keys(own.network, unix_s()),
             port,
-            announces: announces && due && reached,
+            announces: options.announces && due && reached,
             own: addresses,
             public: known.public,
             tell: tell.clone(),
@@ -251,20 +255,21 @@ mod tests {
         let of = |bound: &[&str], bootstrap: &[&str]| {
             let bound: Vec<IpAddr> = bound.iter().map(|text| text.parse().unwrap()).collect();
             let bootstrap: Vec<Place> = bootstrap.iter().map(|t| t.parse().unwrap()).collect();
-            standing(&bound, &bootstrap).map(|s| (s.bind.map(|ip| ip.to_string()), s.listens))
+            standing(&bound, &bootstrap)
         };
-        let at = |ip: &str| Some(ip.to_owned());
+        let at = |ip: &str| Some(Standing::At(ip.parse().unwrap()));
+        let own = ["127.0.0.1:6881"];
         assert_eq!(of(&["127.0.0.1", "::1"], &[]), None);
-        assert_eq!(
-            of(&["127.0.0.1"], &["127.0.0.1:6881"]),
-            Some((at("127.0.0.1"), true))
-        );
-        assert_eq!(of(&["0.0.0.0", "::"], &[]), Some((None, true)));
-        assert_eq!(of(&["127.0.0.1", "0.0.0.0"], &[]), Some((None, true)));
-        assert_eq!(
-            of(&["127.0.0.1", "192.0.2.7"], &[]),
-            Some((at("192.0.2.7"), true))
-        );
-        assert_eq!(of(&["::"], &[]), Some((None, false)));
+        assert_eq!(of(&["127.0.0.1", "::"], &[]), None);
+        assert_eq!(of(&["127.0.0.1"], &own), at("127.0.0.1"));
+        assert_eq!(of(&["0.0.0.0", "::"], &[]), Some(Standing::Anywhere));
+        let both = of(&["127.0.0.1", "0.0.0.0"], &[]);
+        assert_eq!(both, Some(Standing::Anywhere));
+        assert_eq!(of(&["127.0.0.1", "192.0.2.7"], &[]), at("192.0.2.7"));
+        // Nobody there can be dialled over IPv6.
+        for bound in ["::", "::1", "fd00::2"] {
+            assert_eq!(of(&[bound], &[]), None);
+            assert_eq!(of(&[bound], &own), None);
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! One look-up in the DHT and, after it, an announcement.
 //!
-//! Invariant: at most [`FOUND_MAX`] addresses are told, none of which can lead to this machine, to
-//! its local network or to this relay itself; they are told as they come. PROTOCOL.md section 12.
+//! Invariant: at most [`FOUND_MAX`] addresses are told, none of which can lead to this relay itself
+//! or nearer than a person has entered the DHT: to this machine only if that was on it, to the
+//! local network only if that was on it or here. They are told as they come. PROTOCOL.md section
+//! 12.
 
 use crate::driver::Outside;
 use crate::find::dht::BOOTSTRAP;
@@ -9,6 +11,7 @@ use crate::find::{Place, aside, is_global};
 use futures_lite::StreamExt;
 use mainline::async_dht::AsyncDht;
 use mainline::{Dht, Id};
+use shared::book::{Reach, reach};
 use shared::io::Finder;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -50,8 +53,8 @@ pub(super) struct Round {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Dropped {
     pub port_zero: u64,
-    /// Of this machine, its networks, or nobody's.
-    pub not_global: u64,
+    /// Of this machine or its networks, where they may not be, or nobody's.
+    pub too_near: u64,
     pub own: u64,
     pub too_many: u64,
 }
@@ -72,9 +75,10 @@ impl Round {
     /// Nothing is found where there is no network, or no node of the DHT.
     pub async fn look(mut self) -> Looked {
         let entries = self.entries().await;
-        // A DHT that somebody runs on this machine or beside it has its relays there.
-        let outside = |at: &SocketAddrV4| is_global(IpAddr::V4(*at.ip()));
-        let local = !self.bootstrap.is_empty() && !entries.iter().any(outside);
+        let nearest = match self.bootstrap.is_empty() {
+            true => Reach::Public,
+            false => nearest(&entries),
+        };
         let Some(dht) = self.node(entries).await else {
             return Looked::default();
         };
@@ -82,7 +86,7 @@ impl Round {
             public: self.public,
             ..Looked::default()
         };
-        let mut sieve = Sieve::new(&self, local);
+        let mut sieve = Sieve::new(&self, nearest);
         for key in &self.keys {
             self.look_up(&dht, *key, &mut sieve).await;
             let seen = dht.info().await.public_address();
@@ -147,7 +151,7 @@ impl Round {
                 let Some(address) = sieve.pass(at) else {
                     continue;
                 };
-                let by = Finder::Dht;
+                let by = finder(address);
                 if self
                     .tell
                     .send(Outside::Found { address, by })
@@ -161,9 +165,31 @@ impl Round {
     }
 }
 
+/// How near the relays of a DHT may be that is entered there: a DHT that somebody runs on this
+/// machine or beside it has its relays there, the one of the internet has not.
+fn nearest(entries: &[SocketAddrV4]) -> Reach {
+    let reaches = entries.iter().map(|at| reach(IpAddr::V4(*at.ip())));
+    // Nowhere at all: nothing is said to be near.
+    let reaches = reaches.map(|reach| reach.unwrap_or(Reach::Public));
+    reaches.max().unwrap_or(Reach::Public)
+}
+
+/// Who says that there is a relay. Near addresses are let through in a DHT of one's own alone,
+/// where others on this network announce themselves: that is what a beacon is, too. It is less
+/// than the word of the person, who named the DHT and not what is found in it: that word is told
+/// to the address book as true again and again, and ends the waits after failures, so a liar in
+/// that DHT could have ports of the network called without end. `Dht` would be refused, as it may
+/// tell of public addresses only.
+fn finder(address: SocketAddr) -> Finder {
+    match is_global(address.ip()) {
+        true => Finder::Dht,
+        false => Finder::Lan,
+    }
+}
+
 /// Lets each address through once that may be a relay's.
 struct Sieve {
-    local: bool,
+    nearest: Reach,
     own: Vec<SocketAddr>,
     public: Option<Ipv4Addr>,
     port: u16,
@@ -172,9 +198,9 @@ struct Sieve {
 }
 
 impl Sieve {
-    fn new(round: &Round, local: bool) -> Self {
+    fn new(round: &Round, nearest: Reach) -> Self {
         Self {
-            local,
+            nearest,
             own: round.own.clone(),
             public: round.public,
             port: round.port,
@@ -190,7 +216,7 @@ impl Sieve {
 
     fn pass(&mut self, at: SocketAddrV4) -> Option<SocketAddr> {
         let address = SocketAddr::V4(at);
-        let near = at.ip().is_loopback() || at.ip().is_private();
+        let fit = reach(address.ip()).is_some_and(|reach| reach >= self.nearest);
         let own = self.own.contains(&address)
             || (self.public == Some(*at.ip()) && self.port == at.port());
         let full = self.told.len() >= FOUND_MAX || self.ports(*at.ip()) >= PORTS_MAX;
@@ -201,8 +227,8 @@ impl Sieve {
             &mut dropped.port_zero
         } else if own {
             &mut dropped.own
-        } else if !(is_global(address.ip()) || self.local && near) {
-            &mut dropped.not_global
+        } else if !fit {
+            &mut dropped.too_near
         } else if full {
             &mut dropped.too_many
         } else {

@@ -34,13 +34,15 @@ fn round(bootstrap: &[String], port: u16) -> (Round, mpsc::Receiver<Outside>) {
     (round, told)
 }
 
+/// All that was told, by the right one: the address book takes near ones from no DHT.
 fn all(mut told: mpsc::Receiver<Outside>) -> Vec<String> {
     let mut found = Vec::new();
     while let Ok(outside) = told.try_recv() {
         let Outside::Found { address, by } = outside else {
             panic!("something else was told");
         };
-        assert_eq!(by, Finder::Dht);
+        let near = address.ip().is_loopback() || address.to_string().starts_with("10.");
+        assert_eq!(by, if near { Finder::Lan } else { Finder::Dht });
         found.push(address.to_string());
     }
     found.sort();
@@ -183,7 +185,7 @@ async fn poisoned_addresses_are_dropped_and_there_is_an_end_of_them() {
     let times = looked.dropped.port_zero;
     let expected = Dropped {
         port_zero: times,
-        not_global: 10 * times,
+        too_near: 10 * times,
         own: 2 * times,
         ..looked.dropped
     };
@@ -216,4 +218,25 @@ async fn it_answers_nothing_and_says_so_and_announces_its_port() {
     assert!(has(announced, b"4:porti1001e"));
     assert!(has(announced, &dht::key(NETWORK, DAY)));
     assert!(!has(announced, b"12:implied_porti1e"));
+}
+
+#[tokio::test]
+async fn a_dht_of_ones_own_tells_of_relays_as_near_as_it_is() {
+    let peers = "127.0.0.1:5 10.0.0.7:5 9.9.9.9:5 0.0.0.0:5 224.0.0.1:5".split(' ');
+    let peers: Vec<SocketAddrV4> = peers.map(|text| text.parse().unwrap()).collect();
+    let liar = Liar::start(1, &peers);
+    // Entered on this machine, on its network, and on the internet.
+    for (entry, expected) in [
+        (None, &["10.0.0.7:5", "127.0.0.1:5", "9.9.9.9:5"][..]),
+        (Some("10.255.255.1:1"), &["10.0.0.7:5", "9.9.9.9:5"]),
+        (Some("1.2.3.4:1"), &["9.9.9.9:5"]),
+    ] {
+        let bootstrap = entry.map_or(liar.at.clone(), str::to_owned);
+        let (mut round, told) = round(&[bootstrap], 1001);
+        // One that answered before; from loopback nothing can leave to the others.
+        round.nodes = vec![liar.at.parse().unwrap()];
+        round.announces = false;
+        round.look().await;
+        assert_eq!(all(told), expected, "{entry:?}");
+    }
 }

@@ -14,8 +14,10 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Why there is no answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum GetError {
-    /// Nobody answers, or not in time, or not in HTTP.
+    /// Nobody is there, or does not answer in HTTP.
     NoAnswer(String),
+    /// Somebody may be there, and does not answer in time.
+    Late,
     /// The answer breaks off or is longer than allowed.
     TooLong,
 }
@@ -29,7 +31,7 @@ pub async fn get(
 ) -> Result<(u16, Bytes), GetError> {
     tokio::time::timeout(TIMEOUT, ask(host, path, authorization, bytes_max))
         .await
-        .unwrap_or_else(|_| Err(GetError::NoAnswer("no answer in 5 s".into())))
+        .unwrap_or(Err(GetError::Late))
 }
 
 fn broken(cause: impl std::fmt::Display) -> GetError {

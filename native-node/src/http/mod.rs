@@ -1,15 +1,18 @@
 //! The relay's HTTP side: the page, the relay's hint, WebRTC offers, its health, and its state for
 //! who runs it.
 //!
-//! Invariant: what a stranger sends is bounded in bytes, time and connections, and every answer
-//! carries the security headers. PROTOCOL.md section 3.
+//! Invariant: what a stranger sends is bounded in bytes, time and connections, every answer carries
+//! the security headers, and pages of others read none: there is no `Access-Control-Allow-Origin`
+//! (nor -Private-Network), and names of theirs are refused (`host.rs`). PROTOCOL.md section 3.
 
 pub mod get;
+mod host;
 mod page;
 mod serve;
 #[cfg(test)]
 mod tests;
 
+pub use host::{HostName, Names};
 pub use page::is_embedded;
 pub use serve::{HttpListener, HttpStop};
 
@@ -65,6 +68,8 @@ pub struct Site {
     pub hint: RelayHint,
     /// Tell this address instead, and this port if there is one.
     pub advertise: Option<Advertise>,
+    /// Names that it may be asked for by.
+    pub names: Names,
     pub status: watch::Receiver<Status>,
     /// Answers who runs the relay.
     pub asker: Asker,
@@ -130,6 +135,7 @@ impl Site {
 
 /// The routes. Requests need an [`Arrived`] among their extensions.
 pub fn router(site: Site) -> axum::Router {
+    let only_ours = middleware::from_fn_with_state(site.names.clone(), host::only_ours);
     axum::Router::new()
         .route("/relay", get(relay))
         .route("/offer", post(offer))
@@ -137,6 +143,7 @@ pub fn router(site: Site) -> axum::Router {
         .fallback(get(page_or_status).fallback(no_such_method))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn(in_time))
+        .layer(only_ours)
         .layer(middleware::from_fn(with_security_headers))
         .with_state(site)
 }

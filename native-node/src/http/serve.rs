@@ -4,7 +4,7 @@
 //! than [`HEADER_TIMEOUT`] a request and [`CONNECTION_TIMEOUT`] in all.
 
 use super::{Arrived, Site, router};
-use crate::transport::block;
+use crate::transport::{block, network};
 use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -23,6 +23,9 @@ const CONNECTIONS_MAX: usize = 512;
 /// Connections at once from one IPv4 address or IPv6 /64. What comes over loopback comes from a
 /// reverse proxy, so from everybody.
 pub(super) const CONNECTIONS_PER_ADDRESS_MAX: usize = 64;
+/// Connections at once from one IPv4 /24 or IPv6 /48, a quarter of all: whoever has a whole one
+/// leaves the others room.
+const CONNECTIONS_PER_NETWORK_MAX: usize = 128;
 /// Time for a request's line and headers, and for the next request on an idle connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Life of a connection: enough to load the page over a slow line.
@@ -51,11 +54,17 @@ impl Drop for HttpStop {
 
 struct Limits {
     all: Arc<Semaphore>,
-    by_address: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    taken: Arc<Mutex<Taken>>,
 }
 
-/// A connection's place among those of its address.
-struct Place(Arc<Mutex<HashMap<IpAddr, usize>>>, IpAddr);
+#[derive(Debug, Default)]
+struct Taken {
+    by_address: HashMap<IpAddr, usize>,
+    by_network: HashMap<IpAddr, usize>,
+}
+
+/// A connection's place among those of its address and its network.
+struct Place(Arc<Mutex<Taken>>, IpAddr);
 
 impl HttpListener {
     /// Binds all addresses, to the first one's port.
@@ -183,38 +192,42 @@ impl Limits {
     fn new() -> Self {
         Self {
             all: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
-            by_address: Arc::default(),
+            taken: Arc::default(),
         }
     }
 
     fn place(&self, address: IpAddr) -> Option<Place> {
-        let mut table = self
-            .by_address
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let address = address.to_canonical();
-        let most = match address.is_loopback() {
-            true => CONNECTIONS_MAX,
-            false => CONNECTIONS_PER_ADDRESS_MAX,
+        let (of_address, of_network) = match address.is_loopback() {
+            true => (CONNECTIONS_MAX, CONNECTIONS_MAX),
+            false => (CONNECTIONS_PER_ADDRESS_MAX, CONNECTIONS_PER_NETWORK_MAX),
         };
-        let block = block(address);
-        let taken = table.entry(block).or_default();
-        if *taken >= most {
+        let held = |table: &HashMap<IpAddr, usize>, key| table.get(&key).copied().unwrap_or(0);
+        if held(&taken.by_address, block(address)) >= of_address
+            || held(&taken.by_network, network(address)) >= of_network
+        {
             return None;
         }
-        *taken += 1;
-        Some(Place(self.by_address.clone(), block))
+        *taken.by_address.entry(block(address)).or_default() += 1;
+        *taken.by_network.entry(network(address)).or_default() += 1;
+        Some(Place(self.taken.clone(), address))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(taken) = table.get_mut(&self.1) {
-            *taken -= 1;
-            if *taken == 0 {
-                table.remove(&self.1);
-            }
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        free(&mut taken.by_address, block(self.1));
+        free(&mut taken.by_network, network(self.1));
+    }
+}
+
+fn free(table: &mut HashMap<IpAddr, usize>, key: IpAddr) {
+    if let Some(taken) = table.get_mut(&key) {
+        *taken -= 1;
+        if *taken == 0 {
+            table.remove(&key);
         }
     }
 }
@@ -226,7 +239,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_counted_by_address_or_64() {
+    fn places_are_counted_by_address_or_64_and_by_network() {
         let limits = Limits::new();
         let mut held = Vec::new();
         let mut taken = |addresses: &dyn Fn(usize) -> String| {
@@ -240,11 +253,18 @@ mod tests {
         assert_eq!(taken(&|_| "::ffff:192.0.2.1".into()), 0);
         assert_eq!(taken(&|_| "192.0.2.2".into()), of_one);
         assert_eq!(taken(&|n| format!("2001:db8:1:2::{n:x}")), of_one);
-        assert_eq!(taken(&|n| format!("2001:db8:1:{n:x}::1")), 2);
+        // No more of one network, whatever the address in it.
+        let of_network = CONNECTIONS_PER_NETWORK_MAX;
+        assert_eq!(taken(&|_| "192.0.2.3".into()), of_network - 2 * of_one);
+        let others = |n| format!("2001:db8:1:{:x}::1", n + 3);
+        assert_eq!(taken(&others), of_network - of_one);
+        assert_eq!(taken(&|n| format!("2001:db8:2:{n:x}::1")), of_network);
+        assert_eq!(taken(&|_| "192.0.3.1".into()), of_one);
         // A reverse proxy on this machine.
         assert_eq!(taken(&|_| "127.0.0.1".into()), CONNECTIONS_MAX);
         assert_eq!(taken(&|_| "::1".into()), CONNECTIONS_MAX);
         held.clear();
-        assert!(limits.by_address.lock().unwrap().is_empty());
+        let taken = limits.taken.lock().unwrap();
+        assert!(taken.by_address.is_empty() && taken.by_network.is_empty());
     }
 }

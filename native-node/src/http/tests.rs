@@ -70,6 +70,7 @@ async fn start_on(bind: &str, advertise: Option<Advertise>) -> Running {
         bound: vec![bind],
         hint,
         advertise,
+        names: Arc::from(["relay.example".parse().unwrap()]),
         status: watched,
         asker,
     };
@@ -166,6 +167,63 @@ async fn every_answer_carries_the_security_headers() {
     );
 }
 
+/// A page of somebody else, whose name leads to this relay now, asks as a part of its own site.
+#[tokio::test]
+async fn a_name_of_somebody_else_reads_nothing() {
+    let relay = start(None).await;
+    let ask = async |first: &str, host: &str| {
+        let close = "connection: close\r\ncontent-length: 0\r\n";
+        let request = format!("{first} HTTP/1.1\r\n{host}{close}\r\n");
+        let answer = relay.raw(request.as_bytes()).await;
+        assert!(answer.contains("x-frame-options: DENY"), "{answer}");
+        answer
+    };
+    let evil = "host: evil.example:8420\r\n";
+    let token = format!("{evil}authorization: Bearer {}\r\n", "07".repeat(32));
+    let forwarded = format!("{evil}x-forwarded-for: 1.2.3.4\r\nvia: 1.1 proxy\r\n");
+    let two = format!("host: localhost\r\n{evil}");
+    let name = |host: &str| format!("host: {host}\r\n");
+    for (first, host) in [
+        ("GET /relay", evil),
+        ("GET /health", evil),
+        ("GET /", evil),
+        ("POST /offer", evil),
+        ("OPTIONS /relay", evil),
+        ("GET /status", &token),
+        ("GET /relay", &forwarded),
+        ("GET /relay", &two),
+        ("GET http://evil.example/relay", "host: localhost\r\n"),
+        ("GET /relay", "host: \r\n"),
+    ] {
+        let answer = ask(first, host).await;
+        assert_eq!(code(&answer), "421", "{first} {host}: {answer}");
+        assert!(body(&answer).contains("--host"), "{answer}");
+        assert!(!answer.contains(&relay.hint.to_text()));
+    }
+    for host in [
+        &name(&relay.at.to_string()),
+        &name("localhost:8420"),
+        &name("relay.example"),
+        // Over https, by a reverse proxy that hands on the name.
+        &format!("{evil}sec-fetch-site: same-origin\r\n"),
+        "",
+    ] {
+        assert_eq!(code(&ask("GET /relay", host).await), "200", "{host}");
+    }
+}
+
+/// Browsers ask for that before a page of the internet may reach a private address.
+#[tokio::test]
+async fn no_page_of_the_internet_is_let_through_to_here() {
+    let relay = start(None).await;
+    let asked = "OPTIONS /relay HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\
+        origin: https://evil.example\r\naccess-control-request-method: GET\r\n\
+        access-control-request-private-network: true\r\n\r\n";
+    let answer = relay.raw(asked.as_bytes()).await;
+    assert_eq!(code(&answer), "405");
+    assert!(!answer.contains("access-control-allow"), "{answer}");
+}
+
 /// An answer without the time and the name that was asked for.
 fn timeless(answer: &str) -> String {
     let lines = answer.lines().filter(|line| !line.starts_with("date: "));
@@ -183,6 +241,20 @@ async fn the_state_is_told_to_who_has_the_token_and_is_nowhere_for_others() {
     let report: Report = serde_json::from_str(body(&answer)).unwrap();
     assert_eq!(report.relay, "05".repeat(8));
     assert_eq!(report.stored.objects_max, 10);
+
+    // What strangers send to the port in vain is counted there.
+    let stranger = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let port = SocketAddr::new(relay.at.ip(), relay.hint.port);
+    stranger.send_to(&[0; 9], port).unwrap();
+    loop {
+        let answer = relay.get("/status", &right).await;
+        let report: Report = serde_json::from_str(body(&answer)).unwrap();
+        if let Some(counted) = report.counters.get("webrtc") {
+            assert_eq!(counted["packets_malformed"], 1);
+            break;
+        }
+        assert!(!answer.contains("packets_malformed"));
+    }
 
     let nowhere = timeless(&relay.get("/nowhere", "").await);
     assert_eq!(code(&nowhere), "404");

@@ -5,12 +5,14 @@
 //! tls.rs     TLS 1.3 with self-signed certificates on both sides; windows and time-outs
 //! reset.rs   what a peer of an earlier run is told
 //! stream.rs  frames on the one stream of a link
+//! drivers.rs the library's tasks, and what they hold
 //! port.rs    listens and dials
 //! ```
 //!
 //! Invariant: nothing is kept for an address, and no more sent to it than came from it, before it
 //! has returned the token of a Retry. PROTOCOL.md section 12.
 
+mod drivers;
 mod port;
 mod reset;
 mod socket;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: what strangers can make this hold is bounded by `LinkLimits` (`transport/room.rs`).
 
+use super::drivers::{Drivers, holding};
 use super::socket::QuicSocket;
 use super::stream::{FrameReader, FrameWriter};
 use super::tls::{self, IN_FLIGHT_BYTES_MAX, SERVER_NAME};
@@ -13,11 +14,11 @@ use crate::transport::{
 };
 use bytes::Bytes;
 use quinn::{
-    ClientConfig, Connecting, Connection, Endpoint, EndpointConfig, Incoming, RecvStream,
-    SendStream, ServerConfig, TokioRuntime, VarInt,
+    ClientConfig, Connecting, Connection, Endpoint, Incoming, RecvStream, SendStream, ServerConfig,
+    VarInt,
 };
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -40,9 +41,8 @@ struct Hub {
     local: [u8; 32],
     endpoints: Vec<Listener>,
     links: Arc<LinkTable>,
-    room: Mutex<Room<Proven>>,
-    /// Links that came in and still take memory, those that are being ended too.
-    came_in: AtomicUsize,
+    /// Links that came in and still take memory, those that are closing too.
+    room: Arc<Mutex<Room<Proven>>>,
     retried: AtomicU64,
     refused_full: AtomicU64,
 }
@@ -71,6 +71,19 @@ impl HalfOpen for Proven {
 
     fn is_proven(&self) -> bool {
         true
+    }
+}
+
+/// The place of a link that came in. Its task holds it, and the library's task too, as long as the
+/// connection takes memory.
+struct Place {
+    room: Arc<Mutex<Room<Proven>>>,
+    link: LinkId,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        lock(&self.room).remove(self.link);
     }
 }
 
@@ -114,20 +127,18 @@ impl QuicPort {
         server: Option<ServerConfig>,
         config: QuicConfig,
     ) -> Result<(Self, mpsc::Receiver<LinkEvent>), QuicError> {
-        let endpoint = tls::endpoint(certificate)?;
         let endpoints = sockets
             .iter()
-            .map(|socket| listener(socket, endpoint.clone(), server.clone()))
+            .map(|socket| listener(socket, certificate, server.clone()))
             .collect::<Result<_, _>>()?;
         let (links, events) = LinkTable::new(config.limits.send_bytes_max, IN_FLIGHT_BYTES_MAX);
         let hub = Arc::new(Hub {
-            room: Mutex::new(Room::new(config.limits)),
+            room: Arc::new(Mutex::new(Room::new(config.limits))),
             config,
             shown,
             local: certificate.fingerprint(),
             endpoints,
             links,
-            came_in: AtomicUsize::new(0),
             retried: AtomicU64::new(0),
             refused_full: AtomicU64::new(0),
         });
@@ -175,18 +186,29 @@ impl QuicPort {
     }
 
     pub fn meter(&self) -> Meter {
-        self.hub.links.meter()
+        let hub = Arc::downgrade(&self.hub);
+        self.hub.links.meter(move || {
+            let counters = hub.upgrade().map(|hub| hub.counters());
+            let counters = counters.unwrap_or_default();
+            vec![
+                ("addresses_asked_for_proof", counters.retried),
+                ("handshakes_refused", counters.refused_full),
+            ]
+        })
     }
 
     pub fn stats(&self) -> LinkStats {
         self.hub.links.stats()
     }
 
+    /// Connections that take memory: links, and those that were closed a short time ago.
+    pub fn connections(&self) -> usize {
+        let each = self.hub.endpoints.iter();
+        each.map(|it| it.endpoint.open_connections()).sum()
+    }
+
     pub fn counters(&self) -> QuicCounters {
-        QuicCounters {
-            retried: self.hub.retried.load(Relaxed),
-            refused_full: self.hub.refused_full.load(Relaxed),
-        }
+        self.hub.counters()
     }
 }
 
@@ -201,15 +223,15 @@ impl Drop for QuicPort {
 
 fn listener(
     socket: &Arc<UdpPort>,
-    endpoint: EndpointConfig,
+    certificate: &CertificateFile,
     server: Option<ServerConfig>,
 ) -> Result<Listener, QuicError> {
     let local = socket.local_addr();
     let endpoint = Endpoint::new_with_abstract_socket(
-        endpoint,
+        tls::endpoint(certificate, local.ip())?,
         server,
         Arc::new(QuicSocket::new(socket.clone())),
-        Arc::new(TokioRuntime),
+        Arc::new(Drivers),
     );
     let endpoint = endpoint.map_err(|cause| QuicError::Bind {
         address: local,
@@ -243,6 +265,13 @@ async fn read(socket: Arc<UdpPort>) {
 }
 
 impl Hub {
+    fn counters(&self) -> QuicCounters {
+        QuicCounters {
+            retried: self.retried.load(Relaxed),
+            refused_full: self.refused_full.load(Relaxed),
+        }
+    }
+
     async fn accept(self: Arc<Self>, endpoint: Endpoint) {
         while let Some(incoming) = endpoint.accept().await {
             if incoming.remote_address_validated() {
@@ -256,19 +285,18 @@ impl Hub {
     /// An address that is proved begins a handshake.
     fn open(self: &Arc<Self>, incoming: Incoming) {
         let remote = incoming.remote_address();
-        let now = Instant::now();
-        if !self.make_room(now, remote.ip()) {
+        let (link, outbox) = self.links.register();
+        let Some(place) = self.take_place(link, remote.ip()) else {
+            self.links.remove(link);
             self.refused_full.fetch_add(1, Relaxed);
             incoming.refuse();
             return;
-        }
+        };
         // Its first packet may make no sense after all.
-        let Ok(connecting) = incoming.accept() else {
+        let Ok(connecting) = holding(place.clone(), || incoming.accept()) else {
+            self.links.remove(link);
             return;
         };
-        let (link, outbox) = self.links.register();
-        self.came_in.fetch_add(1, Relaxed);
-        lock(&self.room).add(link, remote.ip(), Proven(now));
         let hub = self.clone();
         tokio::spawn(async move {
             match hub.receive(&outbox, connecting).await {
@@ -279,25 +307,26 @@ impl Hub {
                 None => drop(hub.links.totals.expired.fetch_add(1, Relaxed)),
             }
             hub.links.remove(link);
-            lock(&hub.room).remove(link);
-            hub.came_in.fetch_sub(1, Relaxed);
+            lock(&hub.room).on_closing(link);
+            drop(place);
         });
     }
 
-    /// Whether one more link may be half-open, perhaps at the cost of another.
-    fn make_room(&self, now: Instant, ip: IpAddr) -> bool {
-        let limits = &self.config.limits;
-        let came_in = self.came_in.load(Relaxed);
+    /// A place for one more half-open link, perhaps at the cost of another.
+    fn take_place(&self, link: LinkId, ip: IpAddr) -> Option<Arc<Place>> {
+        let now = Instant::now();
         let mut room = lock(&self.room);
-        if came_in >= limits.links_max || room.of_block(ip) >= limits.links_per_address_max {
-            return false;
+        if !room.is_open_to(ip) {
+            return None;
         }
-        let made = room.make_room(now, ip, came_in);
+        let victim = room.make_room(now, ip).ok()?;
+        room.add(link, ip, Proven(now));
         drop(room);
-        if let Ok(Some(victim)) = made {
+        if let Some(victim) = victim {
             self.links.end(victim, DownReason::Failed);
         }
-        made.is_ok()
+        let room = self.room.clone();
+        Some(Arc::new(Place { room, link }))
     }
 
     /// The listening side until the dialler has opened its stream.

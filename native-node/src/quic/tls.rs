@@ -22,6 +22,7 @@ use rustls::{
     SignatureScheme,
 };
 use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Application protocol (RFC 7301).
@@ -57,10 +58,11 @@ fn transport(config: &QuicConfig, streams: u8) -> Result<Arc<TransportConfig>, Q
     Ok(Arc::new(transport))
 }
 
-pub fn endpoint(certificate: &CertificateFile) -> Result<EndpointConfig, QuicError> {
+/// For a socket that is bound to that address.
+pub fn endpoint(certificate: &CertificateFile, local: IpAddr) -> Result<EndpointConfig, QuicError> {
     let (_, key) = certificate.to_der()?;
-    let mut endpoint = EndpointConfig::new(Arc::new(ResetKey::new(&key)));
-    endpoint.cid_generator(move || Box::new(ConnectionIds::new(&key)));
+    let mut endpoint = EndpointConfig::new(Arc::new(ResetKey::new(&key, local)));
+    endpoint.cid_generator(move || Box::new(ConnectionIds::new(&key, local)));
     // A peer that clears this bit cannot be told from STUN and DTLS (RFC 9443 section 2).
     endpoint.grease_quic_bit(false);
     // The bounds of the setter hold.

@@ -13,7 +13,7 @@
 use super::Counters;
 use super::session::Session;
 use super::stun::{self, Answer, IceKey, Refused, Transaction, UFRAG_BYTES_MAX};
-use crate::transport::{HalfOpen, LinkLimits, Route, block};
+use crate::transport::{HalfOpen, LinkLimits, Route, block, network};
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -373,14 +373,6 @@ impl Paths {
     #[cfg(test)]
     fn sizes(&self) -> (usize, usize, usize) {
         (self.clients.len(), self.paths.len(), self.load.len())
-    }
-}
-
-/// What one holder of addresses often has whole: an IPv4 /24, an IPv6 /48.
-fn network(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) >> 8 << 8).into()),
-        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
     }
 }
 

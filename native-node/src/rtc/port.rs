@@ -104,7 +104,17 @@ impl RtcPort {
     }
 
     pub fn meter(&self) -> Meter {
-        self.hub.links.meter()
+        let hub = Arc::downgrade(&self.hub);
+        self.hub.links.meter(move || {
+            let counters = hub.upgrade().map(|hub| lock(&hub.paths).counters);
+            let counters = counters.unwrap_or_default();
+            vec![
+                ("handshakes_refused", counters.refused_full),
+                ("packets_malformed", counters.dropped_garbage),
+                ("packets_of_no_link", counters.dropped_unknown),
+                ("checks_of_another_hint", counters.wrong_password),
+            ]
+        })
     }
 
     pub fn stats(&self) -> LinkStats {
@@ -207,7 +217,12 @@ impl Hub {
 
     /// Whether one more link may be half-open, perhaps at the cost of another.
     fn make_room(&self, now: Instant, ip: IpAddr) -> bool {
-        let made = lock(&self.sessions).make_room(now, ip, self.links.len());
+        let mut sessions = lock(&self.sessions);
+        if !sessions.is_open_to(ip) {
+            return false;
+        }
+        let made = sessions.make_room(now, ip);
+        drop(sessions);
         if let Ok(Some(victim)) = made {
             self.links.end(victim, DownReason::Failed);
         }

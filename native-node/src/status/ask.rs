@@ -30,11 +30,20 @@ pub enum AskError {
         path: PathBuf,
         cause: io::Error,
     },
-    /// It was there, and does not answer.
+    /// It was there, and nobody answers any more.
     Silent {
         path: PathBuf,
         at: SocketAddr,
         cause: String,
+    },
+    /// Something is there, and takes too long.
+    Late {
+        path: PathBuf,
+        at: SocketAddr,
+    },
+    /// It is ending, or many ask it.
+    Busy {
+        path: PathBuf,
     },
     /// Something else answers there.
     Stranger {
@@ -48,44 +57,62 @@ impl std::fmt::Display for AskError {
         match self {
             Self::NoDirectory { path } => write!(
                 f,
-                "There is no directory {}, so no relay runs with it. Name the relay's directory \
-                 with --data (it says it at its start), or start one: wiremin-relay",
+                "There is no directory {}, so no relay runs with it. Nothing was changed. Name \
+                 the relay's directory with --data (it says it at its start), or start one: \
+                 wiremin-relay",
                 path.display()
             ),
             Self::NotARelay { path } => write!(
                 f,
-                "{} is not the directory of a relay: it has no relay.key. Name the relay's \
-                 directory with --data; the relay says it at its start.",
+                "{} is not the directory of a relay: it has no relay.key. Nothing was changed. \
+                 Name the relay's directory with --data; the relay says it at its start.",
                 path.display()
             ),
             Self::NotRunning { path } => write!(
                 f,
-                "No relay runs with the directory {0}. What it stored is safe. Start it: \
-                 wiremin-relay --data {0}",
+                "No relay runs with the directory {0}: there is no relay.status in it. What it \
+                 stored is safe. Start it: wiremin-relay --data {0} (if that says that the \
+                 directory is in use, end what uses it first: its status file was lost)",
                 path.display()
             ),
             Self::Forbidden { path } => write!(
                 f,
                 "{} belongs to another user of this machine, and only who runs a relay is shown \
-                 its state. Ask as that user, or name the directory of your own relay with --data.",
+                 its state. Nothing was changed. Ask as that user, or name the directory of your \
+                 own relay with --data.",
                 path.display()
             ),
             Self::Unreadable { path, cause } => write!(
                 f,
-                "The relay's status file in {} cannot be read ({cause}). Restart the relay: it \
-                 writes it anew. What it stored is safe.",
+                "The relay's status file in {} cannot be read ({cause}). What the relay stored is \
+                 safe. End the relay if it runs, and start it again: it writes the file anew.",
                 path.display()
             ),
             Self::Silent { path, at, cause } => write!(
                 f,
-                "The relay of {} does not answer at {at} ({cause}): it was killed or hangs. What \
-                 it stored is safe. Start it again.",
+                "The relay of {} does not answer at {at} ({cause}): it was killed. What it stored \
+                 is safe. Start it again.",
+                path.display()
+            ),
+            Self::Late { path, at } => write!(
+                f,
+                "The relay of {} does not answer at {at} within 5 s: it hangs, or the machine is \
+                 very busy. What it stored is safe. Ask again in a minute; if it stays so, end \
+                 the relay and start it again.",
+                path.display()
+            ),
+            Self::Busy { path } => write!(
+                f,
+                "The relay of {} is ending, or many ask it at once. What it stored is safe. Ask \
+                 again in some seconds.",
                 path.display()
             ),
             Self::Stranger { path, at } => write!(
                 f,
-                "What answers at {at} is not the relay of {}: that one was killed, and another \
-                 program has its port, or it is of another version. Start it again.",
+                "What answers at {at} does not take the status file of {} for its own: the relay \
+                 was killed and another program has its port, or the file is not of its last \
+                 start, or it is of another version. What it stored is safe. End the relay if it \
+                 runs, and start it again.",
                 path.display()
             ),
         }
@@ -106,14 +133,14 @@ pub async fn ask(data: &Path) -> Result<Report, AskError> {
     let (host, token) = (at.to_string(), bearer(&way.token));
     match get(&host, "/status", Some(&token), ANSWER_BYTES_MAX).await {
         Ok((200, body)) => {
-            serde_json::from_slice(&body).map_err(|_| AskError::Stranger { path, at })
+            let report = serde_json::from_slice::<Report>(&body);
+            report
+                .map(Report::shown)
+                .map_err(|_| AskError::Stranger { path, at })
         }
-        Ok((503, _)) => Err(AskError::Silent {
-            path,
-            at,
-            cause: "it is ending".into(),
-        }),
+        Ok((503, _)) => Err(AskError::Busy { path }),
         Ok(_) | Err(GetError::TooLong) => Err(AskError::Stranger { path, at }),
+        Err(GetError::Late) => Err(AskError::Late { path, at }),
         Err(GetError::NoAnswer(cause)) => Err(AskError::Silent { path, at, cause }),
     }
 }

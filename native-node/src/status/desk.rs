@@ -3,7 +3,7 @@
 //! Invariant: without questions a look costs a few numbers; questions are bounded in number.
 
 use super::{Carried, Known, Peer, Range, Report, Stored, short};
-use crate::transport::{Meter, Traffic};
+use crate::transport::{Counts, Meter, Traffic};
 use axum::http::HeaderValue;
 use shared::crypto::same;
 use shared::relay::{Relay, State};
@@ -159,19 +159,31 @@ impl Desk {
             },
             webrtc: self.webrtc.carried(),
             quic: self.quic.carried(),
-            counters: grouped(relay.counters().each()),
+            counters: grouped(
+                relay.counters().each(),
+                [
+                    ("webrtc", self.webrtc.meter.counts()),
+                    ("quic", self.quic.meter.counts()),
+                ],
+            ),
         }
     }
 }
 
+/// Those of the relay by their place, those of the ports in groups of their own.
 fn grouped(
-    counters: impl Iterator<Item = (&'static str, u64)>,
+    relay: impl Iterator<Item = (&'static str, u64)>,
+    ports: [(&'static str, Counts); 2],
 ) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let relay = relay.map(|(name, count)| (place(name), count));
+    let ports = ports.into_iter().flat_map(|(group, counts)| {
+        let each = counts.into_iter();
+        each.map(move |(name, count)| ((group, name), count))
+    });
     let mut groups: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
-    for (name, count) in counters.filter(|(_, count)| *count > 0) {
-        let (group, rest) = place(name);
+    for ((group, name), count) in relay.chain(ports).filter(|(_, count)| *count > 0) {
         let group = groups.entry(group.to_owned()).or_default();
-        group.insert(rest.to_owned(), count);
+        group.insert(name.to_owned(), count);
     }
     groups
 }

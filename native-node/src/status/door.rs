@@ -59,7 +59,13 @@ pub(super) fn find(data: &Path) -> io::Result<Option<Way>> {
     let Some(bytes) = files::read(&data.join(FILE))? else {
         return Ok(None);
     };
-    Ok(Some(serde_json::from_slice(&bytes)?))
+    let way: Option<Way> = serde_json::from_slice(&bytes).ok();
+    let whole = |way: &Way| {
+        let digits = way.token.bytes().all(|byte| byte.is_ascii_hexdigit());
+        digits && way.token.len() == 64 && way.at.port() != 0
+    };
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "it is damaged");
+    way.filter(whole).map(Some).ok_or_else(damaged)
 }
 
 /// The header's value.

@@ -23,6 +23,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+/// Longest text of a report that is shown; names of networks may have 64 bytes.
+const TEXT_CHARS_MAX: usize = 80;
+
 /// A relay at one moment. Numbers of objects, frames, bytes; times in seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
@@ -41,8 +44,50 @@ pub struct Report {
     pub stored: Stored,
     pub webrtc: Carried,
     pub quic: Carried,
-    /// What was counted since the start, by what it is about; without zeros.
+    /// What was counted since the start, by what it is about; without zeros. In `webrtc` and
+    /// `quic` what strangers began at the port, and what came to nothing.
     pub counters: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+impl Report {
+    /// With nothing in its texts that a terminal would obey: whoever has the port of a relay that
+    /// was killed may answer in its place.
+    fn shown(mut self) -> Self {
+        let texts = [&mut self.version, &mut self.state, &mut self.relay];
+        for text in texts.into_iter().chain([&mut self.network]) {
+            *text = plain(text);
+        }
+        for peer in &mut self.peers {
+            peer.relay = plain(&peer.relay);
+        }
+        let counted = |(name, count): (String, u64)| (plain(&name), count);
+        let groups = std::mem::take(&mut self.counters).into_iter();
+        self.counters = groups
+            .map(|(group, counters)| {
+                let counters = counters.into_iter().map(counted).collect();
+                (plain(&group), counters)
+            })
+            .collect();
+        self
+    }
+}
+
+/// One short line: what controls a terminal, turns the direction of text or is not seen at all
+/// is escaped.
+fn plain(text: &str) -> String {
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+    };
+    let mut shown = String::new();
+    for c in text.chars().take(TEXT_CHARS_MAX) {
+        match hides(c) {
+            true => shown.extend(c.escape_unicode()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 /// Which objects it keeps.

@@ -26,7 +26,7 @@ pub fn text(report: &Report) -> String {
         },
     );
     let known = report.known;
-    let all = known.new + known.tried;
+    let all = known.new.saturating_add(known.tried);
     line(
         "known",
         &format!(

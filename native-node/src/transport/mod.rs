@@ -18,8 +18,8 @@ mod udp;
 pub(crate) use carry::{Reader, Writer};
 pub(crate) use room::{HalfOpen, Room};
 pub use shared::io::{DialError, LinkId};
+pub use table::{Counts, Meter, SendError};
 pub(crate) use table::{LinkTable, Outbox};
-pub use table::{Meter, SendError};
 pub(crate) use udp::{Inbox, QUIC_DATAGRAM_BYTES_MAX, Route, UdpPort, canonical};
 
 use bytes::Bytes;
@@ -36,15 +36,19 @@ const EVENTS_MAX: usize = 1_024;
 /// Bounds on what strangers can make a port hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkLimits {
-    /// Links that came in, half-open ones included. An idle one takes about 0.5 MB over WebRTC,
-    /// and about 34 KiB over QUIC.
+    /// Links that came in, half-open ones and those that still take memory after their end
+    /// included. An idle one takes about 0.5 MB over WebRTC, and about 34 KiB over QUIC.
     pub links_max: usize,
     /// Links from one IPv4 address or IPv6 /64.
     pub links_per_address_max: usize,
+    /// Links from one IPv4 /24 or IPv6 /48.
+    pub links_per_network_max: usize,
     /// Links whose handshake is not over, or whose channel or stream is not open yet.
     pub half_open_max: usize,
     /// Of these, from one IPv4 address or IPv6 /64.
     pub half_open_per_address_max: usize,
+    /// Of these, from one IPv4 /24 or IPv6 /48.
+    pub half_open_per_network_max: usize,
     /// Time for a link to open.
     pub half_open_timeout: Duration,
     /// A link whose other side sends nothing at all (over WebRTC: not even ICE checks, every
@@ -60,8 +64,10 @@ impl Default for LinkLimits {
         Self {
             links_max: 2_048,
             links_per_address_max: 128,
+            links_per_network_max: 512,
             half_open_max: 128,
             half_open_per_address_max: 16,
+            half_open_per_network_max: 32,
             half_open_timeout: Duration::from_secs(10),
             silence_timeout: Duration::from_secs(15),
             send_bytes_max: 4 * 1024 * 1024,
@@ -158,6 +164,14 @@ pub(crate) fn block(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 64 << 64).into()),
+    }
+}
+
+/// What one holder of addresses often has whole: an IPv4 /24, an IPv6 /48.
+pub(crate) fn network(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(v4) => IpAddr::V4((u32::from(v4) >> 8 << 8).into()),
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
     }
 }
 

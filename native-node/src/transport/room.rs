@@ -1,10 +1,10 @@
 //! The links of a port by age: whether one more may begin, and which gives way to it.
 //!
-//! Invariant: half-open links are bounded in all and from one block of addresses, those that are
-//! being ended too; an address can be shut out by its neighbours in the block, never by others
-//! alone.
+//! Invariant: half-open links are bounded in all, from one block of addresses and from one network,
+//! those that are being ended too; an address can be shut out by its neighbours in the network,
+//! never by others alone.
 
-use super::{LinkLimits, block};
+use super::{LinkLimits, block, network};
 use shared::io::LinkId;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -20,7 +20,7 @@ pub trait HalfOpen {
     fn is_proven(&self) -> bool;
 }
 
-/// All links that came in but those that had to give way.
+/// All links that came in.
 pub struct Room<S> {
     limits: LinkLimits,
     table: BTreeMap<LinkId, Entry<S>>,
@@ -29,7 +29,19 @@ pub struct Room<S> {
 struct Entry<S> {
     session: S,
     block: IpAddr,
-    open: bool,
+    network: IpAddr,
+    stage: Stage,
+}
+
+/// How far a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    HalfOpen,
+    Open,
+    /// It had to give way, and has not ended yet.
+    GivingWay,
+    /// It has ended, and takes memory while its last packets may come.
+    Closing,
 }
 
 /// There is no room for another half-open link.
@@ -50,24 +62,39 @@ impl<S: HalfOpen> Room<S> {
             .map(|(link, entry)| (*link, &entry.session))
     }
 
-    /// Links from the address of `ip`, or its IPv6 /64.
-    pub fn of_block(&self, ip: IpAddr) -> usize {
-        let of_block = |entry: &&Entry<S>| entry.block == block(ip);
-        self.table.values().filter(of_block).count()
+    /// Whether one more link from `ip` may begin, those that are closing counted.
+    pub fn is_open_to(&self, ip: IpAddr) -> bool {
+        let (block, network, limits) = (block(ip), network(ip), &self.limits);
+        let entries = || self.table.values();
+        let of_block = entries().filter(|entry| entry.block == block).count();
+        let of_network = entries().filter(|entry| entry.network == network).count();
+        self.table.len() < limits.links_max
+            && of_block < limits.links_per_address_max
+            && of_network < limits.links_per_network_max
     }
 
     pub fn add(&mut self, link: LinkId, ip: IpAddr, session: S) {
         let entry = Entry {
             session,
             block: block(ip),
-            open: false,
+            network: network(ip),
+            stage: Stage::HalfOpen,
         };
         self.table.insert(link, entry);
     }
 
     pub fn on_open(&mut self, link: LinkId) {
+        self.set(link, Stage::Open);
+    }
+
+    /// It has ended; [`Self::remove`] follows when it takes no memory any more.
+    pub fn on_closing(&mut self, link: LinkId) {
+        self.set(link, Stage::Closing);
+    }
+
+    fn set(&mut self, link: LinkId, stage: Stage) {
         if let Some(entry) = self.table.get_mut(&link) {
-            entry.open = true;
+            entry.stage = stage;
         }
     }
 
@@ -75,50 +102,57 @@ impl<S: HalfOpen> Room<S> {
         self.table.remove(&link);
     }
 
-    /// Room for one more from `ip`; the link in the answer, no longer among these, has to be ended
-    /// for it. `links` counts all that still take memory, those being ended too.
-    pub fn make_room(
-        &mut self,
-        now: Instant,
-        ip: IpAddr,
-        links: usize,
-    ) -> Result<Option<LinkId>, Full> {
-        let mut held: HashMap<IpAddr, usize> = HashMap::new();
-        for entry in self.half_open() {
-            *held.entry(entry.block).or_default() += 1;
-        }
-        let half_open: usize = held.values().sum();
-        let of_block = held.get(&block(ip)).copied().unwrap_or_default();
-        let ending = links.saturating_sub(self.table.len());
-        if ending >= self.limits.half_open_max {
+    /// Room for one more from `ip`; the link in the answer has to be ended for it.
+    pub fn make_room(&mut self, now: Instant, ip: IpAddr) -> Result<Option<LinkId>, Full> {
+        let gives_way = |entry: &&Entry<S>| entry.stage == Stage::GivingWay;
+        if self.table.values().filter(gives_way).count() >= self.limits.half_open_max {
             return Err(Full);
         }
-        let most = held.values().max().copied().unwrap_or_default();
-        let victim = if of_block >= self.limits.half_open_per_address_max {
-            // Somebody else may have begun them in this address's name.
-            self.oldest(now, |entry| {
-                entry.block == block(ip) && !entry.session.is_proven()
-            })
-        } else if half_open >= self.limits.half_open_max {
-            self.oldest(now, |entry| !entry.session.is_proven())
-                .or_else(|| self.oldest(now, |entry| held.get(&entry.block) == Some(&most)))
+        let (block, network) = (block(ip), network(ip));
+        let of_block = |entry: &Entry<S>| entry.block == block;
+        let of_network = |entry: &Entry<S>| entry.network == network;
+        let count = |kind: &dyn Fn(&Entry<S>) -> bool| {
+            let half_open = self.half_open();
+            half_open.filter(|entry| kind(entry)).count()
+        };
+        // Somebody else may have begun them in these addresses' name.
+        let unproven = |kind: &dyn Fn(&Entry<S>) -> bool| {
+            self.oldest(now, |entry| kind(entry) && !entry.session.is_proven())
+        };
+        let victim = if count(&of_block) >= self.limits.half_open_per_address_max {
+            unproven(&of_block)
+        } else if count(&of_network) >= self.limits.half_open_per_network_max {
+            unproven(&of_network)
+        } else if count(&|_| true) >= self.limits.half_open_max {
+            unproven(&|_| true).or_else(|| self.oldest_of_largest(now))
         } else {
             return Ok(None);
         };
         let victim = victim.ok_or(Full)?;
-        self.table.remove(&victim);
+        self.set(victim, Stage::GivingWay);
         Ok(Some(victim))
     }
 
     fn half_open(&self) -> impl Iterator<Item = &Entry<S>> {
-        self.table.values().filter(|entry| !entry.open)
+        let half_open = |entry: &&Entry<S>| entry.stage == Stage::HalfOpen;
+        self.table.values().filter(half_open)
+    }
+
+    /// The oldest link of the networks that hold most.
+    fn oldest_of_largest(&self, now: Instant) -> Option<LinkId> {
+        let mut held: HashMap<IpAddr, usize> = HashMap::new();
+        for entry in self.half_open() {
+            *held.entry(entry.network).or_default() += 1;
+        }
+        let most = held.values().max().copied()?;
+        self.oldest(now, |entry| held.get(&entry.network) == Some(&most))
     }
 
     /// The oldest half-open link of this kind that may give way.
     fn oldest(&self, now: Instant, kind: impl Fn(&Entry<S>) -> bool) -> Option<LinkId> {
         let gives_way = |entry: &Entry<S>| {
             let age = now.saturating_duration_since(entry.session.started());
-            !entry.open && age >= GRACE && kind(entry)
+            entry.stage == Stage::HalfOpen && age >= GRACE && kind(entry)
         };
         let found = self.table.iter().find(|(_, entry)| gives_way(entry));
         found.map(|(link, _)| *link)

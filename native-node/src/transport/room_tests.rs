@@ -43,15 +43,24 @@ fn world() -> World {
     }
 }
 
+/// Each in a network of its own.
 fn v4(number: u32) -> IpAddr {
-    Ipv4Addr::from(0x0a00_0000 + number).into()
+    Ipv4Addr::from(0x0a00_0001 + (number << 8)).into()
+}
+
+/// The address of that number in an IPv4 /24, the /64 of that number in an IPv6 /48.
+fn neighbours(number: u32) -> [IpAddr; 2] {
+    let v6 = 0x2001_0db8_0007_u128 << 80 | u128::from(number) << 64 | 1;
+    [
+        Ipv4Addr::from(0xc000_0200 + number).into(),
+        IpAddr::V6(v6.into()),
+    ]
 }
 
 impl World {
     /// What the beginning of a handshake from `ip` leads to.
     fn open(&mut self, ip: IpAddr) -> Result<Arc<Session>, Full> {
-        let links = self.sessions.table.len() + self.ending.len();
-        let victim = self.sessions.make_room(self.now, ip, links)?;
+        let victim = self.sessions.make_room(self.now, ip)?;
         self.ending.extend(victim);
         let session = Arc::new(Session {
             started: self.now,
@@ -90,6 +99,54 @@ fn one_address_cannot_shut_the_others_out() {
         }
     }
     assert!(world.sessions.half_open().count() <= 2 * max + 1);
+}
+
+#[test]
+fn one_network_cannot_shut_the_others_out() {
+    let max = LinkLimits::default().half_open_per_network_max;
+    for family in 0..2 {
+        let mut world = world();
+        let mut open = |number| {
+            let opened = world.open(neighbours(number)[family]);
+            opened.is_ok_and(|session| {
+                session.prove();
+                true
+            })
+        };
+        assert_eq!((0..250).filter(|number| open(*number)).count(), max);
+        // They have had time, and keep their places.
+        world.later();
+        assert!(world.open(neighbours(251)[family]).is_err());
+        assert!(world.open(v4(1)).is_ok());
+    }
+}
+
+#[test]
+fn what_was_begun_in_a_networks_name_gives_way_to_it() {
+    let mut world = world();
+    for number in 0..LinkLimits::default().half_open_per_network_max as u32 {
+        world.open(neighbours(number)[0]).unwrap();
+    }
+    assert!(world.open(neighbours(250)[0]).is_err());
+    world.later();
+    assert!(world.open(neighbours(250)[0]).is_ok());
+    assert_eq!(world.ending, [LinkId(1)]);
+}
+
+#[test]
+fn a_network_of_many_addresses_gives_way_before_single_ones() {
+    let mut world = world();
+    // Older than all of the network's, and still not the ones to go.
+    let limits = LinkLimits::default();
+    let single = limits.half_open_max - limits.half_open_per_network_max;
+    let addresses = (0..single as u32).map(v4);
+    let many = (0..limits.half_open_per_network_max as u32).map(|n| neighbours(n)[1]);
+    for ip in addresses.chain(many) {
+        world.open(ip).unwrap().prove();
+    }
+    world.later();
+    assert!(world.open(v4(1_000)).is_ok());
+    assert_eq!(world.ending, [LinkId(single as u64 + 1)]);
 }
 
 #[test]
@@ -151,8 +208,51 @@ fn a_burst_is_bounded_even_while_what_gave_way_is_closing() {
     world.ending.dedup();
     assert_eq!(world.ending.len(), max);
     // When they are gone there is room again.
-    world.ending.clear();
+    for gone in world.ending.drain(..) {
+        world.sessions.remove(gone);
+    }
     assert!(world.open(v4(9_000)).is_ok());
+}
+
+#[test]
+fn what_is_closing_holds_a_place_of_its_address_and_none_of_the_half_open() {
+    let mut world = world();
+    let limits = LinkLimits::default();
+    let max = limits.half_open_per_address_max;
+    for _ in 0..limits.links_per_address_max / max {
+        assert!(world.sessions.is_open_to(v4(1)));
+        for _ in 0..max {
+            world.open(v4(1)).unwrap().prove();
+        }
+        assert!(world.open(v4(1)).is_err());
+        for (link, _) in world.sessions.iter() {
+            world.ending.push(link);
+        }
+        for link in world.ending.drain(..) {
+            world.sessions.on_closing(link);
+        }
+        assert_eq!(world.sessions.half_open().count(), 0);
+    }
+    assert!(!world.sessions.is_open_to(v4(1)));
+    assert!(world.sessions.is_open_to(v4(2)));
+    world.sessions.remove(LinkId(1));
+    assert!(world.sessions.is_open_to(v4(1)));
+}
+
+#[test]
+fn a_network_has_a_part_of_all_links() {
+    let limits = LinkLimits::default();
+    for family in 0..2 {
+        let mut world = world();
+        for number in 0..limits.links_per_network_max as u32 {
+            let ip = neighbours(number % 250)[family];
+            assert!(world.sessions.is_open_to(ip), "{number}");
+            world.open(ip).unwrap();
+            world.sessions.on_open(LinkId(u64::from(number) + 1));
+        }
+        assert!(!world.sessions.is_open_to(neighbours(251)[family]));
+        assert!(world.sessions.is_open_to(v4(1)));
+    }
 }
 
 #[test]

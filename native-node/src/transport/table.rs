@@ -70,23 +70,39 @@ pub struct Totals {
     pub misuse: AtomicU64,
 }
 
-/// What the links of a port carried, for somebody who does not hold the port.
+/// Names of things that were counted since the start, and how often they came.
+pub type Counts = Vec<(&'static str, u64)>;
+
+/// What the links of a port carried and what came to nothing, for somebody who does not hold the
+/// port.
 #[derive(Clone)]
-pub struct Meter(Arc<Totals>);
+pub struct Meter {
+    totals: Arc<Totals>,
+    /// What the port itself counts.
+    own: Arc<dyn Fn() -> Counts + Send + Sync>,
+}
 
 impl Meter {
     /// Links that are open.
     pub fn links(&self) -> usize {
-        self.0.up.load(Relaxed)
+        self.totals.up.load(Relaxed)
+    }
+
+    /// What strangers began and what came to nothing.
+    pub fn counts(&self) -> Counts {
+        let mut counts = (self.own)();
+        counts.push(("handshakes_unfinished", self.totals.expired.load(Relaxed)));
+        counts.push(("links_broke_a_rule", self.totals.misuse.load(Relaxed)));
+        counts
     }
 
     /// Since the start.
     pub fn traffic(&self) -> Traffic {
         Traffic {
-            frames_in: self.0.messages_in.load(Relaxed),
-            frames_out: self.0.messages_out.load(Relaxed),
-            bytes_in: self.0.bytes_in.load(Relaxed),
-            bytes_out: self.0.bytes_out.load(Relaxed),
+            frames_in: self.totals.messages_in.load(Relaxed),
+            frames_out: self.totals.messages_out.load(Relaxed),
+            bytes_in: self.totals.bytes_in.load(Relaxed),
+            bytes_out: self.totals.bytes_out.load(Relaxed),
         }
     }
 }
@@ -210,8 +226,12 @@ impl LinkTable {
         self.send_bytes_max / 32
     }
 
-    pub fn meter(&self) -> Meter {
-        Meter(self.totals.clone())
+    /// `own` is what the port counts itself; it must not hold the port.
+    pub fn meter(&self, own: impl Fn() -> Counts + Send + Sync + 'static) -> Meter {
+        Meter {
+            totals: self.totals.clone(),
+            own: Arc::new(own),
+        }
     }
 
     pub fn stats(&self) -> LinkStats {

@@ -8,6 +8,8 @@ pub struct Middle {
     /// What the client believes to be the server.
     pub address: SocketAddr,
     server: Arc<Mutex<SocketAddr>>,
+    /// What the client sent last.
+    last: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Middle {
@@ -21,8 +23,10 @@ impl Middle {
         let middle = Self {
             address: near.local_addr().unwrap(),
             server: Arc::new(Mutex::new(server)),
+            last: Arc::default(),
         };
-        tokio::spawn(pass(near, far, middle.server.clone(), passes));
+        let (server, last) = (middle.server.clone(), middle.last.clone());
+        tokio::spawn(pass((near, far), server, last, passes));
         middle
     }
 
@@ -30,12 +34,17 @@ impl Middle {
     pub fn switch_to(&self, server: SocketAddr) {
         *self.server.lock().unwrap() = server;
     }
+
+    /// What the client sent last.
+    pub fn last(&self) -> Vec<u8> {
+        self.last.lock().unwrap().clone()
+    }
 }
 
 async fn pass(
-    near: UdpSocket,
-    far: UdpSocket,
+    (near, far): (UdpSocket, UdpSocket),
     server: Arc<Mutex<SocketAddr>>,
+    last: Arc<Mutex<Vec<u8>>>,
     mut passes: impl FnMut(&[u8]) -> bool,
 ) {
     let mut client = None;
@@ -44,6 +53,7 @@ async fn pass(
         tokio::select! {
             Ok((length, from)) = near.recv_from(&mut one) => {
                 client = Some(from);
+                *last.lock().unwrap() = one[..length].to_vec();
                 let to = *server.lock().unwrap();
                 if passes(&one[..length]) {
                     far.send_to(&one[..length], to).await.unwrap();

@@ -105,6 +105,7 @@ async fn relay() -> (RunningRelay, Scratch) {
         bind: ADDRESSES.to_vec(),
         port: 0,
         advertise: None,
+        hosts: Vec::new(),
         network: "test".to_owned(),
         store_bytes_max: 1 << 20,
     });

@@ -1,7 +1,7 @@
 //! What somebody gets who has not shown to receive at their address.
 
 use crate::middle::Middle;
-use crate::port::{Port, until};
+use crate::port::{PATIENCE, Port, pattern, until, up};
 use crate::raw;
 use native_node::transport::LinkLimits;
 use std::net::{SocketAddr, UdpSocket};
@@ -167,4 +167,66 @@ async fn a_handshake_that_stops_ends() {
     until(|| listener.quic.stats().expired == 1).await;
     until(|| listener.quic.stats().half_open == 0).await;
     assert_eq!(listener.quic.stats().opened, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_closed_counts_until_it_is_gone() {
+    let limits = LinkLimits {
+        links_max: 4,
+        ..LinkLimits::quic()
+    };
+    let listener = Port::listen_with(&["127.0.0.1:0"], limits).await;
+    let endpoint = raw::endpoint();
+    let identity = raw::new_identity();
+    let mut refused = 0;
+    for _ in 0..200 {
+        let config = raw::client(Some(identity.clone()), b"wm1");
+        match raw::connect_with(&endpoint, listener.address(), config).await {
+            Ok(connection) => connection.close(0u8.into(), b""),
+            Err(_) => refused += 1,
+        }
+        // The library notes the end of one a moment after its task.
+        let held = listener.quic.connections();
+        assert!(held <= 2 * limits.links_max, "{held} connections");
+    }
+    assert!(refused > 0);
+    assert_eq!(listener.quic.counters().refused_full, refused);
+    // Who runs the relay is shown that.
+    let shown = listener.quic.meter().counts();
+    let count = |name| shown.iter().find(|(it, _)| *it == name).unwrap().1;
+    assert_eq!(count("handshakes_refused"), refused);
+    assert!(count("addresses_asked_for_proof") >= 200);
+    // There is room again.
+    until(|| listener.quic.connections() == 0).await;
+    while raw::connect(&endpoint, listener.address()).await.is_err() {}
+}
+
+/// A token for it, which the stranger could put into a packet in the relay's name, ends the link.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_in_use_on_one_socket_gets_no_reset_from_another() {
+    let bind = ["127.0.0.1:0", "[::1]:0"];
+    let mut listener = Port::listen_with(&bind, LinkLimits::quic()).await;
+    let middle = Middle::start(listener.address(), |_| true).await;
+    let mut dialler = Port::dialler();
+    dialler.quic.dial(middle.address, None);
+    let near = up(&mut dialler.events).await.0;
+    dialler.quic.try_send(near, pattern(0, 1)).unwrap();
+    up(&mut listener.events).await;
+    // Behind the first byte stands the id that the listener chose.
+    until(|| middle.last().first().is_some_and(|first| first & 0x80 == 0)).await;
+    let mut overheard = vec![0x55; 200];
+    overheard[..13].copy_from_slice(&middle.last()[..13]);
+    // A version that nobody speaks is always answered.
+    let mut other = vec![0; 1_200];
+    other[..6].copy_from_slice(&[0xc0, 0x0a, 0x0a, 0x0a, 0x0b, 8]);
+
+    let to = SocketAddr::new("::1".parse().unwrap(), listener.address().port());
+    let stranger = tokio::net::UdpSocket::bind("[::1]:0").await.unwrap();
+    stranger.send_to(&overheard, to).await.unwrap();
+    stranger.send_to(&other, to).await.unwrap();
+    let mut room = [0; 2_000];
+    let received = tokio::time::timeout(PATIENCE, stranger.recv_from(&mut room));
+    let (length, _) = received.await.expect("in time").unwrap();
+    let negotiation = room[0] & 0x80 != 0 && room[1..5] == [0; 4];
+    assert!(negotiation, "a reset of {length} bytes");
 }
