@@ -2,7 +2,7 @@
 //!
 //! Invariant: without questions a look costs a few numbers; questions are bounded in number.
 
-use super::{Carried, Known, Peer, Range, Report, Stored, short};
+use super::{Carried, Known, Peer, Report, Stored, short};
 use crate::transport::{Counts, Meter, Traffic};
 use axum::http::HeaderValue;
 use shared::crypto::same;
@@ -133,6 +133,7 @@ impl Desk {
                 relay: short(&peer.node_key),
                 address: peer.address,
                 dialled: peer.dialled,
+                range: peer.range.into(),
                 linked_s: now.mono.saturating_sub(peer.since) / 1000,
             })
             .collect();
@@ -144,7 +145,7 @@ impl Desk {
             relay: short(&self.facts.node_key),
             network: self.facts.network.clone(),
             addresses: relay.addresses().to_vec(),
-            range: Range::All,
+            range: relay.range().into(),
             peers,
             known: Known {
                 new: status.known_new,
@@ -152,6 +153,7 @@ impl Desk {
             },
             stored: Stored {
                 objects: status.objects,
+                headers: status.headers,
                 objects_max: self.facts.objects_max,
                 records: status.records,
                 bytes: status.bytes,
@@ -203,7 +205,11 @@ pub(super) fn place(name: &str) -> (&'static str, &str) {
         "stored" | "expired" | "evicted" | "replaced" | "rows_damaged" | "saves_failed"
         | "reads_failed" => "store",
         "peers_joined" | "peers_false" | "peers_over_limit" | "descriptors_bad"
-        | "relays_found" | "relays_dialled" | "relays_named" => "relays",
+        | "relays_found" | "relays_dialled" | "relays_named" | "range_changes" => "relays",
+        "errands" | "errands_in_vain" | "errands_late" | "borrowed" | "borrowed_in_vain" => {
+            "others"
+        }
+        "headers_kept" | "pushes_elsewhere" | "left_range" => "spreading",
         "pushed_to_peers" | "headers_told" | "headers_bad" | "wanted" | "wanted_in_vain"
         | "pushes" | "pushes_duplicate" | "pushes_taken" | "pushes_unfit" | "pushes_bad"
         | "reconciled" | "missed_here" | "missed_there" => "spreading",

@@ -90,11 +90,20 @@ fn plain(text: &str) -> String {
     shown
 }
 
-/// Which objects it keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Range {
-    All,
+/// Which objects a relay keeps: those whose addresses start with the first bits of a number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Range {
+    pub bits: u8,
+    pub prefix: u32,
+}
+
+impl From<shared::range::Range> for Range {
+    fn from(range: shared::range::Range) -> Self {
+        Range {
+            bits: range.bits(),
+            prefix: range.prefix(),
+        }
+    }
 }
 
 /// A relay that it is linked to.
@@ -106,6 +115,7 @@ pub struct Peer {
     pub address: Option<SocketAddr>,
     /// By this relay.
     pub dialled: bool,
+    pub range: Range,
     pub linked_s: u64,
 }
 
@@ -122,6 +132,8 @@ pub struct Known {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     pub objects: u64,
+    /// Of these, such of which only the header is here: other relays keep their bodies.
+    pub headers: u64,
     pub objects_max: u64,
     /// Of the objects.
     pub records: u64,

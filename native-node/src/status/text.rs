@@ -2,6 +2,7 @@
 
 use super::{Carried, Peer, Range, Report};
 use crate::transport::Traffic;
+use shared::range::SCAN_WIDER_BITS;
 use std::fmt::Write;
 
 /// Several lines, with an end of line behind each.
@@ -21,8 +22,14 @@ pub fn text(report: &Report) -> String {
     line("told", &addresses(report));
     line(
         "range",
-        match report.range {
-            Range::All => "all: it serves everything",
+        &match report.range.bits {
+            0 => "all: it keeps everything".to_owned(),
+            bits => format!(
+                "{}: one part of {}, and headers of {} parts",
+                part(report.range),
+                1u64 << bits,
+                1u64 << bits.min(SCAN_WIDER_BITS)
+            ),
         },
     );
     let known = report.known;
@@ -47,9 +54,10 @@ pub fn text(report: &Report) -> String {
     line(
         "stored",
         &format!(
-            "{} of {}, {} of {}; {}",
+            "{} of {} ({} by header only), {} of {}; {}",
             count(stored.objects, "object"),
             stored.objects_max,
+            stored.headers,
             bytes(stored.bytes),
             bytes(stored.bytes_max),
             count(stored.records, "record")
@@ -57,7 +65,10 @@ pub fn text(report: &Report) -> String {
     );
     line("browsers", &carried(&report.webrtc));
     line("native", &carried(&report.quic));
-    line("", "(browsers and bots over WebRTC, relays over QUIC)");
+    line(
+        "",
+        "(browsers over WebRTC, relays and native accounts over QUIC)",
+    );
     if !report.counters.is_empty() {
         out.push_str("\ncounted since the start\n");
     }
@@ -80,7 +91,7 @@ fn addresses(report: &Report) -> String {
 fn peer(peer: &Peer) -> String {
     let address = peer.address.map(|address| address.to_string());
     format!(
-        "{}  {:<21}  {:<10}  for {}",
+        "{}  {:<21}  {:<10}  {:<9}  for {}",
         peer.relay,
         address.as_deref().unwrap_or("no address"),
         if peer.dialled {
@@ -88,8 +99,21 @@ fn peer(peer: &Peer) -> String {
         } else {
             "dialled us"
         },
+        part(peer.range),
         span(peer.linked_s)
     )
+}
+
+/// `all`, or the first bits of its addresses, in hexadecimal, and how many these are.
+fn part(range: Range) -> String {
+    match range.bits {
+        0 => "all".to_owned(),
+        bits => {
+            let digits = usize::from(bits.min(32).div_ceil(4));
+            let hex = format!("{:08x}", range.prefix);
+            format!("{}/{bits}", hex.get(..digits).unwrap_or(&hex))
+        }
+    }
 }
 
 fn carried(carried: &Carried) -> String {
