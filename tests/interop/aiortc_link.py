@@ -97,10 +97,13 @@ class Link:
         kind, fields = await self.next(request, wire.STORED, wire.REFUSED)
         if kind == wire.REFUSED:
             return struct.unpack('<BI', fields)
-        name, time_ms, signature = struct.unpack('<32sQ64s', fields)
+        name, time_ms, key, signature = struct.unpack('<32sQ32s64s', fields)
         if name != header.id():
             raise ValueError('the receipt is for another object')
-        if not wire.signed_by(self.hint.node_key, signature, b'wm-receipt', fields[:40]):
+        # One relay keeps everything: nothing is passed on.
+        if key != self.hint.node_key:
+            raise ValueError('the receipt is of another relay')
+        if not wire.signed_by(key, signature, b'wm-receipt', fields[:40]):
             raise ValueError('the receipt has a bad signature')
         return time_ms
 

@@ -160,11 +160,13 @@ class Welcome:
     time_ms: int
     floor: int
     records: int
+    range_bits: int
+    range_prefix: int
     signed: bool
 
     @classmethod
     def read(cls, fields, binding, nonce):
-        layout = struct.Struct('<BI32sQBI')
+        layout = struct.Struct('<BI32sQBIBI')
         values = layout.unpack(fields[:-64])
         text = (b'wm-link', binding, nonce, fields[:-64])
         return cls(*values, signed_by(values[2], fields[-64:], *text))

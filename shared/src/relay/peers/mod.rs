@@ -25,6 +25,7 @@ use super::Relay;
 use super::link::Phase;
 use crate::book::{Book, Counts};
 use crate::io::{LinkId, Token};
+use crate::limits::PEERS_DIALLED;
 use crate::range::Range;
 use crate::recent::Recent;
 use crate::time::Millis;
@@ -292,6 +293,10 @@ impl Relay {
             self.peers.by_key.remove(&key);
         }
         self.peers.reconcile.forget(link);
-        self.peers.meet.ask_soon(self.now.mono);
+        if self.peers.dialled() < PEERS_DIALLED {
+            self.peers.meet.ask_soon(self.now.mono);
+        } else {
+            self.peers.meet.hurry(self.now.mono);
+        }
     }
 }

@@ -296,7 +296,6 @@ impl Relay {
         self.peers.links.insert(link, peer);
         self.peers.by_key.insert(key, link);
         self.peers.reconcile.soon(link);
-        self.peers.meet.ask_soon(self.now.mono);
         if self.wants_peers() {
             let near = self.near();
             self.ask_names(link, near);

@@ -50,6 +50,15 @@ impl Swarm {
         self.look_at
     }
 
+    /// One of the ranges in which this relay keeps nothing, another one each minute.
+    fn elsewhere(&self, now: Millis) -> Range {
+        let around = self.scanned();
+        let others = (1u64 << around.bits()) - 1;
+        let other = 1 + (now / 60_000) % others.max(1);
+        let flipped = (other << (32 - around.bits())) as u32;
+        Range::of(around.prefix() ^ flipped, around.bits())
+    }
+
     /// Where headers are kept.
     pub fn scanned(&self) -> Range {
         self.range.scanned()
@@ -179,7 +188,7 @@ impl Relay {
         }
         let elsewhere = all().filter(|(range, dialled)| *dialled && !range.overlaps(around));
         if around != Range::ALL && elsewhere.count() < PEERS_ELSEWHERE {
-            needs.push(Range::ALL);
+            needs.push(self.peers.swarm.elsewhere(self.now.mono));
         }
         needs
     }
