@@ -1,6 +1,6 @@
 //! The other contender: libp2p's gossipsub over QUIC, as its own examples set it up.
 
-use crate::pace::{BODY, Pace, Seen, commands};
+use crate::pace::{BODY, Pace, Seen, commands, nanos};
 use futures::StreamExt;
 use libp2p::gossipsub::{
     Behaviour, ConfigBuilder, Event, IdentTopic, Message, MessageAuthenticity, MessageId,
@@ -105,10 +105,9 @@ pub async fn publisher(signed: &str, at: &str) {
             };
             let mut body = random.to_vec();
             body[..8].copy_from_slice(&(number as u64).to_le_bytes());
-            pace.sent(true);
-            if swarm.behaviour_mut().publish(topic(), body).is_err() {
-                // It is lost; the watcher will miss it.
-            }
+            let left = nanos();
+            let published = swarm.behaviour_mut().publish(topic(), body);
+            pace.sent(published.ok().map(|_| left));
         }
         if pace.all_sent() {
             pace.tell();

@@ -1,6 +1,6 @@
 //! The relay, and native clients that link to it over QUIC.
 
-use crate::pace::{BODY, Pace, Seen, commands};
+use crate::pace::{BODY, Pace, Seen, commands, nanos};
 use bytes::Bytes;
 use native_node::clock::Clock;
 use native_node::driver::{Base, Parts};
@@ -224,7 +224,7 @@ pub async fn publisher(at: &str) {
                 let now = client.clock.now();
                 let link = client.links.get_mut(&links[turn]).expect("a link");
                 if let Some((_, frame)) = link.put(now, header, body) {
-                    pace.sent(true);
+                    pace.sent(Some(nanos()));
                     client.send(links[turn], frame);
                     waiting += 1;
                     continue 'due;

@@ -22,14 +22,16 @@ pub fn nanos() -> u64 {
     since.map_or(0, |since| since.as_nanos() as u64)
 }
 
-/// Numbers of the lines that come. The process ends with its input.
+/// Names and numbers of the lines that come. An empty line, or none any more, ends the process.
 pub fn commands() -> mpsc::Receiver<(String, Vec<usize>)> {
     let (tell, commands) = mpsc::channel(4);
     tokio::spawn(async move {
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         while let Ok(Some(line)) = lines.next_line().await {
             let mut words = line.split_whitespace();
-            let name = words.next().unwrap_or_default().to_owned();
+            let Some(name) = words.next().map(str::to_owned) else {
+                break;
+            };
             let numbers = words.map(|word| word.parse().expect("a number")).collect();
             let _ = tell.send((name, numbers)).await;
         }
@@ -74,9 +76,9 @@ impl Pace {
         (next < self.count && next as f64 <= due).then_some(self.first + next)
     }
 
-    /// It leaves now, or is given up.
-    pub fn sent(&mut self, left: bool) {
-        self.left.push(if left { nanos() } else { 0 });
+    /// It left at that time, or was not taken.
+    pub fn sent(&mut self, left: Option<u64>) {
+        self.left.push(left.unwrap_or(0));
     }
 
     pub fn all_sent(&self) -> bool {

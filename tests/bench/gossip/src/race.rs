@@ -11,8 +11,8 @@ const CALM_COUNT: usize = 600;
 /// Rates at which CPU time is measured, for two seconds each.
 const BUSY: [usize; 2] = [1_000, 5_000];
 /// Rates that are tried: each so much more than the one before, for a second each.
-const RATE_MIN: f64 = 4_000.0;
-const RATE_STEP: f64 = 1.2;
+const RATE_MIN: f64 = 2_000.0;
+const RATE_STEP: f64 = 1.25;
 /// How much longer than the sending took the last one may take to come: what comes later has
 /// piled up.
 const PILED_UP_S: f64 = 0.2;
@@ -30,7 +30,6 @@ struct Figures {
 
 fn measure(contender: Contender) -> Figures {
     let mut stage = Stage::open(contender);
-    stage.send(500, 1_000);
     let calm = stage.send(CALM_COUNT, CALM);
     assert_eq!(calm.came, calm.sent, "{} loses objects", contender.name());
     let at = |share: f64| calm.latencies[(calm.came as f64 * share) as usize] * 1e3;
