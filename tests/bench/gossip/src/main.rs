@@ -4,12 +4,13 @@
 //!
 //! *race*: a publisher, what is in the middle, and a watcher, three processes for each contender;
 //! 1 KiB an object. The contenders take turns; the figures are medians over the rounds, the ratios
-//! medians of the rounds' ratios. Ours is the relay as it is shipped but for the page: core, driver,
-//! store, QUIC. It checks work and body, commits durably, signs a receipt for the publisher, and
-//! only then pushes to the watcher. Work was done beforehand, little of it, which makes the check
-//! no cheaper. Gossipsub's defaults stand, signatures included; it keeps nothing. Ours with its
-//! database in memory (`/dev/shm`) and gossipsub without signatures run along, to show what waiting
-//! for the disk and what signatures cost.
+//! medians of the rounds' ratios. Ours is the relay as it is shipped but for the page: core,
+//! driver, store, QUIC. It checks work and body, commits durably, signs a receipt for the
+//! publisher, and only then pushes to the watcher. Work was done beforehand, little of it, which
+//! makes the check no cheaper. Its publisher has 32 links, since a link has 16 unanswered puts at
+//! most. Gossipsub's defaults stand, signatures included; it keeps nothing. Ours with its database
+//! in memory (`/dev/shm`) and gossipsub without signatures run along, to show what waiting for the
+//! disk and what signatures cost.
 //!
 //! *swarm*: what is sent for each delivered copy of 1 KiB among a hundred: see `swarm.rs`.
 
