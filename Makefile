@@ -4,10 +4,10 @@
 SHELL := bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help run relay test netns interop bench web page clean
+.PHONY: help run relay test netns interop bench bench-store bench-gossip web page clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\): .*## /  make \1\t/p' Makefile
+	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile
 
 run: relay ## build everything and start a relay that serves the page
 	@exec "$(TARGET_DIR)/release/wiremin-relay" $(if $(WIREMIN_PORT),--port "$(WIREMIN_PORT)")
@@ -23,6 +23,13 @@ interop: ## relays with a client over aiortc and in a DHT of libtorrent's, on lo
 
 bench: page ## measure, with the limits of this machine beside the numbers
 	@tests/bench.sh
+
+bench-store: ## of these alone: the relay over its database, on one core
+	@mkdir -p www/dist
+	@cargo run --locked --release -p native-node --example bench_store
+
+bench-gossip: ## of these alone: the relay beside gossipsub (compiles libp2p)
+	@tests/bench/gossip/run.sh
 
 web: ## the browser peer (WASM) and its ES module, www/src/wasm
 	@web-node/build.sh

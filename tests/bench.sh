@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All measurements. A measurement is an example `bench_*` of a crate, or a tests/bench/*/run.sh
-# that starts a browser; each prints its figures, and the limits it compares them with.
+# All measurements. A measurement is an example `bench_*` of a crate, or a tests/bench/*/run.sh,
+# which starts a browser or compiles what is compared with; each prints its figures, and the limits
+# or contenders it compares them with.
 set -euo pipefail
 . "$(dirname "$0")/step.sh"
 . "$WIREMIN_ROOT/tests/node.sh"
@@ -35,7 +36,7 @@ native_benches() {
     done
 }
 
-browser_benches() {
+other_benches() {
     local script
     for script in tests/bench/*/run.sh; do
         [ -f "$script" ] || continue
@@ -50,4 +51,4 @@ machine
 native_benches
 npm_install tests tests
 need_chromium tests
-browser_benches
+other_benches

@@ -48,9 +48,9 @@ pub const STORE_BYTES_DEFAULT: u64 = 4 << 30;
 /// Bodies waiting to become durable.
 pub const PENDING_BYTES_MAX: usize = 8 << 20;
 /// Objects in one batch of saves.
-pub const SAVE_BATCH_OBJECTS_MAX: usize = 256;
+pub const SAVE_BATCH_OBJECTS_MAX: usize = 1024;
 /// Bytes of bodies in one batch of saves.
-pub const SAVE_BATCH_BYTES_MAX: usize = 1 << 20;
+pub const SAVE_BATCH_BYTES_MAX: usize = 2 << 20;
 /// Objects that may give way to a single new one.
 pub const EVICTED_PER_PUT_MAX: usize = 32;
 

@@ -215,9 +215,7 @@ fn commit<'a>(
     durable: bool,
 ) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
-    for batch in batches {
-        apply(&transaction, batch)?;
-    }
+    apply(&transaction, batches)?;
     if !durable {
         transaction.set_durability(Durability::None)?;
     }
@@ -225,23 +223,24 @@ fn commit<'a>(
     Ok(())
 }
 
-fn apply(transaction: &WriteTransaction, batch: &Batch) -> Result<(), redb::Error> {
-    for change in &batch.changes {
+/// Each table is opened once for all batches.
+fn apply<'a>(
+    transaction: &WriteTransaction,
+    batches: impl Iterator<Item = &'a Batch>,
+) -> Result<(), redb::Error> {
+    let mut tables = [const { None }; TABLES];
+    for change in batches.flat_map(|batch| &batch.changes) {
+        let (Change::Put { table, .. }
+        | Change::Delete { table, .. }
+        | Change::DeleteBelow { table, .. }) = change;
+        let table = match &mut tables[usize::from(table.0) % TABLES] {
+            Some(open) => open,
+            closed => closed.insert(transaction.open_table(definition(*table))?),
+        };
         match change {
-            Change::Put { table, key, value } => {
-                transaction
-                    .open_table(definition(*table))?
-                    .insert(&key[..], &value[..])?;
-            }
-            Change::Delete { table, key } => {
-                transaction
-                    .open_table(definition(*table))?
-                    .remove(&key[..])?;
-            }
-            Change::DeleteBelow { table, to } => {
-                let mut table = transaction.open_table(definition(*table))?;
-                table.retain_in(..&to[..], |_, _| false)?;
-            }
+            Change::Put { key, value, .. } => drop(table.insert(&key[..], &value[..])?),
+            Change::Delete { key, .. } => drop(table.remove(&key[..])?),
+            Change::DeleteBelow { to, .. } => table.retain_in(..&to[..], |_, _| false)?,
         }
     }
     Ok(())
