@@ -80,7 +80,8 @@ fn run(count: usize) {
         .sum();
     let each = |n: u64| n as f64 / count as f64;
     println!(
-        "{count} relays: bits {:.2}, peers {:.1}, bodies {:.2}, headers {:.1}, idle {:.0} kB/h, busy {:.0} kB, {:?}",
+        "{count} relays: bits {:.2}, peers {:.1}, bodies {:.2}, headers {:.1}, idle {:.0} kB/h, \
+         busy {:.0} kB, {:?}",
         each(bits),
         each(peers as u64),
         each(bodies),

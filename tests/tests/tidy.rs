@@ -22,8 +22,8 @@ const RUST_COLUMNS_MAX: usize = 100;
 const LONG_WORD: usize = 60;
 
 /// `shared`, lowest first: a module may use those before it.
-const SHARED_LAYERS: [&str; 10] = [
-    "limits", "time", "recent", "crypto", "wire", "io", "object", "book", "link", "relay",
+const SHARED_LAYERS: [&str; 11] = [
+    "limits", "time", "recent", "crypto", "range", "wire", "io", "object", "book", "link", "relay",
 ];
 
 /// Crates of the workspace that a crate may name in its manifest or its sources.

@@ -171,8 +171,8 @@ pub fn open(
     })
 }
 
-/// Bits and prefix (the rest zero) of a Find that tells a relay with so many live records in a range
-/// of this size no more than that one of about 64 of them is wanted.
+/// Bits and prefix (the rest zero) of a Find that tells a relay with so many live records in a
+/// range of this size no more than that one of about 64 of them is wanted.
 pub fn find_prefix(place: &Place, live_records: u32, range: Range) -> (u8, u64) {
     let bits = (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8 + range.bits();
     let rest = u64::MAX.checked_shr(u32::from(bits)).unwrap_or(0);

@@ -111,7 +111,8 @@ impl Counters {
             relays_named pushed_to_peers headers_told headers_bad wanted wanted_in_vain pushes
             pushes_duplicate pushes_taken
             pushes_unfit pushes_bad pushes_elsewhere headers_kept range_changes left_range errands
-            errands_in_vain errands_late borrowed borrowed_in_vain reconciled missed_here missed_there
+            errands_in_vain errands_late borrowed borrowed_in_vain
+            reconciled missed_here missed_there
             refused_unknown_request refused_malformed refused_wrong_network refused_expired
             refused_too_little_work refused_body_mismatch refused_over_quota refused_store_full
             refused_old_record refused_bad_record refused_too_many_requests refused_store_failed

@@ -345,8 +345,9 @@ impl Relay {
         Ok(record.version)
     }
 
-    /// Keeps the headers of objects whose bodies others keep, as long as they are not more than half
-    /// of all there may be. Lost ones are found again by reconciliation: nothing waits for the disk.
+    /// Keeps the headers of objects whose bodies others keep, as long as they are not more than
+    /// half of all there may be. Lost ones are found again by reconciliation: nothing waits for the
+    /// disk.
     pub(super) fn take_headers(&mut self, headers: &[(Header, [u8; HEADER_BYTES])]) {
         let mut batch = Batch::default();
         for (header, raw) in headers {

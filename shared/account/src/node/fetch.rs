@@ -125,7 +125,7 @@ impl Open {
             return;
         };
         if !of_use {
-            // It lists other people's mail only. What is written here can be put there all the same.
+            // It lists other people's mail only. What is written here can be put there.
             if let Stage::Open { caught_up, .. } = &mut relay.stage {
                 *caught_up = true;
             }

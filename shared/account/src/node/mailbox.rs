@@ -1,7 +1,7 @@
 //! Where this account's mail comes, and which relays list it. PROTOCOL.md sections 5 and 7.
 //!
-//! Invariant: a mailbox only grows more bits, of the same place: who was told fewer writes to a part
-//! of the network that this account still reads, as long as it can.
+//! Invariant: a mailbox only grows more bits, of the same place: who was told fewer writes to a
+//! part of the network that this account still reads, as long as it can.
 
 use super::cx::Cx;
 use super::limits::{PARTS_MAX, READ_WIDE_HOURS, RELAYS_HELD, RELAYS_OF_INVITES};

@@ -28,6 +28,7 @@ mod open;
 mod outbox;
 mod people;
 mod problems;
+mod relay_views;
 mod relays;
 mod seal;
 mod transfer;

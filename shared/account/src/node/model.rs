@@ -55,8 +55,8 @@ pub struct Profile {
     pub place: u32,
     #[n(14)]
     pub invites_place: u32,
-    /// The bits that some were told, fewer than the mailbox has now, and until which hour it is read
-    /// like that.
+    /// The bits that some were told, fewer than the mailbox has now, and until which hour it is
+    /// read like that.
     #[n(15)]
     #[zeroize(skip)]
     pub wider: Option<(u8, u32)>,

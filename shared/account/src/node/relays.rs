@@ -7,8 +7,8 @@
 use super::cx::Cx;
 use super::model::{Chooser, RelayRow, RowKey};
 use super::problems;
-use crate::api::{Event, Problem, RelayState, RelayView};
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use crate::api::Problem;
+use alloc::{collections::BTreeMap, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::io::{DialError, DialTo, LinkId, Output, Token};
 use shared::link::{ClientLink, LinkConfig};
@@ -17,7 +17,9 @@ use shared::time::{Millis, Now};
 use shared::wire::{RelayHint, Welcome};
 
 /// Relays of one account.
-pub const RELAYS_MAX: usize = 12;
+pub const RELAYS_MAX: usize = 16;
+/// Of these, such as people chose or that came with an invitation.
+const CHOSEN_MAX: usize = 8;
 /// Relays of invitations that are being looked at.
 const GUESTS_MAX: usize = 6;
 /// How long after it was looked at.
@@ -162,7 +164,7 @@ impl Relays {
             }
             return Ok(());
         }
-        if self.kept().count() >= RELAYS_MAX {
+        if self.chosen() >= CHOSEN_MAX {
             return Err(problems::relays_full());
         }
         self.insert(cx, hint);
@@ -234,6 +236,12 @@ impl Relays {
         }
     }
 
+    /// How many people chose.
+    fn chosen(&self) -> usize {
+        let chosen = |r: &Relay| r.row.by != Chooser::Relay;
+        self.kept().filter(|(_, r)| chosen(r)).count()
+    }
+
     /// Whether it is here in any way.
     pub fn is_known(&self, key: &NodeKey) -> bool {
         self.relays.contains_key(key)
@@ -256,8 +264,8 @@ impl Relays {
         true
     }
 
-    /// Drops named relays that cannot be reached: whether they are back can be heard again. And such
-    /// as list nothing that is read here any more.
+    /// Drops named relays that cannot be reached: whether they are back can be heard again. And
+    /// such as list nothing that is read here any more.
     pub fn drop_named(&mut self, cx: &mut Cx, reads: &[Range]) -> Vec<NodeKey> {
         let elsewhere = |r: &Relay| {
             let scanned = r.range.map(Range::scanned);
@@ -277,7 +285,7 @@ impl Relays {
 
     /// A guest stays.
     pub fn keep(&mut self, cx: &mut Cx, key: &NodeKey) -> Result<(), Problem> {
-        if self.kept().count() >= RELAYS_MAX {
+        if self.chosen() >= CHOSEN_MAX {
             return Err(problems::relays_full());
         }
         if let Some(relay) = self.relays.get_mut(key) {
@@ -290,7 +298,10 @@ impl Relays {
 
     /// Stops using a relay and closes its link. Its key, if it was in use.
     pub fn remove(&mut self, cx: &mut Cx, name: &str) -> Option<NodeKey> {
-        let key = *self.kept().find(|(key, _)| name_of(key) == name)?.0;
+        let key = *self
+            .kept()
+            .find(|(key, _)| super::relay_views::name_of(key) == name)?
+            .0;
         self.drop(cx, &key);
         cx.touch(RowKey::Relay(key));
         Some(key)
@@ -482,10 +493,6 @@ impl Relays {
         relays.into_iter().take(3).map(|r| r.hint).collect()
     }
 
-    pub fn views(&self) -> Vec<RelayView> {
-        self.kept().map(|(key, relay)| relay.view(key)).collect()
-    }
-
     /// Closes every link (on locking and erasing).
     pub fn close_all(&mut self, cx: &mut Cx) {
         for relay in self.relays.values_mut() {
@@ -493,14 +500,6 @@ impl Relays {
                 cx.at_once(Output::Close { link });
             }
         }
-    }
-
-    /// Tells people how the relays stand.
-    pub fn show(&self, cx: &mut Cx, clock_off_s: Option<i64>) {
-        cx.at_once(Output::Event(Event::Relays {
-            relays: self.views(),
-            clock_off_s,
-        }));
     }
 }
 
@@ -587,27 +586,4 @@ impl Relay {
         };
         moved.is_some()
     }
-
-    fn view(&self, key: &NodeKey) -> RelayView {
-        RelayView {
-            relay: name_of(key),
-            address: self.hint.address_text(),
-            hint: self.hint.to_text(),
-            state: match &self.stage {
-                Stage::Down { .. } => RelayState::Down,
-                Stage::Dialling { .. } | Stage::Greeting { .. } => RelayState::Connecting,
-                Stage::Open {
-                    caught_up: false, ..
-                } => RelayState::CatchingUp,
-                Stage::Open { .. } => RelayState::Open,
-            },
-            found: self.row.by == Chooser::Relay,
-            error: self.error.clone(),
-        }
-    }
-}
-
-/// What people call a relay: the first 16 hex digits of its key.
-fn name_of(key: &NodeKey) -> String {
-    super::views::hex(&key[..8])
 }

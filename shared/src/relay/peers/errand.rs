@@ -1,5 +1,5 @@
-//! What a client wants of a range that this relay does not keep: passed on to one that does, and its
-//! answer passed back. PROTOCOL.md section 12.
+//! What a client wants of a range that this relay does not keep: passed on to one that does, and
+//! its answer passed back. PROTOCOL.md section 12.
 //!
 //! Invariant: only a client's request is passed on, never a peer's, so nothing goes round in a
 //! circle; and what a peer answers is checked here, so that the client blames the right one.
@@ -386,7 +386,7 @@ impl Relay {
         true
     }
 
-    /// A peer refuses it. What any relay would say goes to the client, the rest is asked of another.
+    /// A peer refuses it. What any relay would say goes to the client, else another one is asked.
     pub(in crate::relay) fn on_errand_refused(
         &mut self,
         link: LinkId,

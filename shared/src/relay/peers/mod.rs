@@ -119,7 +119,7 @@ impl Peer {
 }
 
 fn range_of(descriptor: &Descriptor, raw: &[u8]) -> Range {
-    let header = raw.first_chunk().map(|header| Header::parse(header));
+    let header = raw.first_chunk().map(Header::parse);
     let header = header.and_then(Result::ok);
     header.map_or(Range::ALL, |header| descriptor.range(&header.front))
 }
