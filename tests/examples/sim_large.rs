@@ -36,7 +36,29 @@ fn run(count: usize) {
     world.run(40 * MINUTE);
     eprintln!("{count}: met after {:?}", started.elapsed());
     let mut before = world.bytes.clone();
+    let sum = |world: &World| {
+        let of = |at: &At| {
+            let c = world.relay(*at).counters();
+            [
+                c.relays_dialled,
+                c.relays_felt,
+                c.peers_joined,
+                c.errands,
+                c.range_changes,
+            ]
+        };
+        relays
+            .iter()
+            .map(of)
+            .fold([0; 5], |a, b| core::array::from_fn(|i| a[i] + b[i]))
+    };
+    let old = sum(&world);
     world.run(10 * MINUTE);
+    let new = sum(&world);
+    let each: Vec<u64> = (0..5)
+        .map(|i| (new[i] - old[i]) * 6 / count as u64)
+        .collect();
+    eprintln!("an hour: dialled, felt, joined, errands, changes {each:?}");
     let idle: u64 = world
         .bytes
         .iter()

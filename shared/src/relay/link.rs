@@ -63,6 +63,8 @@ pub(super) struct Watch {
     pub next: u64,
     /// Bucket of the last push.
     pub bucket: u32,
+    /// The last arrival before it began: that may still be on its way to the store.
+    pub since: u64,
 }
 
 #[derive(Debug)]

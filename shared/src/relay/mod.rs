@@ -79,6 +79,8 @@ pub struct Relay {
     budgets: Budgets,
     borrows: Borrows,
     ring: Ring,
+    /// The latest arrival before any watch began.
+    watched_since: u64,
     /// Watching links that may have something to get.
     behind: BTreeSet<LinkId>,
     /// Links whose next read can be made.
@@ -115,6 +117,7 @@ impl Relay {
             budgets: Budgets::default(),
             borrows: Borrows::default(),
             ring: Ring::default(),
+            watched_since: 0,
             behind: BTreeSet::new(),
             hungry: BTreeSet::new(),
             served: LinkId(0),

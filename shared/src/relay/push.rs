@@ -3,6 +3,7 @@
 //! Invariant: a link that is slow costs nothing but its place; what falls off the ring is told as
 //! Lagged.
 
+use super::index::{Entry, bucket_of};
 use crate::limits::{PUSH_RING_BYTES_MAX, PUSH_RING_ENTRIES_MAX};
 use crate::wire::ScanRecord;
 use alloc::collections::VecDeque;
@@ -18,6 +19,14 @@ pub(super) struct Push {
 }
 
 impl Push {
+    pub fn of(arrival: u64, entry: &Entry, row: &[u8]) -> Self {
+        Push {
+            bucket: bucket_of(arrival),
+            scan: entry.scan,
+            row: Some(row.to_vec()),
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.row.as_ref().map_or(0, Vec::len)
     }

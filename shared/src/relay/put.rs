@@ -1,7 +1,7 @@
 //! From Put to Stored: checks in the protocol's order, saves in batches, receipts after `Saved`.
 //!
-//! Invariant: an object is in the index, is pushed and is acknowledged only when its batch is
-//! durable; if the batch fails, what was to give way to it is back.
+//! Invariant: an object is in the index, goes on to peers and is acknowledged only when its batch is
+//! durable (those who watch have seen it before); if the batch fails, what was to give way to it is back.
 
 use super::budget::Source;
 use super::index::{Entry, RecordPlace, bucket_of};
@@ -286,6 +286,10 @@ impl Relay {
         if counts {
             self.budgets.add(source, arrival, &entry);
         }
+        if listed.is_none() && entry.kind != Kind::Record {
+            let push = Push::of(arrival, &entry, &row);
+            self.announce(push);
+        }
         self.puts.add(Pending {
             arrival,
             entry,
@@ -477,11 +481,8 @@ impl Relay {
                 self.spread(id, &pending.row, Some(pending.from));
             }
             if pending.entry.kind != Kind::Record && !listed {
-                self.announce(Push {
-                    bucket: bucket_of(pending.arrival),
-                    scan: pending.entry.scan,
-                    row: Some(pending.row),
-                });
+                let push = Push::of(pending.arrival, &pending.entry, &pending.row);
+                self.announce_late(pending.arrival, &push);
             }
         }
     }

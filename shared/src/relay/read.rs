@@ -335,8 +335,28 @@ impl Relay {
             whole,
             next,
             bucket,
+            since: self.last_arrival,
         });
+        self.watched_since = self.watched_since.max(self.last_arrival);
         self.send(link, request, &Frame::Lagged { bucket });
+    }
+
+    /// Makes an arrival known to the links that began to watch while it was on its way to the store:
+    /// those that watched before have had it, and no scan lists it yet.
+    pub(super) fn announce_late(&mut self, arrival: u64, push: &Push) {
+        if arrival > self.watched_since {
+            return;
+        }
+        for (link, state) in &mut self.links {
+            let Some(watch) = state.watch.as_mut() else {
+                continue;
+            };
+            if watch.since >= arrival && watch.bucket <= push.bucket {
+                watch.bucket = push.bucket;
+                let bytes = push_frame(push, watch.whole).encode(watch.request);
+                self.out.push_back(Output::Send { link: *link, bytes });
+            }
+        }
     }
 
     /// Makes an arrival known to the links that watch.

@@ -215,6 +215,7 @@ impl Relay {
     fn dial(&mut self, to: Candidate, feeler: bool, within: Option<Range>) {
         let token = self.next_token();
         self.counters.relays_dialled += 1;
+        self.counters.relays_felt += u64::from(feeler);
         let (address, certificate) = (to.address, to.certificate);
         self.peers.book.attempted(self.now.unix, address);
         let dial = Dial { to, feeler, within };

@@ -16,7 +16,7 @@ fn watch(world: &mut World, link: u64, whole: bool) -> ClientLink {
 }
 
 #[test]
-fn what_arrives_is_pushed_once_and_only_when_durable() {
+fn what_arrives_is_pushed_once_and_acknowledged_only_when_durable() {
     let mut world = World::new(config(), Disk::default());
     let mut news = watch(&mut world, 1, false);
     let mut whole = watch(&mut world, 2, true);
@@ -29,21 +29,25 @@ fn what_arrives_is_pushed_once_and_only_when_durable() {
         body: &body,
     };
     world.message(3, &put.encode(1));
-    assert!(world.frames(1).is_empty() && world.frames(2).is_empty());
+    // Who watches has it at once; who begins to while it is saved has it when that is done.
+    let (early, early_whole) = (world.frames(1), world.frames(2));
+    assert!(world.frames(3).is_empty());
+    let mut late = watch(&mut world, 4, true);
     world.auto = true;
     world.do_effect();
     world.settle();
     assert!(is_stored(&world.frames(3)[0]));
     assert!(is_stored(&world.put(3, 2, &envelope(1))));
     let bucket = crate::time::bucket(START.unix);
-    let frames = world.frames(1);
+    assert!(world.frames(1).is_empty() && world.frames(2).is_empty());
+    let frames = early;
     assert_eq!(frames.len(), 1);
     let record = crate::wire::ScanRecord::of(&header);
     assert_eq!(
         news.on_frame(START, &frames[0]),
         Ok(Reply::News { bucket, record })
     );
-    let frames = world.frames(2);
+    let frames = early_whole;
     assert_eq!(frames.len(), 1);
     let body = &body[..];
     let pushed = Reply::Pushed {
@@ -51,7 +55,10 @@ fn what_arrives_is_pushed_once_and_only_when_durable() {
         header,
         body,
     };
-    assert_eq!(whole.on_frame(START, &frames[0]), Ok(pushed));
+    assert_eq!(whole.on_frame(START, &frames[0]), Ok(pushed.clone()));
+    let frames = world.frames(4);
+    assert_eq!(frames.len(), 1);
+    assert_eq!(late.on_frame(START, &frames[0]), Ok(pushed));
 }
 
 #[test]
