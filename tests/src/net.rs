@@ -124,6 +124,9 @@ impl World {
         };
         let code = bytes.first().copied().unwrap_or(0);
         *self.bytes.entry(code).or_default() += bytes.len() as u64;
+        for host in [at, end.peer] {
+            *self.traffic.entry(host).or_default() += bytes.len() as u64;
+        }
         if self.one_in(self.faults.breaks_one_in) {
             return self.break_link(link);
         }

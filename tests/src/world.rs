@@ -122,6 +122,8 @@ pub struct World {
     pub(crate) links: BTreeMap<LinkId, End>,
     /// Bytes of all frames sent, by their type.
     pub bytes: BTreeMap<u8, u64>,
+    /// Bytes of frames that each host sent or was sent.
+    pub traffic: BTreeMap<At, u64>,
     /// Pairs of hosts that cannot reach each other.
     pub cut: Vec<(At, At)>,
     /// What relays saw, if it is kept.
@@ -158,6 +160,7 @@ impl World {
             next: 0,
             links: BTreeMap::new(),
             bytes: BTreeMap::new(),
+            traffic: BTreeMap::new(),
             cut: Vec::new(),
             seen: None,
             leak: false,

@@ -204,10 +204,9 @@ pub(super) fn place(name: &str) -> (&'static str, &str) {
         | "lagged" => "clients",
         "stored" | "expired" | "evicted" | "replaced" | "rows_damaged" | "saves_failed"
         | "reads_failed" => "store",
-        "peers_joined" | "peers_false" | "peers_over_limit" | "descriptors_bad"
-        | "relays_found" | "relays_dialled" | "relays_felt" | "relays_named" | "range_changes" => {
-            "relays"
-        }
+        "peers_joined" | "peers_false" | "peers_over_limit" | "peers_unneeded"
+        | "descriptors_bad" | "relays_found" | "relays_dialled" | "relays_felt"
+        | "relays_named" | "range_changes" => "relays",
         "errands" | "errands_in_vain" | "errands_late" | "borrowed" | "borrowed_in_vain" => {
             "others"
         }

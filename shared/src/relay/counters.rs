@@ -36,6 +36,7 @@ pub struct Counters {
     pub peers_joined: u64,
     pub peers_false: u64,
     pub peers_over_limit: u64,
+    pub peers_unneeded: u64,
     pub descriptors_bad: u64,
     pub relays_found: u64,
     pub relays_dialled: u64,
@@ -108,7 +109,8 @@ impl Counters {
             links_wrong_network links_without_hello links_closed_malformed frames frames_malformed
             frames_unknown frames_too_long puts puts_duplicate stored scans gets finds objects_sent
             pushed lagged expired evicted replaced rows_damaged saves_failed reads_failed
-            peers_joined peers_false peers_over_limit descriptors_bad relays_found relays_dialled relays_felt
+            peers_joined peers_false peers_over_limit
+            peers_unneeded descriptors_bad relays_found relays_dialled relays_felt
             relays_named pushed_to_peers headers_told headers_bad wanted wanted_in_vain pushes
             pushes_duplicate pushes_taken
             pushes_unfit pushes_bad pushes_elsewhere headers_kept range_changes left_range errands

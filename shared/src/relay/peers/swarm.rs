@@ -226,6 +226,7 @@ impl Relay {
             }
         }
         for link in gone {
+            self.counters.peers_unneeded += 1;
             self.bye(link, Bye::Leaving);
         }
     }
