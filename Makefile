@@ -4,7 +4,7 @@
 SHELL := bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help run relay test netns interop bench bench-store bench-gossip web page clean
+.PHONY: help run relay test netns interop bench bench-store bench-gossip sim-large web page clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile
@@ -30,6 +30,9 @@ bench-store: ## of these alone: the relay over its database, on one core
 
 bench-gossip: ## of these alone: the relay beside gossipsub (compiles libp2p)
 	@tests/bench/gossip/run.sh
+
+sim-large: ## networks of up to 10,000 nodes on a virtual clock; writes docs/growth.md (hours)
+	@tests/sim_large.sh
 
 web: ## the browser peer (WASM) and its ES module, www/src/wasm
 	@web-node/build.sh

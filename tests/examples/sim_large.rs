@@ -3,7 +3,7 @@
 //! stubbed but for a sample. `make sim-large`; sizes are numbers of nodes, a fifth of them relays:
 //! `cargo run --release -p tests --example sim_large -- 625 1250 > report`.
 //!
-//! Each line of the output is a JSON object. `tests/growth.py` makes docs/growth.md of them.
+//! Each line of the output is a JSON object. `tests/growth.mjs` makes docs/growth.md of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::api::*;
