@@ -332,6 +332,7 @@ fn relay_puts(dir: &Path) -> [f64; 2] {
                 id,
                 time,
                 signature,
+                ..
             },
         )) = Frame::parse(receipt)
         else {

@@ -18,8 +18,8 @@ use shared::link::ReqId;
 use shared::time::Millis;
 use shared::wire::Header;
 
-/// How long relays have to come up and answer.
-const LOOKUP_MS_MAX: Millis = 15_000;
+/// How long relays have to come up and answer, others that they ask included.
+const LOOKUP_MS_MAX: Millis = 30_000;
 /// Lookups at once; more wait for their next turn.
 const LOOKUPS_MAX: usize = 32;
 /// Records kept for one lookup.
