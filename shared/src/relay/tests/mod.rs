@@ -6,6 +6,7 @@ mod hostile;
 mod links;
 mod peers;
 mod puts;
+mod ranges;
 mod reads;
 mod records;
 mod start;
