@@ -2,6 +2,7 @@
 //! A relay, a disk and links, without a shell.
 
 mod crash;
+mod headers;
 mod hostile;
 mod links;
 mod peers;

@@ -6,7 +6,7 @@ use crate::wire::Descriptor;
 use alloc::vec;
 
 /// A relay that keeps so many bits of what is around its position.
-fn narrow(bits: u8) -> World {
+pub(super) fn narrow(bits: u8) -> World {
     let mut world = relay();
     let swarm = &mut world.relay.peers.swarm;
     swarm.range = Range::of(swarm.position, bits);
@@ -16,12 +16,12 @@ fn narrow(bits: u8) -> World {
 }
 
 /// A range that this relay neither keeps nor lists.
-fn far(world: &World) -> Range {
+pub(super) fn far(world: &World) -> Range {
     Range::of(!world.relay.range().prefix(), 1)
 }
 
 /// One of which it keeps headers.
-fn sibling(world: &World) -> Range {
+pub(super) fn sibling(world: &World) -> Range {
     world.relay.range().siblings().next().unwrap()
 }
 
@@ -48,7 +48,7 @@ fn descriptor_in(n: u8, bits: u8, within: Range, version: u64) -> (Header, Vec<u
 
 impl World {
     /// A relay that keeps so many bits around an address of a range links as a peer.
-    fn keeper(&mut self, link: u64, bits: u8, within: Range) {
+    pub(super) fn keeper(&mut self, link: u64, bits: u8, within: Range) {
         let proof = self.welcomed(link);
         let (header, body) = descriptor_in(link as u8, bits, within, 0);
         let signature = key(link as u8).sign(&[b"wm-peer", &[link as u8; 32], &proof]);
@@ -68,7 +68,7 @@ impl World {
     }
 
     /// It says something else of itself.
-    fn renewed(&mut self, link: u64, bits: u8, within: Range, version: u64) {
+    pub(super) fn renewed(&mut self, link: u64, bits: u8, within: Range, version: u64) {
         let (header, body) = descriptor_in(link as u8, bits, within, version);
         let peered = Frame::Peered {
             header: &header.encode(),
@@ -116,7 +116,7 @@ fn clients_are_sent_away_when_less_is_listed() {
 }
 
 /// An envelope for an address.
-fn envelope_at(n: u64, address: u32) -> Object {
+pub(super) fn envelope_at(n: u64, address: u32) -> Object {
     let size = SizeClass::KIB_1;
     let mut front = Front::from_now(START.unix, Kind::Envelope, size, Lifetime::H48, NETWORK);
     front.address = address;
@@ -142,7 +142,7 @@ impl World {
         passed.next().map(|(request, _)| request)
     }
 
-    fn put_far(&mut self, link: u64, request: u32, (header, body): &Object) {
+    pub(super) fn put_far(&mut self, link: u64, request: u32, (header, body): &Object) {
         let header = &header.encode();
         self.message(link, &Frame::Put { header, body }.encode(request));
     }
@@ -169,16 +169,16 @@ impl World {
     }
 
     /// What a client got: types of frames, without those about the link.
-    fn kinds(&mut self, link: u64) -> Vec<u8> {
+    pub(super) fn kinds(&mut self, link: u64) -> Vec<u8> {
         let frames = self.frames(link);
         let kinds = frames.iter().map(|frame| frame[0]);
         kinds.filter(|kind| *kind >= 0x10).collect()
     }
 }
 
-const STORED: u8 = 0x11;
-const REFUSED: u8 = 0x12;
-const OBJECT: u8 = 0x23;
+pub(super) const STORED: u8 = 0x11;
+pub(super) const REFUSED: u8 = 0x12;
+pub(super) const OBJECT: u8 = 0x23;
 const RELAYS: u8 = 0x26;
 const RELAY: u8 = 0x27;
 
@@ -379,250 +379,4 @@ fn what_a_relay_said_of_itself_before_counts_no_more() {
     }
     let peers: Vec<Range> = world.relay.peers().map(|peer| peer.range).collect();
     assert_eq!(peers, [far]);
-}
-
-fn bucket() -> u32 {
-    index::bucket_of(START.unix * 1000)
-}
-
-fn get(request: u32) -> Vec<u8> {
-    let (bucket, bits, prefix) = (bucket(), 0, 0);
-    let get = Frame::Get {
-        bucket,
-        bits,
-        prefix,
-    };
-    get.encode(request)
-}
-
-impl World {
-    fn told(&mut self, link: u64, objects: &[Object]) {
-        let headers: Vec<[u8; 72]> = objects.iter().map(|(header, _)| header.encode()).collect();
-        self.message(link, &Frame::Have { headers: &headers }.encode(0));
-    }
-
-    fn pushed(&mut self, link: u64, (header, body): &Object) {
-        let header = &header.encode();
-        self.message(link, &Frame::Push { header, body }.encode(0));
-    }
-
-    fn client_from(&mut self, link: u64, network: u64) {
-        self.up_from(link, from(network));
-        self.message(link, &client(link).hello());
-        self.frames(link);
-    }
-
-    fn wants(&mut self, link: u64) -> usize {
-        let frames = self.frames(link);
-        frames.iter().filter(|frame| frame[0] == 0x0a).count()
-    }
-}
-
-/// Headers are told by who keeps the objects, or one in a small place could fill them all.
-#[test]
-fn a_header_counts_only_from_who_keeps_the_object() {
-    let mut world = narrow(6);
-    let own = world.relay.range();
-    let [one, other] = [0, 1].map(|n| own.siblings().nth(n).unwrap());
-    world.keeper(1, 6, one);
-    let [theirs, not] = [one, other].map(|range| envelope_at(1, range.prefix()));
-    world.told(1, &[theirs.clone(), not.clone()]);
-    assert!(world.relay.lists(&theirs.0.id()) && !world.relay.lists(&not.0.id()));
-    assert_eq!(world.relay.status().headers, 1);
-}
-
-#[test]
-fn what_is_borrowed_holds_up_nothing_else() {
-    let mut world = narrow(6);
-    world.keeper(1, 6, sibling(&world));
-    let object = envelope_at(1, sibling(&world).prefix());
-    world.told(1, &[object.clone()]);
-    // As many as are borrowed for, each in a network of its own; the peer lends nothing.
-    for link in 100..100 + crate::limits::BORROWS_MAX as u64 {
-        world.client_from(link, link);
-        world.message(link, &get(1));
-        assert_eq!(world.kinds(link), []);
-    }
-    world.client_from(300, 300);
-    let (address, tag) = (world.relay.range().prefix(), [0; 16]);
-    let front = envelope_at(2, address).0.front;
-    let body = vec![2; 1024];
-    world.put(300, 1, &(front.header(tag, &body), body));
-    let scan = Frame::Find {
-        bits: 32,
-        prefix: u64::from(address) << 32,
-    };
-    world.message(300, &scan.encode(2));
-    // A push to a peer is a read of the store.
-    world.frames(1);
-    let ids = [world
-        .relay
-        .index
-        .each()
-        .find(|(_, e)| e.held)
-        .unwrap()
-        .1
-        .id
-        .0];
-    world.message(1, &Frame::Want { ids: &ids }.encode(0));
-    assert!(world.frames(1).iter().any(|frame| frame[0] == 0x08));
-}
-
-#[test]
-fn one_client_does_not_borrow_for_all() {
-    let mut world = narrow(6);
-    world.keeper(1, 6, sibling(&world));
-    world.told(1, &[envelope_at(1, sibling(&world).prefix())]);
-    for link in 100..164 {
-        world.client_from(link, 7);
-        world.message(link, &get(1));
-    }
-    world.frames(1);
-    world.client_from(300, 8);
-    world.message(300, &get(1));
-    assert_eq!((world.wants(1), world.kinds(300)), (1, vec![]));
-    // Who leaves gives back what they had.
-    (100..164).for_each(|link| world.input(Input::LinkDown { link: LinkId(link) }));
-    world.input(Input::LinkDown { link: LinkId(300) });
-    assert_eq!(world.relay.status().reading, 0);
-}
-
-#[test]
-fn a_header_is_forgotten_when_two_did_not_lend_its_body() {
-    let mut world = narrow(6);
-    let own = world.relay.range();
-    let [one, other] = [0, 1].map(|n| own.siblings().nth(n).unwrap());
-    world.keeper(1, 6, one);
-    world.keeper(2, 6, other);
-    world.keeper(3, 6, other);
-    let objects = [one, other].map(|range| envelope_at(1, range.prefix()));
-    world.told(1, &objects);
-    world.told(2, &objects);
-    world.client(100);
-    world.message(100, &get(1));
-    for _ in 0..3 {
-        world.advance(3_000);
-    }
-    assert_eq!(world.kinds(100), [REFUSED]);
-    // Of one there was only one to ask.
-    let [one, other] = objects.map(|(header, _)| header.id());
-    assert!(world.relay.lists(&one) && !world.relay.lists(&other));
-}
-
-#[test]
-fn an_answer_is_not_cut_short_by_a_late_store() {
-    let mut world = narrow(6);
-    world.keeper(1, 6, sibling(&world));
-    let lent = envelope_at(1, sibling(&world).prefix());
-    world.told(1, &[lent.clone()]);
-    world.client(100);
-    let own = envelope_at(2, world.relay.range().prefix());
-    assert!(is_stored(&world.put(100, 1, &own)));
-    world.auto = false;
-    world.message(100, &get(2));
-    for _ in 0..3 {
-        world.advance(3_000);
-    }
-    assert_eq!(world.kinds(100), [REFUSED]);
-    world.message(100, &get(3));
-    // The first read is done only now.
-    world.do_effect();
-    world.pushed(1, &lent);
-    assert_eq!(world.kinds(100), []);
-    while world.do_effect() {}
-    assert_eq!(world.kinds(100), [OBJECT, OBJECT, 0x24]);
-}
-
-#[test]
-fn what_is_lent_is_kept_too_where_it_belongs() {
-    let mut world = narrow(6);
-    let range = sibling(&world);
-    world.keeper(1, 6, range);
-    let object = envelope_at(1, range.prefix());
-    world.told(1, &[object.clone()]);
-    // The range moves.
-    world.relay.peers.swarm.range = range;
-    world.client(100);
-    world.message(100, &get(1));
-    world.pushed(1, &object);
-    assert_eq!(world.kinds(100), [OBJECT, 0x24]);
-    assert!(world.relay.stores(&object.0.id()));
-}
-
-#[test]
-fn the_row_of_what_is_being_saved_is_not_deleted_with_its_header() {
-    let mut world = narrow(6);
-    let range = sibling(&world);
-    world.keeper(1, 6, range);
-    world.keeper(2, 6, range);
-    let object = envelope_at(1, range.prefix());
-    world.told(1, &[object.clone()]);
-    world.relay.peers.swarm.range = range;
-    world.client(100);
-    world.client(101);
-    world.message(100, &get(1));
-    world.auto = false;
-    for _ in 0..2 {
-        world.advance(3_000);
-    }
-    world.put_far(101, 1, &object);
-    world.advance(3_000);
-    assert!(world.kinds(100).contains(&REFUSED));
-    while world.do_effect() {}
-    assert_eq!(world.kinds(101), [STORED]);
-    assert!(world.relay.stores(&object.0.id()));
-    assert_eq!((world.disk.rows(HEADS), world.disk.rows(BODIES)), (1, 1));
-    let again = World::new(config(), world.disk);
-    assert!(again.relay.stores(&object.0.id()));
-}
-
-#[test]
-fn what_comes_back_after_a_failed_save_is_held() {
-    let mut world = narrow(6);
-    world.relay.config.store_objects_max = 1;
-    let range = world.relay.range();
-    let moved = sibling(&world);
-    world.keeper(1, 6, range);
-    world.client(100);
-    let old = envelope_at(1, range.prefix());
-    assert!(is_stored(&world.put(100, 1, &old)));
-    world.relay.config.store_objects_max = 1;
-    world.auto = false;
-    let mut front = old.0.front;
-    front.effort = 3;
-    let body = vec![3; 1024];
-    world.put_far(100, 2, &(front.header([3; 16], &body), body));
-    assert!(!world.relay.stores(&old.0.id()));
-    // Meanwhile the range moves, and a peer tells the header.
-    world.relay.config.store_objects_max = 100;
-    world.relay.peers.swarm.range = moved;
-    world.told(1, &[old.clone()]);
-    world.fail_effect(StoreError::Unavailable);
-    while world.do_effect() {}
-    assert!(world.relay.stores(&old.0.id()));
-    let again = World::new(config(), world.disk);
-    assert!(again.relay.stores(&old.0.id()));
-}
-
-#[test]
-fn a_store_that_is_made_smaller_keeps_its_bodies_first() {
-    let mut world = narrow(6);
-    let range = sibling(&world);
-    world.keeper(1, 6, range);
-    world.client(100);
-    let address = world.relay.range().prefix();
-    let headers: Vec<Object> = (0..10).map(|n| envelope_at(n, range.prefix())).collect();
-    world.told(1, &headers);
-    (1..=10).for_each(|n| {
-        world.put(100, n, &envelope_at(n.into(), address));
-    });
-    let mut smaller = config();
-    smaller.store_objects_max = 12;
-    let again = World::new(smaller, world.disk);
-    let status = again.relay.status();
-    assert_eq!((status.objects, status.headers), (12, 6));
-    // Counters are those of a relay that never had more.
-    assert_eq!(status.bytes, 12 * 72 + 6 * 1024);
-    let rows = (again.disk.rows(HEADS), again.disk.rows(BODIES));
-    assert_eq!(rows, (12, 6));
 }
