@@ -3,10 +3,11 @@
 //! Invariant: an answer is complete, in its order, or refused; a client is never told that a bucket
 //! ends where only a body could not be had.
 
+use super::budget::Source;
 use super::index::Entry;
 use super::read::Read;
 use super::{Effect, Relay, rows};
-use crate::io::{LinkId, Query, Row};
+use crate::io::{LinkId, Query, Row, Token};
 use crate::limits::{BORROWS_MAX, WANT_IDS_MAX};
 use crate::time::Millis;
 use crate::wire::header::HEADER_BYTES;
@@ -18,18 +19,27 @@ use alloc::vec::Vec;
 const LENT_MS: Millis = 3_000;
 /// Peers that are asked in turn.
 const TRIES: u8 = 3;
+/// Peers that have not lent a body, after which it is not looked for again.
+const IN_VAIN: usize = 2;
 
 /// A read that waits for bodies.
 #[derive(Debug)]
 struct Waiting {
     read: Read,
+    source: Source,
     rows: Vec<Row>,
-    /// The store has answered.
-    loaded: bool,
-    missing: BTreeMap<Id, Entry>,
-    asked: BTreeSet<LinkId>,
+    /// What the store has not answered yet.
+    loading: Option<Token>,
+    missing: BTreeMap<Id, Missing>,
     tries: u8,
     until: Millis,
+}
+
+/// One of the bodies.
+#[derive(Debug)]
+struct Missing {
+    entry: Entry,
+    asked: Vec<LinkId>,
 }
 
 /// All of them, by the client's link: it has one read at a time.
@@ -45,8 +55,15 @@ impl Borrows {
         times.min().unwrap_or(Millis::MAX)
     }
 
-    pub fn has_room(&self) -> bool {
-        self.waiting.len() < BORROWS_MAX
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether there is room for one more of a source: it has no more than is free, so that who
+    /// comes later finds room.
+    pub fn has_room(&self, source: Source) -> bool {
+        let own = self.waiting.values().filter(|w| w.source == source);
+        own.count() < BORROWS_MAX.saturating_sub(self.waiting.len())
     }
 
     pub fn is_wanted(&self, id: &Id) -> bool {
@@ -76,7 +93,6 @@ impl Relay {
             let keys = read.keys.iter().filter(|key| !elsewhere.contains(*key));
             keys.cloned().collect()
         };
-        let loaded = here.is_empty();
         for entry in &missing {
             self.borrows
                 .wanted
@@ -85,20 +101,25 @@ impl Relay {
                 .insert(link);
         }
         self.counters.borrowed += missing.len() as u64;
+        let source = self.source(link);
+        let loading = (!here.is_empty()).then(|| {
+            let table = rows::BODIES;
+            self.load(Effect::Borrow(link), Query::Keys { table, keys: here })
+        });
+        let missing = missing.into_iter().map(|entry| {
+            let asked = Vec::new();
+            (entry.id, Missing { entry, asked })
+        });
         let waiting = Waiting {
             read,
+            source,
             rows: Vec::new(),
-            loaded,
-            missing: missing.into_iter().map(|entry| (entry.id, entry)).collect(),
-            asked: BTreeSet::new(),
+            loading,
+            missing: missing.collect(),
             tries: 0,
             until: 0,
         };
         self.borrows.waiting.insert(link, waiting);
-        if !loaded {
-            let table = rows::BODIES;
-            self.load(Effect::Borrow(link), Query::Keys { table, keys: here });
-        }
         self.ask_to_lend(link);
     }
 
@@ -110,18 +131,18 @@ impl Relay {
         waiting.tries += 1;
         waiting.until = now + LENT_MS;
         let mut wants: BTreeMap<LinkId, Vec<[u8; 32]>> = BTreeMap::new();
-        for (id, entry) in &waiting.missing {
-            let mut lenders = self.peers.keeping(entry.address);
+        for (id, missing) in &mut waiting.missing {
+            let mut lenders = self.peers.keeping(missing.entry.address);
             lenders.retain(|lender| {
                 let congested = self.links.get(lender).is_none_or(|state| state.congested);
-                !congested && !waiting.asked.contains(lender)
+                !congested && !missing.asked.contains(lender)
             });
             let at = self.rng.below(lenders.len() as u64) as usize;
             if let Some(lender) = lenders.get(at) {
                 wants.entry(*lender).or_default().push(id.0);
+                missing.asked.push(*lender);
             }
         }
-        waiting.asked.extend(wants.keys());
         for (lender, ids) in wants {
             self.peers.use_of(lender, now);
             for ids in ids.chunks(WANT_IDS_MAX) {
@@ -137,9 +158,9 @@ impl Relay {
             let Some(waiting) = self.borrows.waiting.get_mut(&link) else {
                 continue;
             };
-            if let Some(entry) = waiting.missing.remove(&id) {
+            if let Some(missing) = waiting.missing.remove(&id) {
                 let value = [&raw[..], body].concat();
-                let key = rows::key(&entry);
+                let key = rows::key(&missing.entry);
                 waiting.rows.push(Row { key, value });
             }
             self.end_borrow(link);
@@ -147,23 +168,28 @@ impl Relay {
     }
 
     /// What is here was read.
-    pub(super) fn on_borrow_read(&mut self, link: LinkId, rows: Vec<Row>) {
-        if let Some(waiting) = self.borrows.waiting.get_mut(&link) {
+    pub(super) fn on_borrow_read(&mut self, link: LinkId, token: Token, rows: Vec<Row>) {
+        // An earlier one, which was given up, may have been answered late.
+        let waiting = self.borrows.waiting.get_mut(&link);
+        if let Some(waiting) = waiting.filter(|w| w.loading == Some(token)) {
             waiting.rows.extend(rows);
-            waiting.loaded = true;
+            waiting.loading = None;
             self.end_borrow(link);
         }
     }
 
-    pub(super) fn on_borrow_failed(&mut self, link: LinkId) {
-        if let Some(waiting) = self.borrows.take(link) {
+    pub(super) fn on_borrow_failed(&mut self, link: LinkId, token: Token) {
+        let waiting = self.borrows.waiting.get(&link);
+        if waiting.is_some_and(|w| w.loading == Some(token))
+            && let Some(waiting) = self.borrows.take(link)
+        {
             self.on_read_failed(&waiting.read);
         }
     }
 
     fn end_borrow(&mut self, link: LinkId) {
         let waiting = self.borrows.waiting.get(&link);
-        if waiting.is_some_and(|waiting| waiting.loaded && waiting.missing.is_empty())
+        if waiting.is_some_and(|w| w.loading.is_none() && w.missing.is_empty())
             && let Some(waiting) = self.borrows.take(link)
         {
             self.on_read(waiting.read, waiting.rows);
@@ -189,9 +215,9 @@ impl Relay {
                 continue;
             };
             self.counters.borrowed_in_vain += waiting.missing.len() as u64;
-            let asked = waiting.asked.len() >= 2;
-            for entry in waiting.missing.values().filter(|_| asked) {
-                self.forget_header(entry);
+            let missing = waiting.missing.values();
+            for missing in missing.filter(|missing| missing.asked.len() >= IN_VAIN) {
+                self.forget_header(&missing.entry);
             }
             self.on_read_failed(&waiting.read);
         }

@@ -416,6 +416,12 @@ impl Index {
         arrivals.filter_map(|arrival| Some((*arrival, self.at(*arrival)?)))
     }
 
+    /// Objects of which only the header is here, the oldest first.
+    pub fn headers(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        let arrivals = self.unheld.iter();
+        arrivals.filter_map(|arrival| Some((*arrival, self.at(*arrival)?)))
+    }
+
     /// The next object of a bucket at or after a place in the order of body hashes, up to a highest
     /// hash.
     pub fn next_in_bucket(

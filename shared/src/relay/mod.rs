@@ -210,7 +210,7 @@ impl Relay {
                 Some(Effect::Heads) => self.on_heads(&rows),
                 Some(Effect::Book) => self.on_book(&rows),
                 Some(Effect::Read(read)) => self.on_read(read, rows),
-                Some(Effect::Borrow(link)) => self.on_borrow_read(link, rows),
+                Some(Effect::Borrow(link)) => self.on_borrow_read(link, token, rows),
                 _ => {}
             },
             Input::Saved { token } => match self.effects.remove(&token) {
@@ -224,7 +224,7 @@ impl Relay {
                 }
                 Some(Effect::Objects) => self.on_save_failed(token, error),
                 Some(Effect::Read(read)) => self.on_read_failed(&read),
-                Some(Effect::Borrow(link)) => self.on_borrow_failed(link),
+                Some(Effect::Borrow(link)) => self.on_borrow_failed(link, token),
                 Some(Effect::Sweep) => self.counters.saves_failed += 1,
                 None => {}
             },
@@ -289,9 +289,10 @@ impl Relay {
         token
     }
 
-    fn load(&mut self, effect: Effect, query: Query) {
+    fn load(&mut self, effect: Effect, query: Query) -> Token {
         let token = self.token(effect);
         self.out.push_back(Output::Load { token, query });
+        token
     }
 
     fn send(&mut self, link: LinkId, request: u32, frame: &Frame<'_>) {

@@ -358,7 +358,11 @@ impl Relay {
             let id = header.id();
             let full = self.index.unheld() as u64 >= self.config.store_objects_max / 2
                 || self.index.len() >= self.config.store_objects_max;
-            if full || self.index.contains(&id) || self.puts.pending.contains_key(&id) {
+            let known = self.index.contains(&id)
+                || self.puts.pending.contains_key(&id)
+                // It gives way just now; or it did, and would only be borrowed.
+                || self.peers.dropped.has(hour(self.now.unix), &id);
+            if full || known {
                 continue;
             }
             let entry = Entry::unheld(header);
@@ -385,7 +389,8 @@ impl Relay {
     pub(super) fn forget_header(&mut self, entry: &Entry) {
         let arrival = self.index.arrival(&entry.id);
         let unheld = arrival.filter(|at| self.index.at(*at).is_some_and(|entry| !entry.held));
-        if let Some(arrival) = unheld {
+        // The row of one that is being saved is to stay.
+        if let Some(arrival) = unheld.filter(|_| !self.has(&entry.id)) {
             self.index.remove(arrival);
             let mut batch = Batch::default();
             rows::delete(&mut batch, entry);
@@ -506,6 +511,11 @@ impl Relay {
         self.budgets.remove(pending.arrival);
         for (arrival, entry) in pending.evicted {
             self.peers.dropped.remove(&entry.id);
+            // Its header may have been told meanwhile.
+            let listed = self.index.arrival(&entry.id);
+            if let Some(listed) = listed.filter(|_| !self.index.holds(&entry.id)) {
+                self.index.remove(listed);
+            }
             self.index.insert(arrival, entry);
         }
         for (link, request) in pending.waiters {

@@ -168,7 +168,8 @@ impl Relay {
 
     /// Makes reads, link after link, a piece of one job at a time.
     pub(super) fn read_next(&mut self) {
-        while self.reads < READS_MAX {
+        // What waits for peers does not hold up what is read from the store.
+        while self.reads.saturating_sub(self.borrows.len()) < READS_MAX {
             let after = self.hungry.range(LinkId(self.served.0.saturating_add(1))..);
             let next = after.copied().next();
             let Some(link) = next.or_else(|| self.hungry.first().copied()) else {
@@ -238,7 +239,7 @@ impl Relay {
         // Jobs of a link take turns.
         state.jobs.push_back(job);
         self.reads += 1;
-        if !missing.is_empty() && !self.borrows.has_room() {
+        if !missing.is_empty() && !self.borrows.has_room(self.source(link)) {
             return self.on_read_failed(&read);
         }
         if !missing.is_empty() {

@@ -104,8 +104,13 @@ impl Relay {
             let mut objects = self.index.len();
             let mut bytes = self.index.bytes();
             let mut gone = Batch::default();
-            let mut arrivals = alloc::vec::Vec::new();
-            for (arrival, entry) in self.index.least().take(SHRINK_OBJECTS) {
+            let mut arrivals = Vec::new();
+            // Headers beyond their part first: others keep the bodies.
+            let headers = self.config.store_objects_max / 2;
+            let excess = (self.index.unheld() as u64).saturating_sub(headers);
+            let excess = usize::try_from(excess).unwrap_or(usize::MAX);
+            let headers = self.index.headers().take(excess);
+            for (arrival, entry) in headers.chain(self.index.least()).take(SHRINK_OBJECTS) {
                 let fits = objects <= self.config.store_objects_max
                     && bytes <= self.config.store_bytes_max;
                 if fits {

@@ -53,6 +53,8 @@ pub struct Feed {
     wants: BTreeMap<ReqId, Want>,
     live_bucket: u32,
     live_bytes: u64,
+    /// What came of it, in either form.
+    live_objects: u32,
     /// Records of buckets of which only blocks are taken, with the bits of these: what nobody
     /// expected yet may belong to a chain that becomes known a little later.
     passed: VecDeque<(u32, u8, ScanRecord)>,
@@ -91,6 +93,26 @@ impl Feed {
             self.passed.pop_front();
         }
         self.passed.push_back((bucket, bits, *record));
+    }
+
+    /// Counts what came by the watch.
+    fn count(&mut self, bucket: u32, bytes: usize) {
+        if bucket != self.live_bucket {
+            self.live_bucket = bucket;
+            (self.live_bytes, self.live_objects) = (0, 0);
+        }
+        self.live_bytes += bytes as u64;
+        self.live_objects = self.live_objects.saturating_add(1);
+    }
+
+    /// Prefix bits of what is got for a record that came by the watch: a block of a bucket that is
+    /// too large to be taken whole, else one of as many objects as came so far allow.
+    fn news_bits(&self, large: bool) -> u8 {
+        if large {
+            block_bits((TAKE_ALL_BYTES_MAX / 2_048) as u32)
+        } else {
+            block_bits(self.live_objects)
+        }
     }
 }
 
@@ -314,11 +336,7 @@ impl Open {
         else {
             return;
         };
-        if bucket != feed.live_bucket {
-            feed.live_bucket = bucket;
-            feed.live_bytes = 0;
-        }
-        feed.live_bytes += bytes as u64;
+        feed.count(bucket, bytes);
         // A stray bucket from a wrong clock must not skip what is still to come.
         let plausible = bucket <= time::bucket(self.clock.assumed()).saturating_add(2);
         let complete = *caught_up && feed.todo.is_empty() && feed.wants.is_empty();
@@ -338,10 +356,11 @@ impl Open {
     /// A scan record came by the watch: gets its block if it is for us.
     pub fn on_news(&mut self, cx: &mut Cx, key: NodeKey, bucket: u32, record: &ScanRecord) {
         self.on_live(cx, key, bucket, 0);
-        let Some(feed) = self.sync.feeds.get_mut(&key) else {
+        let (Some(feed), Some(relay)) = (self.sync.feeds.get_mut(&key), self.relays.get_mut(&key))
+        else {
             return;
         };
-        let bits = block_bits((TAKE_ALL_BYTES_MAX / 2_048) as u32);
+        let bits = feed.news_bits(bucket <= relay.records_until);
         if self.sync.held.has(&record.hash) || self.expected.get(&locator(&record.tag)).is_none() {
             return feed.pass(bucket, bits, record);
         }
@@ -412,4 +431,24 @@ impl Open {
 /// Prefix bits of a block of about [`BLOCK_OBJECTS`] in a bucket of `total`.
 fn block_bits(total: u32) -> u8 {
     (total / BLOCK_OBJECTS).checked_ilog2().unwrap_or(0) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the network is divided records come from buckets of any size: of a few objects, a
+    /// block that is meant for thousands would be the one that is for us.
+    #[test]
+    fn what_news_are_got_with_hides_in_what_there_is() {
+        let mut feed = Feed::default();
+        for n in 1..=5_000u32 {
+            feed.count(7, 0);
+            let block = n >> feed.news_bits(false);
+            assert!(block >= BLOCK_OBJECTS.min(n), "{n}: {block}");
+        }
+        assert_eq!(feed.news_bits(true), 8);
+        feed.count(8, 0);
+        assert_eq!(feed.news_bits(false), 0);
+    }
 }

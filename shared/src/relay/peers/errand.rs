@@ -6,11 +6,12 @@
 
 use crate::crypto::{PublicKey, sha256};
 use crate::io::{LinkId, Output};
-use crate::limits::{ERRAND_BYTES_MAX, ERRANDS_MAX};
+use crate::limits::{ANSWER_OBJECTS_MAX, ERRAND_BYTES_MAX, ERRANDS_MAX, EXPIRY_SLACK_HOURS};
 use crate::object::pow;
 use crate::range::Range;
 use crate::relay::Relay;
-use crate::time::Millis;
+use crate::relay::budget::Source;
+use crate::time::{Millis, hour};
 use crate::wire::header::HEADER_BYTES;
 use crate::wire::scan::prefix_range;
 use crate::wire::{Frame, Header, Id, Kind, Receipt, Refused};
@@ -24,18 +25,35 @@ const WHOLE_MS: Millis = 25_000;
 const TRIES: usize = 3;
 /// Requests that wait for somebody to be dialled: each is looked at whenever there is news.
 const WAITING_MAX: usize = 64;
+/// From one question for names to the next while some wait.
+const NAMES_MS: Millis = 1_000;
+/// Relays that a Find is asked of one after the other, where each keeps but a part of it.
+const FIND_PARTS_MAX: u8 = 16;
 
 #[derive(Debug)]
 enum What {
     /// header || body.
-    Put { id: Id, object: Vec<u8> },
-    /// `low` rises with each object.
-    Find {
-        low: u64,
-        last: u64,
-        bits: u8,
-        count: u32,
+    Put {
+        id: Id,
+        object: Vec<u8>,
     },
+    Find(Find),
+}
+
+/// Records that are looked for.
+#[derive(Debug)]
+struct Find {
+    bits: u8,
+    /// The first key of what is still to be asked, of what is asked now the last, and the last.
+    low: u64,
+    upto: u64,
+    last: u64,
+    /// The last record that was passed back, and how many were.
+    previous: Option<(u32, [u8; 16])>,
+    count: u32,
+    /// Some were of who is asked now.
+    begun: bool,
+    parts: u8,
 }
 
 /// One request of a client.
@@ -43,6 +61,7 @@ enum What {
 struct Errand {
     client: LinkId,
     request: u32,
+    source: Source,
     /// Where it leads.
     address: u32,
     what: What,
@@ -51,14 +70,24 @@ struct Errand {
     /// When the one that was asked should have answered.
     until: Millis,
     ends: Millis,
+    /// Why one of them refused it.
+    refused: Option<(Refused, u32)>,
 }
 
 impl Errand {
     fn bytes(&self) -> usize {
         match &self.what {
             What::Put { object, .. } => object.len(),
-            What::Find { .. } => 0,
+            What::Find(_) => 0,
         }
+    }
+
+    fn is_record(&self) -> bool {
+        let What::Put { object, .. } = &self.what else {
+            return false;
+        };
+        let header = object.first_chunk().and_then(|raw| Header::parse(raw).ok());
+        header.is_some_and(|header| header.kind == Kind::Record)
     }
 }
 
@@ -70,6 +99,8 @@ pub(in crate::relay) struct Errands {
     /// Until there is a link to somebody.
     waiting: VecDeque<Errand>,
     bytes: usize,
+    /// When to ask somebody for names again, while there are such.
+    names_at: Millis,
 }
 
 impl Errands {
@@ -79,12 +110,35 @@ impl Errands {
             .values()
             .map(|errand| errand.until.min(errand.ends));
         let waiting = self.waiting.iter().map(|errand| errand.ends);
-        asked.chain(waiting).min().unwrap_or(Millis::MAX)
+        let names = self.waiting.front().map(|_| self.names_at);
+        asked
+            .chain(waiting)
+            .chain(names)
+            .min()
+            .unwrap_or(Millis::MAX)
     }
 
-    fn has_room(&self, bytes: usize) -> bool {
-        self.asked.len() + self.waiting.len() < ERRANDS_MAX
-            && self.bytes + bytes <= ERRAND_BYTES_MAX
+    /// Whether there is room for one more of a source: it has no more than is free, so that who
+    /// comes later finds room.
+    fn has_room(&self, source: Source, bytes: usize) -> bool {
+        let all = self.asked.values().chain(&self.waiting);
+        let own = all.filter(|errand| errand.source == source);
+        let (count, size) = own.fold((0, 0), |(n, size), errand| (n + 1, size + errand.bytes()));
+        let taken = self.asked.len() + self.waiting.len();
+        count < ERRANDS_MAX.saturating_sub(taken)
+            && size + bytes <= ERRAND_BYTES_MAX.saturating_sub(self.bytes)
+    }
+
+    /// The same, for those that wait.
+    fn may_wait(&self, source: Source) -> bool {
+        let own = self.waiting.iter().filter(|e| e.source == source);
+        own.count() < WAITING_MAX.saturating_sub(self.waiting.len())
+    }
+
+    /// A client is gone; what it put is stored all the same.
+    pub fn leave(&mut self, client: LinkId) {
+        let stays = |e: &Errand| e.client != client || matches!(e.what, What::Put { .. });
+        self.waiting.retain(stays);
     }
 }
 
@@ -116,13 +170,16 @@ impl Relay {
             return;
         }
         let (low, last) = prefix_range(bits, prefix);
-        let count = 0;
-        let what = What::Find {
-            low,
-            last,
+        let what = What::Find(Find {
             bits,
-            count,
-        };
+            low,
+            upto: last,
+            last,
+            previous: None,
+            count: 0,
+            begun: false,
+            parts: 1,
+        });
         let passed = self.pass_on(link, request, (low >> 32) as u32, what);
         if let Err((why, detail)) = passed {
             self.finish(link, request);
@@ -141,28 +198,32 @@ impl Relay {
         let errand = Errand {
             client,
             request,
+            source: self.source(client),
             address,
             what,
             tried: Vec::new(),
             until: now,
             ends: now + WHOLE_MS,
+            refused: None,
         };
         let errands = &mut self.peers.errands;
-        if !errands.has_room(errand.bytes()) {
+        if !errands.has_room(errand.source, errand.bytes()) {
             return Err((Refused::OverQuota, 2));
         }
         errands.bytes += errand.bytes();
         self.counters.errands += 1;
-        self.send_errand(errand);
+        self.send_errand(errand, false);
         Ok(())
     }
 
-    /// Asks a peer that keeps what is wanted; if there is none, dials one.
-    fn send_errand(&mut self, mut errand: Errand) {
+    /// Asks a peer that keeps what is wanted; if there is none, dials one. What has waited goes on
+    /// waiting.
+    fn send_errand(&mut self, mut errand: Errand, waited: bool) {
         let now = self.now.mono;
+        let hour = hour(self.now.unix);
         let peers = self.peers.links.iter().filter(|(link, peer)| {
             let congested = self.links.get(link).is_none_or(|state| state.congested);
-            peer.range.has(errand.address)
+            peer.shows(errand.address, hour)
                 && !congested
                 && !errand.tried.contains(&peer.descriptor.node_key)
         });
@@ -172,7 +233,7 @@ impl Relay {
             .get(at)
             .and_then(|link| Some((*link, self.peers.links.get_mut(link)?)));
         let Some((link, peer)) = peer else {
-            if self.peers.errands.waiting.len() >= WAITING_MAX {
+            if !waited && !self.peers.errands.may_wait(errand.source) {
                 return self.end_errand(&errand, Refused::OverQuota, 2);
             }
             self.dial_for(errand.address);
@@ -182,14 +243,18 @@ impl Relay {
         let request = peer.request();
         errand.tried.push(peer.descriptor.node_key);
         errand.until = now + ANSWER_MS;
-        let frame = match &errand.what {
+        let frame = match &mut errand.what {
             What::Put { object, .. } => object
                 .split_first_chunk()
                 .map(|(header, body)| Frame::Put { header, body }),
-            What::Find { low, bits, .. } => Some(Frame::Find {
-                bits: *bits,
-                prefix: *low,
-            }),
+            What::Find(find) => {
+                // What begins here and lies in its range.
+                let aligned = 64 - find.low.trailing_zeros() as u8;
+                let bits = find.bits.max(peer.range.bits()).max(aligned);
+                (_, find.upto) = prefix_range(bits, find.low);
+                let prefix = find.low;
+                Some(Frame::Find { bits, prefix })
+            }
         };
         if let Some(frame) = frame {
             self.send(link, request, &frame);
@@ -207,7 +272,12 @@ impl Relay {
         if self.may_dial_for_errand() && self.dial_in(range) {
             return;
         }
-        // Somebody may know who keeps it.
+        // Somebody may know who keeps it. Who has just said that they do not is not asked at once.
+        let now = self.now.mono;
+        if self.peers.errands.names_at > now {
+            return;
+        }
+        self.peers.errands.names_at = now + NAMES_MS;
         let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
         let at = self.rng.below(links.len() as u64) as usize;
         if let Some(link) = links.get(at) {
@@ -231,6 +301,8 @@ impl Relay {
             }
         }
         self.retry_errands();
+        let names_at = &mut self.peers.errands.names_at;
+        *names_at = (*names_at).max(now + NAMES_MS);
     }
 
     /// Those that wait are looked at again.
@@ -238,9 +310,9 @@ impl Relay {
         let now = self.now.mono;
         for errand in core::mem::take(&mut self.peers.errands.waiting) {
             if errand.ends <= now {
-                self.end_errand(&errand, Refused::StoreFailed, 0);
+                self.end_in_vain(&errand);
             } else {
-                self.send_errand(errand);
+                self.send_errand(errand, true);
             }
         }
     }
@@ -248,11 +320,17 @@ impl Relay {
     fn try_another(&mut self, errand: Errand) {
         self.counters.errands_in_vain += 1;
         // A Find that was answered in part can't be begun anew.
-        let begun = matches!(errand.what, What::Find { count, .. } if count > 0);
+        let begun = matches!(&errand.what, What::Find(find) if find.begun);
         if errand.ends <= self.now.mono || errand.tried.len() >= TRIES || begun {
-            return self.end_errand(&errand, Refused::StoreFailed, 0);
+            return self.end_in_vain(&errand);
         }
-        self.send_errand(errand);
+        self.send_errand(errand, false);
+    }
+
+    /// What one of those that were asked said goes to the client.
+    fn end_in_vain(&mut self, errand: &Errand) {
+        let (why, detail) = errand.refused.unwrap_or((Refused::StoreFailed, 0));
+        self.end_errand(errand, why, detail);
     }
 
     fn end_errand(&mut self, errand: &Errand, why: Refused, detail: u32) {
@@ -293,6 +371,12 @@ impl Relay {
             self.try_another(errand);
             return true;
         }
+        let hour = hour(self.now.unix);
+        if !peer.is_some_and(|peer| peer.shows(errand.address, hour)) {
+            // It says something else of itself by now, and the client would not believe it.
+            self.try_another(errand);
+            return true;
+        }
         self.peers.errands.bytes -= errand.bytes();
         if self.finish(errand.client, errand.request) {
             let raw = self.peers.links.get(&link).map(|peer| peer.raw.clone());
@@ -324,10 +408,18 @@ impl Relay {
     ) -> bool {
         let network = self.config.network;
         let divisor = self.config.work_divisor;
+        let hour = hour(self.now.unix);
         let Some(errand) = self.peers.errands.asked.get_mut(&(link, request)) else {
             return false;
         };
         let (client, number) = (errand.client, errand.request);
+        if !self.links.contains_key(&client) {
+            // Nobody waits for it.
+            if let Some(errand) = self.peers.errands.asked.remove(&(link, request)) {
+                self.end_in_vain(&errand);
+            }
+            return true;
+        }
         let sound = Header::parse(raw).ok().filter(|header| {
             header.kind == Kind::Record
                 && header.network == network
@@ -336,15 +428,18 @@ impl Relay {
                 && sha256(&[body]) == header.body_hash
         });
         let fits = match (&mut errand.what, sound) {
-            (
-                What::Find {
-                    low, last, count, ..
-                },
-                Some(header),
-            ) => {
-                let key = header.record_key();
-                let fits = (*low..=*last).contains(&key);
-                (*low, *count) = (key, *count + 1);
+            (What::Find(find), Some(header)) => {
+                let place = (header.address, header.tag);
+                let fits = (find.low..=find.upto).contains(&header.record_key())
+                    && find.previous.is_none_or(|previous| previous < place)
+                    && find.count < ANSWER_OBJECTS_MAX;
+                let latest = hour + header.lifetime.hours() + EXPIRY_SLACK_HOURS;
+                if fits && !(hour + 1..=latest).contains(&header.expiry) {
+                    // Clocks differ. The client would not believe it of this one.
+                    return true;
+                }
+                (find.previous, find.begun) = (Some(place), true);
+                find.count += u32::from(fits);
                 fits
             }
             _ => false,
@@ -372,21 +467,32 @@ impl Relay {
 
     /// All records that were looked for were sent.
     pub(in crate::relay) fn on_errand_end(&mut self, link: LinkId, request: u32) -> bool {
-        let Some(errand) = self.peers.errands.asked.remove(&(link, request)) else {
+        let Some(mut errand) = self.peers.errands.asked.remove(&(link, request)) else {
             return false;
         };
-        let What::Find { count, .. } = errand.what else {
+        let What::Find(find) = &mut errand.what else {
             self.on_malformed(link, None);
             self.try_another(errand);
             return true;
         };
+        if find.upto < find.last && find.parts < FIND_PARTS_MAX {
+            // The rest is somebody else's.
+            find.low = find.upto + 1;
+            (find.begun, find.parts) = (false, find.parts + 1);
+            errand.address = (find.low >> 32) as u32;
+            errand.tried.clear();
+            self.send_errand(errand, false);
+            return true;
+        }
+        let count = find.count;
         if self.finish(errand.client, errand.request) {
             self.send(errand.client, errand.request, &Frame::End { count });
         }
         true
     }
 
-    /// A peer refuses it. What any relay would say goes to the client, else another one is asked.
+    /// A peer refuses it. What any relay would say of a record goes to the client, else another one
+    /// is asked.
     pub(in crate::relay) fn on_errand_refused(
         &mut self,
         link: LinkId,
@@ -394,23 +500,25 @@ impl Relay {
         why: Option<Refused>,
         detail: u32,
     ) -> bool {
-        let Some(errand) = self.peers.errands.asked.remove(&(link, request)) else {
+        let Some(mut errand) = self.peers.errands.asked.remove(&(link, request)) else {
             return false;
         };
+        let is_record = errand.is_record();
         match why {
+            Some(why @ (Refused::OldRecord | Refused::BadRecord)) if is_record => {
+                self.end_errand(&errand, why, detail);
+                return true;
+            }
+            // This relay would have taken it: another may, too.
             Some(
                 why @ (Refused::Expired
                 | Refused::TooLittleWork
-                | Refused::OldRecord
-                | Refused::BadRecord),
-            ) => self.end_errand(&errand, why, detail),
-            Some(why @ (Refused::OverQuota | Refused::StoreFull))
-                if errand.tried.len() >= TRIES =>
-            {
-                self.end_errand(&errand, why, detail);
-            }
-            _ => self.try_another(errand),
+                | Refused::OverQuota
+                | Refused::StoreFull),
+            ) => errand.refused = Some((why, detail)),
+            _ => {}
         }
+        self.try_another(errand);
         true
     }
 }

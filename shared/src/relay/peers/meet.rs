@@ -338,8 +338,10 @@ impl Relay {
     }
 
     pub(in crate::relay) fn on_names_end(&mut self, link: LinkId, request: u32) {
-        if let Some(peer) = self.peers.links.get_mut(&link) {
-            peer.naming.take_if(|(number, _)| *number == request);
+        let peer = self.peers.links.get_mut(&link);
+        let ended = peer.and_then(|peer| peer.naming.take_if(|(number, _)| *number == request));
+        // Each costs looks at the whole book: not for an end to nothing.
+        if ended.is_some() {
             self.retry_errands();
         }
     }
@@ -373,6 +375,10 @@ impl Relay {
         let Some(descriptor) = descriptor.ok().filter(own) else {
             return self.on_malformed(link, None);
         };
+        if descriptor.version <= peer.descriptor.version {
+            // What it said before costs it nothing to say again.
+            return;
+        }
         peer.renew(descriptor, [&header[..], &body[..]].concat());
         let descriptor = &peer.descriptor;
         let (book, unix) = (&mut self.peers.book, self.now.unix);

@@ -111,6 +111,13 @@ impl Peer {
         self.raw = raw;
     }
 
+    /// Whether its descriptor shows to others that it keeps an address.
+    fn shows(&self, address: u32, hour: u32) -> bool {
+        let header = self.raw.first_chunk().map(Header::parse);
+        let is_fresh = header.and_then(Result::ok).is_some_and(|h| h.expiry > hour);
+        is_fresh && self.range.has(address)
+    }
+
     fn request(&mut self) -> u32 {
         let request = self.next_request;
         self.next_request = self.next_request.wrapping_add(1).max(1);
@@ -284,6 +291,7 @@ impl Relay {
             }
         }
         self.peers.spread.forget(link);
+        self.peers.errands.leave(link);
         self.forget_errands(link);
         let Some(peer) = self.peers.links.remove(&link) else {
             return;

@@ -94,6 +94,8 @@ impl Relay {
         let last = own.version.min(now_s + DESCRIPTOR_AHEAD_S / 2);
         own.version = now_s.max(last + 1);
         own.made = self.now;
+        // What is to be said otherwise while it is being made is said by the next one.
+        own.renew_at = self.now.mono + RENEW_MS;
         let descriptor = Descriptor {
             node_key: *self.config.node_key.public().as_bytes(),
             certificate: self.config.certificate,
@@ -124,6 +126,7 @@ impl Relay {
         header.nonce = nonce;
         if !pow::is_paid(&header, self.config.work_divisor) {
             // A shell that is wrong is asked again.
+            own.renew_at = self.now.mono;
             return;
         }
         let mut raw = Vec::with_capacity(HEADER_BYTES + body.len());
@@ -132,7 +135,6 @@ impl Relay {
         let bytes = split(&raw).map(|(header, body)| Frame::Peered { header, body }.encode(0));
         own.ready = Some(raw);
         let read = Descriptor::read(&header, &body).ok();
-        own.renew_at = self.now.mono + RENEW_MS;
         let peers = self.peers.links.keys();
         let told = peers.filter_map(|link| Some((*link, bytes.clone()?)));
         let told = told.map(|(link, bytes)| Output::Send { link, bytes });

@@ -64,6 +64,10 @@ impl Shakes {
         self.dialled.remove(&link)
     }
 
+    pub fn is_waiting(&self, link: LinkId) -> bool {
+        self.waiting.contains_key(&link)
+    }
+
     pub fn under_way(&self) -> impl Iterator<Item = &Dial> {
         self.dials.values().chain(self.dialled.values())
     }
@@ -194,7 +198,7 @@ impl Relay {
         let Some(state) = self.links.get(&link) else {
             return;
         };
-        if self.peers.is_peer(link) || self.peers.shakes.waiting.contains_key(&link) {
+        if self.peers.is_peer(link) || self.peers.shakes.is_waiting(link) {
             return self.on_malformed(link, None);
         }
         let (binding, proof) = (state.binding, state.proof);

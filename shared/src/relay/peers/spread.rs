@@ -182,7 +182,8 @@ impl Relay {
         let mut ids: Vec<[u8; 32]> = Vec::new();
         let mut heads: Vec<(Header, [u8; HEADER_BYTES])> = Vec::new();
         let own = self.peers.swarm.range;
-        let by_peer = self.peers.is_peer(link);
+        // Only who keeps an object tells of it.
+        let theirs = self.peers.links.get(&link).map(|peer| peer.range);
         let mut room = WANTED_OF_PEER_MAX.saturating_sub(self.peers.spread.of_peer(link));
         for raw in headers {
             let header = match admit_header(raw, &self.rules()) {
@@ -200,7 +201,8 @@ impl Relay {
                 peer.known.add(id.short());
             }
             if !own.has(header.address) {
-                if by_peer && own.scanned().has(header.address) && header.kind != Kind::Record {
+                let keeps = theirs.is_some_and(|range| range.has(header.address));
+                if keeps && own.scanned().has(header.address) && header.kind != Kind::Record {
                     heads.push((header, *raw));
                 }
                 continue;
@@ -289,27 +291,35 @@ impl Relay {
         body: &[u8],
     ) {
         self.counters.pushes += 1;
-        let mut lent = false;
+        let (mut lent, mut held) = (false, false);
         if let Ok(header) = Header::parse(raw) {
             let id = header.id();
             lent = self.borrows.is_wanted(&id);
             if let Some(peer) = self.peers.links.get_mut(&link) {
                 peer.known.add(id.short());
             }
-            if self.has(&id) {
+            held = self.has(&id);
+            if held {
                 self.peers.spread.wanted.remove(&id);
                 self.counters.pushes_duplicate += 1;
+            }
+        }
+        if self.state != State::Running || held && !lent {
+            return;
+        }
+        let admitted = crate::object::admit(raw, body, &self.rules());
+        if let Ok(header) = &admitted
+            && lent
+        {
+            self.on_lent(header, raw, body);
+            if held {
                 return;
             }
         }
-        if self.state != State::Running {
-            return;
-        }
-        match crate::object::admit(raw, body, &self.rules()) {
-            Ok(header) if lent => self.on_lent(&header, raw, body),
+        match admitted {
             Ok(header) if header.kind != Kind::Descriptor && !self.keeps(&header) => {
                 // Its idea of what this relay keeps is old.
-                self.counters.pushes_elsewhere += 1;
+                self.counters.pushes_elsewhere += u64::from(!lent);
             }
             Ok(header) if header.kind != Kind::Descriptor => {
                 self.peers.spread.wanted.remove(&header.id());

@@ -12,6 +12,7 @@ use crate::limits::{
 };
 use crate::range::Range;
 use crate::relay::Relay;
+use crate::relay::link::Phase;
 use crate::time::Millis;
 use crate::wire::Bye;
 use alloc::collections::BTreeSet;
@@ -159,8 +160,12 @@ impl Relay {
             return;
         }
         self.counters.range_changes += 1;
+        let before = swarm.scanned();
         swarm.range = range;
         swarm.changed = self.now.mono;
+        if !range.scanned().wider_or_same(before) {
+            self.send_clients_away();
+        }
         let peers = self.peers.links.iter();
         let concerned = peers.filter(|(_, peer)| peer.range.overlaps(range.scanned()));
         let links: Vec<LinkId> = concerned.map(|(link, _)| *link).collect();
@@ -168,6 +173,19 @@ impl Relay {
             self.peers.reconcile.soon(link);
         }
         self.peers.meet.hurry(self.now.mono);
+    }
+
+    /// Something is listed here no more, and clients know of a range from their Welcome only: they
+    /// come again and are told, or go where they find what they look for.
+    fn send_clients_away(&mut self) {
+        let clients = self.links.iter().filter(|(link, state)| {
+            let relay = self.peers.is_peer(**link) || self.peers.shakes.is_waiting(**link);
+            state.phase == Phase::Open && !relay
+        });
+        let clients: Vec<LinkId> = clients.map(|(link, _)| *link).collect();
+        for link in clients {
+            self.bye(link, Bye::Leaving);
+        }
     }
 
     /// Ranges of which there are too few peers, the most urgent first.

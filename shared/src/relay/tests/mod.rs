@@ -2,10 +2,12 @@
 //! A relay, a disk and links, without a shell.
 
 mod crash;
+mod headers;
 mod hostile;
 mod links;
 mod peers;
 mod puts;
+mod ranges;
 mod reads;
 mod records;
 mod start;

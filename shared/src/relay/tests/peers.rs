@@ -9,12 +9,12 @@ use crate::wire::{Bye, Descriptor};
 use alloc::vec;
 use core::net::SocketAddr;
 
-fn address(n: u8) -> SocketAddr {
+pub(super) fn address(n: u8) -> SocketAddr {
     ([n, 1, 1, 1], 8420).into()
 }
 
 /// A relay that knows where it is reachable and has its descriptor.
-fn relay() -> World {
+pub(super) fn relay() -> World {
     let mut world = World::new(config(), Disk::default());
     world.input(Input::Reachable {
         addresses: vec![address(50)],
@@ -25,7 +25,7 @@ fn relay() -> World {
 
 impl World {
     /// Hands in the solution of every puzzle: with a work of 1 any nonce will do.
-    fn solve(&mut self) {
+    pub(super) fn solve(&mut self) {
         while let Some(at) = self
             .effects
             .iter()
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// The signature of the Welcome on a new link.
-    fn welcomed(&mut self, link: u64) -> [u8; 64] {
+    pub(super) fn welcomed(&mut self, link: u64) -> [u8; 64] {
         self.welcomed_from(link, link)
     }
 
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// A peer with a key of its own.
-    fn peer(&mut self, link: u64) {
+    pub(super) fn peer(&mut self, link: u64) {
         let proof = self.welcomed(link);
         let frame = peer_frame(link, link as u8, &proof, |_| ());
         self.message(link, &frame);
@@ -116,11 +116,11 @@ impl World {
         self.message(link, &peered.encode(0));
     }
 
-    fn is_closed(&self, link: u64) -> bool {
+    pub(super) fn is_closed(&self, link: u64) -> bool {
         self.closed.contains(&LinkId(link))
     }
 
-    fn bye_of(&mut self, link: u64) -> Option<Bye> {
+    pub(super) fn bye_of(&mut self, link: u64) -> Option<Bye> {
         let frames = self.frames(link);
         match parse(frames.last()?).1 {
             Frame::Bye { reason } => Some(Bye::from_code(reason)),
@@ -129,7 +129,7 @@ impl World {
     }
 }
 
-fn key(n: u8) -> SigningKey {
+pub(super) fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
 }
 

@@ -1,7 +1,7 @@
 use super::*;
 use crate::object::record::place;
 
-fn record(owner: u8, slot: u16, version: u64, salt: u8) -> Object {
+pub(super) fn record(owner: u8, slot: u16, version: u64, salt: u8) -> Object {
     let key = SigningKey::from_bytes(&[owner; 32]);
     let (address, tag) = place(key.public().as_bytes(), slot);
     let size = SizeClass::KIB_1;
