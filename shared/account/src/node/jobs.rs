@@ -235,6 +235,7 @@ impl Open {
         let floor = self
             .relays
             .trusted()
+            .filter(|(_, relay)| relay.is_hoped_for())
             .map(|(_, relay)| relay.effort_floor)
             .filter(|floor| *floor <= limits::EFFORT_ASKED_MAX)
             .max()

@@ -8,9 +8,8 @@ pub const PUTS_UNDER_WAY_MAX: usize = 8;
 pub const ORDER_STEP_MAX: u64 = 10_000;
 /// Times an object is made anew because a relay refused it.
 pub const REMAKES_MAX: u32 = 8;
-/// Effort a relay may ask for: about ten seconds of work for a message. One that asks for more gets
-/// nothing, and holds up nothing that others take.
-pub const EFFORT_ASKED_MAX: u8 = 8;
+pub use shared::limits::EFFORT_ASKED_MAX;
+
 /// Contacts of an account.
 pub const CONTACTS_MAX: usize = 2_048;
 /// Invitations that are open.

@@ -151,6 +151,11 @@ impl Open {
             }
             Reply::News { bucket, record } => self.on_news(cx, key, bucket, &record),
             Reply::Lagged { bucket } => self.on_lagged(cx, key, bucket),
+            Reply::Floor { effort } => {
+                if let Some(relay) = self.relays.get_mut(&key) {
+                    relay.effort_floor = effort;
+                }
+            }
             Reply::Asked => self.on_asked(cx, key),
             Reply::Wanted { ids } => self.on_wanted(cx, key, ids),
             Reply::Named {

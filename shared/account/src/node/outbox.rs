@@ -258,6 +258,10 @@ impl Open {
         match why {
             Some(Refused::TooLittleWork) if trusted && more(detail) => {
                 self.jobs.effort.insert(owner, detail as u8);
+                // What is sealed next begins with it.
+                if let Some(relay) = self.relays.get_mut(&key) {
+                    relay.effort_floor = detail as u8;
+                }
                 self.make_again(cx, key, &owner, why);
             }
             Some(Refused::Expired | Refused::OldRecord) if trusted => {

@@ -45,7 +45,7 @@ pub struct Relay {
     pub stage: Stage,
     /// Until when it stays, if it is a guest (mono).
     guest_until: Option<Millis>,
-    /// The effort it last asked for.
+    /// The effort it last asked for: in its Welcome, since then, or when it refused something.
     pub effort_floor: u8,
     /// Where it may have moved to, as somebody said. Kept once it has answered there.
     moved: Option<RelayHint>,

@@ -15,7 +15,11 @@ fn address(n: u8) -> SocketAddr {
 
 /// A relay that knows where it is reachable and has its descriptor.
 fn relay() -> World {
-    let mut world = World::new(config(), Disk::default());
+    relay_of(config())
+}
+
+pub fn relay_of(config: RelayConfig) -> World {
+    let mut world = World::new(config, Disk::default());
     world.input(Input::Reachable {
         addresses: vec![address(50)],
     });
@@ -25,7 +29,7 @@ fn relay() -> World {
 
 impl World {
     /// Hands in the solution of every puzzle: with a work of 1 any nonce will do.
-    fn solve(&mut self) {
+    pub fn solve(&mut self) {
         while let Some(at) = self
             .effects
             .iter()
@@ -69,7 +73,7 @@ impl World {
     }
 
     /// A peer with a key of its own.
-    fn peer(&mut self, link: u64) {
+    pub fn peer(&mut self, link: u64) {
         let proof = self.welcomed(link);
         let frame = peer_frame(link, link as u8, &proof, |_| ());
         self.message(link, &frame);
