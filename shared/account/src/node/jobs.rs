@@ -155,6 +155,7 @@ impl Open {
         };
         self.jobs.effort.remove(&solving.owner);
         self.parcels.insert(solving.owner, parcel);
+        self.audits.made(solving.owner, cx.now.mono);
         if keeps_parcel(&solving.owner) {
             cx.touch(RowKey::Parcel(solving.owner));
         }
