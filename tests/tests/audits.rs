@@ -175,3 +175,38 @@ fn a_named_relay_that_forgets_gives_way() {
     assert!(!after.contains(&before[0]), "{before:?} {after:?}");
     assert_eq!(counts(&world, ann, "hello").last(), Some(&3));
 }
+
+/// In a divided network most objects are passed on and borrowed: nobody is blamed for that.
+#[test]
+fn relays_that_pass_on_and_borrow_are_believed() {
+    let mut world = World::new(3);
+    world.swarm_relays = Some(12);
+    let relays = world.relays(40, |n| n / 2);
+    world.run(30 * MINUTE);
+    assert!(relays.iter().all(|at| world.relay(*at).range().bits() > 0));
+    let (ann, bob) = (
+        world.person("Ann", "relay 0"),
+        world.person("Bob", "relay 7"),
+    );
+    world.stay_open(ann);
+    world.stay_open(bob);
+    world.meet(ann, bob);
+    world.run(10 * MINUTE);
+    world.kill(bob);
+    let passed_on = |world: &World| -> u64 {
+        let passed = relays.iter().map(|at| world.relay(*at).counters().errands);
+        passed.sum()
+    };
+    let before = passed_on(&world);
+    let texts: Vec<String> = (0..6).map(|n| format!("hello {n}")).collect();
+    for text in &texts {
+        world.say(ann, bob, text);
+        world.run(MINUTE);
+    }
+    assert!(passed_on(&world) > before);
+    world.run(3 * HOUR);
+    for text in &texts {
+        let counts = counts(&world, ann, text);
+        assert!(counts.is_sorted() && counts.len() > 1, "{counts:?}");
+    }
+}

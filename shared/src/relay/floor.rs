@@ -4,9 +4,9 @@
 //! Invariant: what a few networks bring raises no floor, since by their shares they are in nobody's
 //! way; and what another relay has taken is never refused for what was raised here.
 
+use super::Relay;
 use super::budget::Source;
 use super::link::Phase;
-use super::{Relay, State};
 use crate::io::LinkId;
 use crate::limits::EFFORT_ASKED_MAX;
 use crate::object::Admission;
@@ -133,7 +133,7 @@ impl Relay {
     /// Raises or lowers the floor, and tells clients.
     pub(super) fn floor_on_time(&mut self) {
         let now = self.now.mono;
-        if self.state != State::Running || self.floor.next_time() > now {
+        if self.floor.next_time() > now {
             return;
         }
         let part = self.floor_part();
