@@ -11,6 +11,11 @@ pub const BODY_BYTES_MIN: usize = 1024;
 pub const BODY_BYTES_MAX: usize = 16_384;
 /// Effort above this is malformed: nobody can do it, and 2^effort must not overflow.
 pub const EFFORT_MAX: u8 = 32;
+/// Effort that a client does because a relay asks for it: about ten seconds of work for a message.
+/// One that asks for more gets nothing, and holds up nothing that others take.
+pub const EFFORT_ASKED_MAX: u8 = 8;
+/// By how much a relay that is short of room raises its effort floor.
+pub const FLOOR_RAISED_MAX: u8 = 8;
 /// How far past its lifetime an object's expiry may lie when it arrives.
 pub const EXPIRY_SLACK_HOURS: u32 = 2;
 /// How long the text of a hint may be before it is decoded.

@@ -85,6 +85,7 @@ def frames():
         ("bye", 0x03, 0, bytes([5])),
         ("ping", 0x04, 0, struct.pack("<Q", 2**63 + 1)),
         ("pong", 0x05, 0, struct.pack("<Q", 2**63 + 1)),
+        ("floor", 0x0C, 0, bytes([8])),
         ("put", 0x10, 1, raw + bytes(1024)),
         ("stored", 0x11, 1, stored),
         ("refused", 0x12, 2, struct.pack("<BI", 5, 3)),

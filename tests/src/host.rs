@@ -51,6 +51,10 @@ pub struct Host {
     pub store_bytes: Option<u64>,
     /// By how many relays a range may be kept, if not by the usual number.
     pub swarm_relays: Option<usize>,
+    /// By how much a relay raises its floor at most, if not by the usual number.
+    pub floor_raised: Option<u8>,
+    /// What may come into a relay's store in an hour, if it is not the usual part.
+    pub hour_bytes: Option<u64>,
     /// A relay that knows other relays: it is told where it is reachable.
     pub networked: bool,
     /// Raised at each start: what belongs to an earlier run is dropped.
@@ -76,6 +80,8 @@ impl Host {
             address: SocketAddr::from(([10, 0, 0, 1], 1)),
             store_bytes: None,
             swarm_relays: None,
+            floor_raised: None,
+            hour_bytes: None,
             networked: false,
             run: 0,
         }
@@ -115,6 +121,8 @@ impl Host {
             config.store_bytes_max = self.store_bytes.unwrap_or(config.store_bytes_max);
             let usual = config.swarm_relays_max;
             config.swarm_relays_max = self.swarm_relays.unwrap_or(usual);
+            config.floor_raised_max = self.floor_raised.unwrap_or(config.floor_raised_max);
+            config.hour_bytes_max = self.hour_bytes;
             config.certificate = self.hint.certificate;
             Process::Relay(Box::new(Relay::new(config, seed, now)))
         } else {

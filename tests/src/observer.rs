@@ -1,6 +1,9 @@
 //! What a relay sees, with what is random by design taken out, so that two worlds can be held side
 //! by side.
 //!
+//! Which block is fetched, and how many objects it has, follows from the hashes of bodies, which
+//! are random; so does the order in which objects come.
+//!
 //! Invariant: a field is masked only if it is covered by [`Randoms`], which fails where a "random"
 //! value comes back: a name, or anything made from one, would.
 
@@ -36,11 +39,56 @@ impl Randoms {
     }
 }
 
+/// Answers to Gets: by client and request, whether a block was asked for, and the places of what
+/// came in the view.
+#[derive(Default)]
+struct Gets(BTreeMap<(usize, [u8; 4]), (bool, Vec<usize>)>);
+
+impl Gets {
+    /// Whether it answers a Get for a part of a bucket.
+    fn is_of_a_block(&mut self, frame: &Seen) -> bool {
+        let Some([kind, request @ ..]) = frame.bytes.first_chunk::<5>() else {
+            return false;
+        };
+        let key = (frame.client, *request);
+        match (frame.to_relay, kind) {
+            (true, 0x22) => {
+                self.0.insert(key, (frame.bytes[9] > 0, Vec::new()));
+                false
+            }
+            (false, 0x23 | 0x24) => self.0.get(&key).is_some_and(|(block, _)| *block),
+            _ => false,
+        }
+    }
+
+    /// Puts an object that has just come among those of its answer, by what is seen of them.
+    fn in_order(&mut self, frame: &Seen, view: &mut [Glimpse]) {
+        let request = frame.bytes.get(1..).and_then(|rest| rest.first_chunk());
+        let places = request.and_then(|request| self.0.get_mut(&(frame.client, *request)));
+        let Some((_, places)) = places.filter(|_| frame.bytes[0] == 0x23) else {
+            return;
+        };
+        places.push(view.len() - 1);
+        for pair in (1..places.len()).rev() {
+            let (a, b) = (places[pair - 1], places[pair]);
+            if (view[a].len, &view[a].plain) > (view[b].len, &view[b].plain) {
+                let (len, plain) = (view[a].len, view[a].plain.clone());
+                (view[a].len, view[a].plain) = (view[b].len, view[b].plain.clone());
+                (view[b].len, view[b].plain) = (len, plain);
+            }
+        }
+    }
+}
+
 /// Everything relays saw, masked. `Err` says which random value was used by two objects.
 pub fn view(seen: &[Seen]) -> Result<(Vec<Glimpse>, Randoms), String> {
     let mut randoms = Randoms::default();
-    let mut view = Vec::new();
+    let mut view: Vec<Glimpse> = Vec::new();
+    let mut gets = Gets::default();
     for frame in seen {
+        if gets.is_of_a_block(frame) {
+            continue;
+        }
         let bytes = &frame.bytes;
         let kind = bytes.first().copied().unwrap_or(0);
         let plain = match kind {
@@ -53,7 +101,8 @@ pub fn view(seen: &[Seen]) -> Result<(Vec<Glimpse>, Randoms), String> {
             0x11 => [&bytes[..5], &bytes[37..45]].concat(),
             0x21 => bytes.get(..26).unwrap_or(bytes).to_vec(),
             0x31 => bytes.get(..9).unwrap_or(bytes).to_vec(),
-            // Get and Find: how much is asked for, and which part of all there is.
+            // Get: how much is asked for, and from when. Find: which part of all there is, too.
+            0x22 if bytes[9] > 0 => bytes[..10].to_vec(),
             _ => bytes.clone(),
         };
         view.push(Glimpse {
@@ -64,6 +113,7 @@ pub fn view(seen: &[Seen]) -> Result<(Vec<Glimpse>, Randoms), String> {
             len: bytes.len(),
             plain,
         });
+        gets.in_order(frame, &mut view);
     }
     Ok((view, randoms))
 }

@@ -137,6 +137,10 @@ pub struct World {
     pub liars: BTreeSet<At>,
     /// The size of the stores of relays that start from now on.
     pub store_bytes: Option<u64>,
+    /// What may come into them in an hour.
+    pub hour_bytes: Option<u64>,
+    /// By how much they raise their floors at most.
+    pub floor_raised: Option<u8>,
     /// By how many relays a range may be kept, of those added from now on.
     pub swarm_relays: Option<usize>,
     /// No machine has the memory that a passcode takes.
@@ -168,6 +172,8 @@ impl World {
             liars: BTreeSet::new(),
             store_bytes: None,
             swarm_relays: None,
+            hour_bytes: None,
+            floor_raised: None,
             derive_fails: false,
             digest: [0; 32],
         }

@@ -10,7 +10,8 @@ const MINUTE: u64 = 60_000;
 const STORE_BYTES: u64 = 32 << 20;
 
 /// Four relays, honest people in 50 networks at all of them, and a flood from some networks that
-/// has filled the stores before and brings a hundred times as much as everybody else, with effort.
+/// has filled the stores before and brings a hundred times as much as everybody else, with as much
+/// effort as is asked and 3 at least.
 /// The share of the honest objects that every relay has in the end.
 fn honest_share(flooding: u64) -> f64 {
     let mut world = World::new(flooding + 1);
@@ -31,16 +32,19 @@ fn honest_share(flooding: u64) -> f64 {
     let mut honest = Vec::new();
     for round in 0..16u64 {
         for person in 0..4u64 {
-            let kept = world.object(&mut rng, 0);
             let network = 1 + (round * 4 + person) % 50;
             let at = relays[(person % 4) as usize];
+            let effort = world.relay(at).effort_floor();
+            let kept = world.object(&mut rng, effort);
             world.put_from(at, &kept, from(network));
             honest.push(kept.0.id());
         }
         for n in 0..100u64 {
-            let flood = world.object(&mut rng, 3);
+            let at = relays[(n % 4) as usize];
+            let effort = world.relay(at).effort_floor().max(3);
+            let flood = world.object(&mut rng, effort);
             let network = 1_000 + n % flooding;
-            world.put_from(relays[(n % 4) as usize], &flood, from(network));
+            world.put_from(at, &flood, from(network));
         }
         world.run(10_000);
     }

@@ -74,7 +74,7 @@ fn targets_are_exact() {
 fn frames() {
     let all = vectors("links");
     let frames = all["frames"].as_object().unwrap();
-    assert_eq!(frames.len(), 17);
+    assert_eq!(frames.len(), 18);
     let key = SigningKey::from_bytes(&array(&all["node_secret"]));
     let (binding, nonce) = (array(&all["binding"]), array(&all["nonce"]));
     for (name, v) in frames {

@@ -158,6 +158,7 @@ impl Desk {
                 records: status.records,
                 bytes: status.bytes,
                 bytes_max: self.facts.bytes_max,
+                effort_floor: relay.effort_floor(),
             },
             webrtc: self.webrtc.carried(),
             quic: self.quic.carried(),

@@ -139,6 +139,9 @@ pub struct Stored {
     pub records: u64,
     pub bytes: u64,
     pub bytes_max: u64,
+    /// The effort asked of what clients put: more while many bring too much.
+    #[serde(default)]
+    pub effort_floor: u8,
 }
 
 /// Links of one kind.

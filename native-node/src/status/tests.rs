@@ -31,6 +31,7 @@ fn report() -> Report {
             records: 1,
             bytes: 1_536,
             bytes_max: 4 << 30,
+            effort_floor: 0,
         },
         webrtc: Carried::default(),
         quic: Carried {

@@ -63,6 +63,10 @@ pub fn text(report: &Report) -> String {
             count(stored.records, "record")
         ),
     );
+    if stored.effort_floor > 0 {
+        let floor = stored.effort_floor;
+        line("", &format!("clients are asked for effort {floor}"));
+    }
     line("browsers", &carried(&report.webrtc));
     line("native", &carried(&report.quic));
     line(

@@ -33,6 +33,7 @@ impl ClientLink {
             Frame::Welcome(welcome) if !self.is_open() => self.on_welcome(welcome),
             _ if !self.is_open() => self.drop_it(),
             Frame::Ask => Ok(Reply::Asked),
+            Frame::Floor { effort } => Ok(Reply::Floor { effort }),
             Frame::Want { ids } => Ok(Reply::Wanted { ids }),
             _ => self.on_answer(request, frame),
         }

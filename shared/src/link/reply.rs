@@ -65,6 +65,8 @@ pub enum Reply<'a> {
     Lagged { bucket: u32 },
     /// The relay lost its store: it wants to know what there is here (`ClientLink::have`).
     Asked,
+    /// The relay asks for another effort from now on.
+    Floor { effort: u8 },
     /// These are lacking there (`ClientLink::push`).
     Wanted { ids: &'a [[u8; 32]] },
     /// Send this back.

@@ -171,6 +171,15 @@ impl Relay {
         (dialled + networks.len()) as u64
     }
 
+    /// What may come in an hour from clients and from relays, bytes.
+    pub(super) fn hourly(&self) -> (u64, u64) {
+        let most = self.config.store_bytes_max;
+        let hourly = self.config.hour_bytes_max.unwrap_or(most / HOUR_PART);
+        // Half of an equal part: what gave way again here was handed on before.
+        let clients = hourly / (2 * (self.relays() + 1));
+        (clients, hourly - clients)
+    }
+
     /// What gives way to an object of this source by the hour's budget (`None`: it does not count,
     /// there is plenty of room), or the seconds after which it may come again.
     pub(super) fn within_budget(
@@ -184,13 +193,10 @@ impl Relay {
         if stored <= most / FREE_PART {
             return Ok(None);
         }
-        let hourly = self.config.hour_bytes_max.unwrap_or(most / HOUR_PART);
-        // Half of an equal part: what gave way again here was handed on before.
-        let relays = self.relays() + 1;
-        let clients = hourly / (2 * relays);
+        let (clients, relays) = self.hourly();
         let most = match source {
             Source::Network(_) => clients,
-            Source::Relay(_) => hourly - clients,
+            Source::Relay(_) => relays,
         };
         let budget = self.budgets.of(source);
         budget.begin(hour);

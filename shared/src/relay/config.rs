@@ -20,6 +20,8 @@ pub struct RelayConfig {
     pub work_divisor: u64,
     /// The least effort taken.
     pub effort_floor: u8,
+    /// By how much it is raised, for clients' puts, while room is short.
+    pub floor_raised_max: u8,
     pub store_objects_max: u64,
     /// Headers and bodies.
     pub store_bytes_max: u64,
@@ -41,6 +43,7 @@ impl RelayConfig {
             network,
             work_divisor: 1,
             effort_floor: 0,
+            floor_raised_max: limits::FLOOR_RAISED_MAX,
             store_objects_max: limits::STORE_OBJECTS_DEFAULT,
             store_bytes_max: limits::STORE_BYTES_DEFAULT,
             hour_bytes_max: None,

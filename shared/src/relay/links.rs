@@ -181,6 +181,7 @@ impl Relay {
     }
 
     pub(super) fn welcome(&mut self, link: LinkId, request: u32, nonce: &[u8; 32]) {
+        let effort_floor = self.effort_floor();
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
@@ -191,7 +192,7 @@ impl Relay {
             network: self.config.network,
             node_key: [0; 32],
             time: self.now.unix,
-            effort_floor: self.config.effort_floor,
+            effort_floor,
             live_records: u32::try_from(self.index.records_len()).unwrap_or(u32::MAX),
             range: self.peers.swarm.range,
             signature: [0; 64],
@@ -272,6 +273,7 @@ impl Relay {
             | Frame::Want { .. }
             | Frame::Relay { .. }
             | Frame::Ask
+            | Frame::Floor { .. }
             | Frame::Reconcile { .. }
             | Frame::Reconciled { .. }
             | Frame::Need { .. } => self.on_malformed(link, Some(request)),

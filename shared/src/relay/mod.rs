@@ -10,13 +10,14 @@
 //! links   Hello to Bye, idle links     put    checks, saving, receipts        index  kept in memory
 //! read    Scan, Get, Find              push   the ring behind Watch           link   one link's state
 //! sweep   expiry                           peers  other relays                budget who may fill it
-//! borrow  bodies that others keep
+//! borrow  bodies that others keep          floor   the effort asked of clients
 //! ```
 
 mod borrow;
 mod budget;
 mod config;
 mod counters;
+mod floor;
 mod index;
 mod link;
 mod links;
@@ -42,6 +43,7 @@ use borrow::Borrows;
 use budget::Budgets;
 use core::convert::Infallible;
 use core::net::SocketAddr;
+use floor::Floor;
 use index::{Index, bucket_of};
 use link::{Link, Origins};
 use peers::Peers;
@@ -77,6 +79,7 @@ pub struct Relay {
     deadlines: BTreeSet<(Millis, LinkId)>,
     puts: Puts,
     budgets: Budgets,
+    floor: Floor,
     borrows: Borrows,
     ring: Ring,
     /// The latest arrival before any watch began.
@@ -115,6 +118,7 @@ impl Relay {
             deadlines: BTreeSet::new(),
             puts: Puts::default(),
             budgets: Budgets::default(),
+            floor: Floor::default(),
             borrows: Borrows::default(),
             ring: Ring::default(),
             watched_since: 0,
@@ -258,7 +262,7 @@ impl Relay {
         let sweep = self.sweeper.next_time(self.now);
         let links = self.deadlines.first().map_or(sweep, |(at, _)| *at);
         let peers = self.peers.next_time().min(self.borrows.next_time());
-        links.min(sweep).min(peers)
+        links.min(sweep).min(peers).min(self.floor.next_time())
     }
 
     fn on_time(&mut self) {
@@ -267,6 +271,7 @@ impl Relay {
             self.sweep();
         }
         self.borrows_on_time();
+        self.floor_on_time();
         self.peers_on_time();
     }
 

@@ -187,7 +187,7 @@ impl Relay {
             return;
         }
         self.counters.puts += 1;
-        let rules = self.rules();
+        let rules = self.rules_of_puts(link, raw);
         let refusal = match admit(raw, body, &rules) {
             // Relays' descriptors are not for everybody to keep.
             Ok(header) if header.kind == Kind::Descriptor => Some((Refused::Malformed, 0)),
@@ -254,13 +254,18 @@ impl Relay {
         let entry = Entry::new(header, version);
         let source = self.source(link);
         let bytes = HEADER_BYTES + body.len();
-        let over = self.within_budget(source, &entry);
-        let within = over.map_err(|wait| (Refused::OverQuota, wait))?;
-        let counts = within.is_some();
-        let mut gone = within.unwrap_or_default();
-        if gone.is_empty() {
-            gone = self.room_for(&entry).ok_or((Refused::StoreFull, 0))?;
+        let within = self.within_budget(source, &entry);
+        let counts = !matches!(within, Ok(None));
+        let room = match within {
+            Err(wait) => Err((Refused::OverQuota, wait)),
+            Ok(Some(gone)) if !gone.is_empty() => Ok(gone),
+            Ok(_) => self.room_for(&entry).ok_or((Refused::StoreFull, 0)),
+        };
+        let is_short = counts || room.as_ref().map_or(true, |gone| !gone.is_empty());
+        if is_short && request.is_some() {
+            self.room_is_short(source, bytes as u64);
         }
+        let gone = room?;
         while self.puts.bytes + bytes > PENDING_BYTES_MAX {
             let heavier = self.puts.heavier(source, bytes);
             let id = heavier.ok_or((Refused::OverQuota, 1))?;

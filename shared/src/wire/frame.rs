@@ -93,6 +93,10 @@ pub enum Frame<'a> {
     },
     /// The relay lost its store: say what you have.
     Ask,
+    /// What a relay asks of puts has changed since its Welcome.
+    Floor {
+        effort: u8,
+    },
     Put {
         header: &'a [u8; HEADER_BYTES],
         body: &'a [u8],
@@ -247,6 +251,7 @@ impl<'a> Frame<'a> {
                 ids: list(r, WANT_IDS_MAX)?,
             },
             0x0b => Frame::Ask,
+            0x0c => Frame::Floor { effort: r.u8()? },
             0x10 => Frame::Put {
                 header: r.array_ref()?,
                 body: body(r)?,
@@ -331,7 +336,7 @@ impl<'a> Frame<'a> {
                 nonce,
             } => w.u8(version).u32(network).bytes(&nonce),
             Frame::Welcome(ref f) => w.bytes(&f.signed_fields()).bytes(&f.signature),
-            Frame::Bye { reason } => w.u8(reason),
+            Frame::Bye { reason: byte } | Frame::Floor { effort: byte } => w.u8(byte),
             Frame::Ping { echo } | Frame::Pong { echo } => w.u64(echo),
             Frame::Peer {
                 header,
@@ -414,6 +419,7 @@ impl<'a> Frame<'a> {
             Frame::Have { .. } => 0x09,
             Frame::Want { .. } => 0x0a,
             Frame::Ask => 0x0b,
+            Frame::Floor { .. } => 0x0c,
             Frame::Put { .. } => 0x10,
             Frame::Stored { .. } => 0x11,
             Frame::Refused { .. } => 0x12,

@@ -72,6 +72,7 @@ impl Open {
             named: Default::default(),
             sync: Default::default(),
             carry: Default::default(),
+            audits: Default::default(),
             contacts: BTreeMap::new(),
             invites: BTreeMap::new(),
             greetings: BTreeMap::new(),

@@ -46,6 +46,8 @@ pub struct Sync {
 /// Catching up with one relay.
 #[derive(Default)]
 pub struct Feed {
+    /// Since when it is watched (mono).
+    pub began: Millis,
     /// The next bucket to scan, and the last.
     next: u32,
     last: u32,
@@ -88,6 +90,11 @@ impl Want {
 }
 
 impl Feed {
+    /// Whether all that the relay listed so far has come.
+    pub fn is_idle(&self) -> bool {
+        self.next > self.last && self.todo.is_empty() && self.wants.is_empty()
+    }
+
     fn pass(&mut self, bucket: u32, bits: u8, record: &ScanRecord) {
         if self.passed.len() >= HELD_MAX {
             self.passed.pop_front();
@@ -174,6 +181,7 @@ impl Open {
             Feed {
                 next,
                 last: current,
+                began: cx.now.mono,
                 ..Feed::default()
             },
         );
@@ -259,6 +267,7 @@ impl Open {
         let mut looked_at = first;
         let mut fresh = Vec::new();
         for record in page.iter() {
+            self.audits.list(key, bucket, record.hash);
             looked_at = looked_at.saturating_add(1);
             if !self.sync.held.has(&record.hash) {
                 fresh.push(record);
@@ -429,7 +438,7 @@ impl Open {
 }
 
 /// Prefix bits of a block of about [`BLOCK_OBJECTS`] in a bucket of `total`.
-fn block_bits(total: u32) -> u8 {
+pub fn block_bits(total: u32) -> u8 {
     (total / BLOCK_OBJECTS).checked_ilog2().unwrap_or(0) as u8
 }
 

@@ -155,6 +155,7 @@ impl Open {
         };
         self.jobs.effort.remove(&solving.owner);
         self.parcels.insert(solving.owner, parcel);
+        self.audits.made(solving.owner, cx.now.mono);
         if keeps_parcel(&solving.owner) {
             cx.touch(RowKey::Parcel(solving.owner));
         }
@@ -235,6 +236,7 @@ impl Open {
         let floor = self
             .relays
             .trusted()
+            .filter(|(_, relay)| relay.is_hoped_for())
             .map(|(_, relay)| relay.effort_floor)
             .filter(|floor| *floor <= limits::EFFORT_ASKED_MAX)
             .max()

@@ -8,9 +8,8 @@ pub const PUTS_UNDER_WAY_MAX: usize = 8;
 pub const ORDER_STEP_MAX: u64 = 10_000;
 /// Times an object is made anew because a relay refused it.
 pub const REMAKES_MAX: u32 = 8;
-/// Effort a relay may ask for: about ten seconds of work for a message. One that asks for more gets
-/// nothing, and holds up nothing that others take.
-pub const EFFORT_ASKED_MAX: u8 = 8;
+pub use shared::limits::EFFORT_ASKED_MAX;
+
 /// Contacts of an account.
 pub const CONTACTS_MAX: usize = 2_048;
 /// Invitations that are open.
@@ -24,6 +23,14 @@ pub const TICK_MS_MEAN: u64 = 20_000;
 /// The same for a while after greeting or accepting.
 pub const FAST_TICK_MS_MEAN: u64 = 700;
 pub const FAST_MS: u64 = 120_000;
+/// Mean time between two looks at whether a relay still has what it listed, ms.
+pub const AUDIT_MS_MEAN: u64 = 600_000;
+/// A relay that is watched lists what it has stored within this time.
+pub const LISTS_WITHIN_MS: u64 = 60_000;
+/// What each relay listed last is remembered, so many objects.
+pub const LISTED_MAX: usize = 4_096;
+/// After so many looks in a row at which a relay had lost something it is not relied on.
+pub const PROMISES_BROKEN_MAX: u8 = 3;
 /// What a relay stored so lately is not put to it again on a new link.
 pub const STORED_LATELY_MS: u64 = 600_000;
 /// Mean time between two looks at whether an invitation that was answered still stands, ms.

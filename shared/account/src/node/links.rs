@@ -11,7 +11,7 @@ use crate::sealed::locator;
 use shared::io::{Input, LinkId, Output};
 use shared::link::{LinkFault, Reply};
 use shared::time::Millis;
-use shared::wire::{Header, Kind};
+use shared::wire::{Header, Kind, ScanRecord};
 
 impl Open {
     /// Inputs that concern links and puzzles.
@@ -51,6 +51,7 @@ impl Open {
         self.lookups.on_link_down(&key);
         self.settle_lookups(cx);
         self.puts_link_down(&key);
+        self.audits.on_link_down(&key);
         self.show_relays(cx);
     }
 
@@ -109,7 +110,7 @@ impl Open {
                     self.pump_puts(cx);
                 } else if self.lookups.on_end(key, request) {
                     self.settle_lookups(cx);
-                } else {
+                } else if !self.on_audit_refused(&key, request) {
                     self.on_feed_refused(cx, key, request);
                 }
             }
@@ -129,6 +130,7 @@ impl Open {
                 ..
             } => {
                 let whole = self.sync.is_whole(&key, request);
+                self.on_audit_object(&key, request, &header);
                 self.on_object(cx, header, body.to_vec(), whole);
             }
             Reply::Pushed {
@@ -136,6 +138,7 @@ impl Open {
                 header,
                 body,
             } => {
+                self.audits.list(key, bucket, ScanRecord::of(&header).hash);
                 self.on_live(cx, key, bucket, body.len());
                 self.on_object(cx, header, body.to_vec(), true);
             }
@@ -144,13 +147,23 @@ impl Open {
                     self.settle_lookups(cx);
                     // There is room for those that were not asked for yet.
                     self.pump_lookups(cx);
-                } else if !self.on_feed_end(cx, key, request) {
+                } else if !self.on_audit_end(cx, &key, request)
+                    && !self.on_feed_end(cx, key, request)
+                {
                     // The names of relays are complete.
                     self.hold_relays(cx);
                 }
             }
-            Reply::News { bucket, record } => self.on_news(cx, key, bucket, &record),
+            Reply::News { bucket, record } => {
+                self.audits.list(key, bucket, record.hash);
+                self.on_news(cx, key, bucket, &record);
+            }
             Reply::Lagged { bucket } => self.on_lagged(cx, key, bucket),
+            Reply::Floor { effort } => {
+                if let Some(relay) = self.relays.get_mut(&key) {
+                    relay.effort_floor = effort;
+                }
+            }
             Reply::Asked => self.on_asked(cx, key),
             Reply::Wanted { ids } => self.on_wanted(cx, key, ids),
             Reply::Named {
@@ -238,6 +251,7 @@ impl Open {
             self.hold_relays(cx);
             self.offer_on(cx);
         }
+        self.audit_on_time(cx);
         self.end_lookups(cx);
     }
 
@@ -269,6 +283,7 @@ impl Open {
             self.lookups.next_timer(),
             Some(self.tick_at),
             Some(self.house_at),
+            Some(self.audits.next_timer()),
         ]
         .into_iter()
         .flatten()

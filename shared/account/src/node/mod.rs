@@ -4,11 +4,12 @@
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
 //!         -> Open -> relays, named, fetch, lookups  what comes
-//!                 -> jobs, seal, outbox, carry  what goes
+//!                 -> jobs, seal, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people  what it means
 //! ```
 
 mod assemble;
+mod audit;
 mod carry;
 mod commands;
 mod cx;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: whatever a row holds is changed together with `cx.touch(row)`.
 
+use super::audit::Audits;
 use super::carry::Carry;
 use super::commands::Loading;
 use super::cx::Cx;
@@ -85,6 +86,7 @@ pub struct Open {
     pub named: Named,
     pub sync: Sync,
     pub carry: Carry,
+    pub audits: Audits,
     pub contacts: BTreeMap<Who, Contact>,
     pub invites: BTreeMap<Id16, Invite>,
     pub greetings: BTreeMap<Id16, GreetingRow>,

@@ -28,7 +28,8 @@ use shared::wire::{Header, Receipt, Refused, SizeClass};
 #[derive(Default)]
 pub struct Puts {
     under_way: BTreeMap<ReqId, Owner>,
-    done: BTreeSet<Owner>,
+    /// What it has, or does not take.
+    pub done: BTreeSet<Owner>,
     /// No puts before that time (mono): the relay asked for a pause.
     paused_until: u64,
     /// The relay had no room for the last one.
@@ -187,38 +188,36 @@ impl Open {
         let Some(parcel) = self.parcels.get_mut(&owner) else {
             return self.pump_puts(cx);
         };
-        let Some(header) = parcel.header().filter(|header| header.id() == receipt.id) else {
+        if parcel
+            .header()
+            .is_none_or(|header| header.id() != receipt.id)
+        {
             // Made anew while this put was under way.
             return self.pump_puts(cx);
-        };
+        }
         puts.done.insert(owner);
         puts.no_room = false;
         parcel.stored.retain(|stored| stored.relay != key);
-        parcel.stored.push(StoredAt {
-            relay: key,
-            by,
-            at: receipt.time,
-            signature: receipt.signature,
-        });
-        // Two may have passed it on to the same one.
-        let keepers: BTreeSet<&NodeKey> = parcel.stored.iter().map(|stored| &stored.by).collect();
-        let relays = keepers.len() as u32;
-        let until = u64::from(header.front.expiry) * 3_600_000;
+        // One that lost what it had signed for counts no more.
+        let broken = self.relays.get_mut(&key).is_some_and(|r| r.is_broken());
+        if !broken {
+            parcel.stored.push(StoredAt {
+                relay: key,
+                by,
+                at: receipt.time,
+                signature: receipt.signature,
+            });
+        }
         if keeps_parcel(&owner) {
             cx.touch(RowKey::Parcel(owner));
         }
+        self.show_stored(cx, &owner);
         match owner {
             Owner::Message(who, id) => {
-                self.set_delivery(cx, &who, &id, DeliveryRow::Stored(relays, until));
                 self.acks_stored(cx, &owner, &who);
                 // Where nobody acknowledges, nothing more will ever be known.
                 if self.is_silent(&who) && self.all_have(&owner) {
                     self.finish(cx, &owner, &who, &id);
-                }
-            }
-            Owner::Greeting(who) => {
-                if let Some(id) = self.contacts.get(&who).and_then(|c| c.row.handshake) {
-                    self.set_delivery(cx, &who, &id, DeliveryRow::Stored(relays, until));
                 }
             }
             Owner::Ack(who) => {
@@ -228,7 +227,7 @@ impl Open {
                 }
             }
             Owner::Invite(invite) => self.on_invite_stored(cx, &invite),
-            Owner::Keys | Owner::Acceptance(_) => {}
+            Owner::Keys | Owner::Acceptance(_) | Owner::Greeting(_) => {}
         }
         self.pump_puts(cx);
     }
@@ -258,6 +257,10 @@ impl Open {
         match why {
             Some(Refused::TooLittleWork) if trusted && more(detail) => {
                 self.jobs.effort.insert(owner, detail as u8);
+                // What is sealed next begins with it.
+                if let Some(relay) = self.relays.get_mut(&key) {
+                    relay.effort_floor = detail as u8;
+                }
                 self.make_again(cx, key, &owner, why);
             }
             Some(Refused::Expired | Refused::OldRecord) if trusted => {

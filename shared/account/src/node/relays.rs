@@ -5,6 +5,7 @@
 //! told and believed nothing else, and gone soon.
 
 use super::cx::Cx;
+use super::limits::PROMISES_BROKEN_MAX;
 use super::model::{Chooser, RelayRow, RowKey};
 use super::problems;
 use crate::api::Problem;
@@ -45,7 +46,7 @@ pub struct Relay {
     pub stage: Stage,
     /// Until when it stays, if it is a guest (mono).
     guest_until: Option<Millis>,
-    /// The effort it last asked for.
+    /// The effort it last asked for: in its Welcome, since then, or when it refused something.
     pub effort_floor: u8,
     /// Where it may have moved to, as somebody said. Kept once it has answered there.
     moved: Option<RelayHint>,
@@ -57,6 +58,8 @@ pub struct Relay {
     /// Up to this bucket only scan records are watched: there was too much to take whole.
     pub records_until: u32,
     attempts: u32,
+    /// How often in a row it had lost what it had signed for.
+    pub promises_broken: u8,
 }
 
 /// How far a link is.
@@ -272,7 +275,8 @@ impl Relays {
             scanned.is_some_and(|s| !reads.iter().any(|read| read.overlaps(s)))
         };
         let gone = |r: &Relay| {
-            r.row.by == Chooser::Relay && (r.attempts >= NAMED_ATTEMPTS || elsewhere(r))
+            let lost = r.attempts >= NAMED_ATTEMPTS || r.is_broken();
+            r.row.by == Chooser::Relay && (lost || elsewhere(r))
         };
         let gone = self.kept().filter(|(_, r)| gone(r)).map(|(key, _)| *key);
         let gone: Vec<NodeKey> = gone.collect();
@@ -517,6 +521,7 @@ impl Relay {
             range: None,
             records_until: 0,
             attempts: 0,
+            promises_broken: 0,
         }
     }
 
@@ -530,12 +535,17 @@ impl Relay {
 
     /// Whether it counts among those that are held: it is there, or was a moment ago.
     pub fn is_held(&self) -> bool {
-        self.attempts < HELD_ATTEMPTS
+        self.attempts < HELD_ATTEMPTS && !self.is_broken()
     }
 
     /// Whether it is there, or may be again soon.
     pub fn is_hoped_for(&self) -> bool {
-        self.attempts < HOPELESS_ATTEMPTS
+        self.attempts < HOPELESS_ATTEMPTS && !self.is_broken()
+    }
+
+    /// Whether what it signs for is not relied on.
+    pub fn is_broken(&self) -> bool {
+        self.promises_broken >= PROMISES_BROKEN_MAX
     }
 
     pub fn link(&self) -> Option<LinkId> {

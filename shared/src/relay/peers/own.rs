@@ -30,6 +30,8 @@ pub(super) struct Own {
     ready: Option<RawDescriptor>,
     renew_at: Millis,
     version: u64,
+    /// The effort floor that it says.
+    floor: u8,
     /// When it was made.
     made: Now,
 }
@@ -48,6 +50,11 @@ impl Own {
     /// Header and body, when the work is done.
     pub fn ready(&self) -> Option<&RawDescriptor> {
         self.ready.as_ref()
+    }
+
+    /// The effort floor that the descriptor says, once there is one.
+    pub fn floor_said(&self) -> Option<u8> {
+        self.ready.is_some().then_some(self.floor)
     }
 
     /// It is to say something else, as soon as it is made.
@@ -81,13 +88,17 @@ impl Relay {
 
     /// Makes a new descriptor when it is time.
     pub(super) fn renew_descriptor(&mut self) {
+        let said = self.peers.own.floor_said();
+        let is_other_floor = said.is_some_and(|said| self.floor_is_to_be_told(said));
         let own = &self.peers.own;
         // Others refuse what a clock that was wrong dated.
         let was_set = own.ready.is_some() && self.now.jump_since(&own.made) > CLOCK_SET_MS;
-        let is_due = own.next_time() <= self.now.mono || was_set && own.solving.is_none();
+        let is_due = own.next_time() <= self.now.mono
+            || (was_set || is_other_floor) && own.solving.is_none();
         if !is_due {
             return;
         }
+        let floor = self.effort_floor();
         let own = &mut self.peers.own;
         let now_s = self.now.unix / 1000;
         // A clock that was ahead is forgotten.
@@ -96,12 +107,13 @@ impl Relay {
         own.made = self.now;
         // What is to be said otherwise while it is being made is said by the next one.
         own.renew_at = self.now.mono + RENEW_MS;
+        own.floor = floor;
         let descriptor = Descriptor {
             node_key: *self.config.node_key.public().as_bytes(),
             certificate: self.config.certificate,
             version: own.version,
             bits: self.peers.swarm.bits,
-            effort_floor: self.config.effort_floor,
+            effort_floor: floor,
             browsers: self.config.browsers,
             addresses: own.addresses.clone().unwrap_or_default(),
         };

@@ -103,7 +103,7 @@ impl Relay {
             Frame::Welcome(welcome) => self.on_peer_welcome(link, &welcome),
             Frame::Peered { header, body } => self.on_peered(link, header, body),
             Frame::Ping { echo } => self.send(link, request, &Frame::Pong { echo }),
-            Frame::Pong { .. } | Frame::Ask => {}
+            Frame::Pong { .. } | Frame::Ask | Frame::Floor { .. } => {}
             Frame::Bye { .. } => self.leave(link),
             _ => self.on_malformed(link, None),
         }

@@ -188,7 +188,7 @@ impl Relay {
         for raw in headers {
             let header = match admit_header(raw, &self.rules()) {
                 Ok(header) if header.kind != Kind::Descriptor => header,
-                // Clocks differ, and so do floors.
+                // Clocks differ, and so do floors (of what is raised peers are told nothing).
                 Err(AdmissionError::WrongExpiry | AdmissionError::LowEffort) => continue,
                 _ => {
                     self.counters.headers_bad += 1;

@@ -2,6 +2,7 @@
 //! A relay, a disk and links, without a shell.
 
 mod crash;
+mod floor;
 mod headers;
 mod hostile;
 mod links;

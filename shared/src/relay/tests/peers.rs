@@ -15,7 +15,11 @@ pub(super) fn address(n: u8) -> SocketAddr {
 
 /// A relay that knows where it is reachable and has its descriptor.
 pub(super) fn relay() -> World {
-    let mut world = World::new(config(), Disk::default());
+    relay_of(config())
+}
+
+pub(super) fn relay_of(config: RelayConfig) -> World {
+    let mut world = World::new(config, Disk::default());
     world.input(Input::Reachable {
         addresses: vec![address(50)],
     });
