@@ -111,13 +111,17 @@ fn one_client_does_not_borrow_for_all() {
 }
 
 #[test]
-fn a_header_is_forgotten_when_two_did_not_lend_its_body() {
+fn a_header_is_forgotten_when_nobody_lends_its_body() {
     let mut world = narrow(6);
     let own = world.relay.range();
     let [one, other] = [0, 1].map(|n| own.siblings().nth(n).unwrap());
     world.keeper(1, 6, one);
     world.keeper(2, 6, other);
-    world.keeper(3, 6, other);
+    world.keeper(3, 6, one);
+    world.input(Input::LinkCongested {
+        link: LinkId(3),
+        congested: true,
+    });
     let objects = [one, other].map(|range| envelope_at(1, range.prefix()));
     world.told(1, &objects);
     world.told(2, &objects);
@@ -127,7 +131,7 @@ fn a_header_is_forgotten_when_two_did_not_lend_its_body() {
         world.advance(3_000);
     }
     assert_eq!(world.kinds(100), [REFUSED]);
-    // Of one there was only one to ask.
+    // Of one there is somebody left to ask.
     let [one, other] = objects.map(|(header, _)| header.id());
     assert!(world.relay.lists(&one) && !world.relay.lists(&other));
 }
