@@ -19,8 +19,6 @@ use alloc::vec::Vec;
 const LENT_MS: Millis = 3_000;
 /// Peers that are asked in turn.
 const TRIES: u8 = 3;
-/// Peers that have not lent a body, after which it is not looked for again.
-const IN_VAIN: usize = 2;
 
 /// A read that waits for bodies.
 #[derive(Debug)]
@@ -215,9 +213,14 @@ impl Relay {
                 continue;
             };
             self.counters.borrowed_in_vain += waiting.missing.len() as u64;
-            let missing = waiting.missing.values();
-            for missing in missing.filter(|missing| missing.asked.len() >= IN_VAIN) {
-                self.forget_header(&missing.entry);
+            // What cannot be had would hold up all that lies beside it. It is told again by who has
+            // it; so is what its keepers had no time to lend.
+            for missing in waiting.missing.values() {
+                let keeping = self.peers.keeping(missing.entry.address);
+                let unasked = |keeper: &LinkId| !missing.asked.contains(keeper);
+                if missing.asked.len() >= TRIES.into() || !keeping.iter().any(unasked) {
+                    self.forget_header(&missing.entry);
+                }
             }
             self.on_read_failed(&waiting.read);
         }

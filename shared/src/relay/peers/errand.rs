@@ -70,6 +70,8 @@ struct Errand {
     /// When the one that was asked should have answered.
     until: Millis,
     ends: Millis,
+    /// When to ask for the names of others again, while it waits.
+    names_at: Millis,
     /// Why one of them refused it.
     refused: Option<(Refused, u32)>,
 }
@@ -99,8 +101,6 @@ pub(in crate::relay) struct Errands {
     /// Until there is a link to somebody.
     waiting: VecDeque<Errand>,
     bytes: usize,
-    /// When to ask somebody for names again, while there are such.
-    names_at: Millis,
 }
 
 impl Errands {
@@ -109,13 +109,8 @@ impl Errands {
             .asked
             .values()
             .map(|errand| errand.until.min(errand.ends));
-        let waiting = self.waiting.iter().map(|errand| errand.ends);
-        let names = self.waiting.front().map(|_| self.names_at);
-        asked
-            .chain(waiting)
-            .chain(names)
-            .min()
-            .unwrap_or(Millis::MAX)
+        let waiting = self.waiting.iter().map(|e| e.ends.min(e.names_at));
+        asked.chain(waiting).min().unwrap_or(Millis::MAX)
     }
 
     /// Whether there is room for one more of a source: it has no more than is free, so that who
@@ -204,6 +199,7 @@ impl Relay {
             tried: Vec::new(),
             until: now,
             ends: now + WHOLE_MS,
+            names_at: 0,
             refused: None,
         };
         let errands = &mut self.peers.errands;
@@ -236,7 +232,12 @@ impl Relay {
             if !waited && !self.peers.errands.may_wait(errand.source) {
                 return self.end_errand(&errand, Refused::OverQuota, 2);
             }
-            self.dial_for(errand.address);
+            // Who has just said that they know nobody is not asked again at once.
+            let ask = errand.names_at <= now;
+            if ask {
+                errand.names_at = now + NAMES_MS;
+            }
+            self.dial_for(errand.address, ask);
             return self.peers.errands.waiting.push_back(errand);
         };
         peer.used = now;
@@ -262,7 +263,7 @@ impl Relay {
         self.peers.errands.asked.insert((link, request), errand);
     }
 
-    fn dial_for(&mut self, address: u32) {
+    fn dial_for(&mut self, address: u32, ask: bool) {
         let range = Range::of(address, 32);
         let mut under_way = self.peers.shakes.under_way();
         if under_way.any(|dial| dial.to.range.is_some_and(|range| range.has(address))) {
@@ -272,12 +273,10 @@ impl Relay {
         if self.may_dial_for_errand() && self.dial_in(range) {
             return;
         }
-        // Somebody may know who keeps it. Who has just said that they do not is not asked at once.
-        let now = self.now.mono;
-        if self.peers.errands.names_at > now {
+        if !ask {
             return;
         }
-        self.peers.errands.names_at = now + NAMES_MS;
+        // Somebody may know who keeps it.
         let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
         let at = self.rng.below(links.len() as u64) as usize;
         if let Some(link) = links.get(at) {
@@ -301,8 +300,6 @@ impl Relay {
             }
         }
         self.retry_errands();
-        let names_at = &mut self.peers.errands.names_at;
-        *names_at = (*names_at).max(now + NAMES_MS);
     }
 
     /// Those that wait are looked at again.
