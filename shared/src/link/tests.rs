@@ -288,7 +288,7 @@ fn pages_must_be_what_was_asked_for_and_full() {
 }
 
 #[test]
-fn pushes_only_to_a_watch_and_never_backwards() {
+fn pushes_only_to_a_watch_and_never_far_backwards() {
     let record = ScanRecord {
         tag: [1; 16],
         hash: [2; 8],
@@ -301,12 +301,14 @@ fn pushes_only_to_a_watch_and_never_backwards() {
     assert_eq!(link.on_frame(NOW, &lagged), Ok(Reply::Lagged { bucket: 7 }));
     let reply = Reply::News { bucket: 8, record };
     assert_eq!(link.on_frame(NOW, &news(8).encode(request.0)), Ok(reply));
+    let reply = Reply::News { bucket: 7, record };
+    assert_eq!(link.on_frame(NOW, &news(7).encode(request.0)), Ok(reply));
     assert_eq!(
         send(&mut link, request.0, 8, &object(1, Kind::Envelope)),
         Err(LinkFault::BadAnswer)
     );
     assert_eq!(
-        link.on_frame(NOW, &news(7).encode(request.0)),
+        link.on_frame(NOW, &news(6).encode(request.0)),
         Err(LinkFault::BadAnswer)
     );
     assert!(link.watch(NOW, true).is_none());

@@ -81,7 +81,10 @@ pub struct Relay {
     budgets: Budgets,
     floor: Floor,
     borrows: Borrows,
+    /// For those who watch whole objects, as they arrive.
     ring: Ring,
+    /// For those who watch scan records, once what they name can be fetched.
+    news: Ring,
     /// The latest arrival before any watch began.
     watched_since: u64,
     /// Watching links that may have something to get.
@@ -121,6 +124,7 @@ impl Relay {
             floor: Floor::default(),
             borrows: Borrows::default(),
             ring: Ring::default(),
+            news: Ring::default(),
             watched_since: 0,
             behind: BTreeSet::new(),
             hungry: BTreeSet::new(),

@@ -4,7 +4,7 @@
 //! durable (those who watch have seen it before); if the batch fails, what was to give way to it is back.
 
 use super::budget::Source;
-use super::index::{Entry, RecordPlace, bucket_of};
+use super::index::{Entry, RecordPlace};
 use super::push::Push;
 use super::rows::{self, BODIES, HEADS};
 use super::{Effect, Relay};
@@ -379,11 +379,7 @@ impl Relay {
             });
             self.counters.headers_kept += 1;
             self.index.insert(arrival, entry);
-            self.announce(Push {
-                bucket: bucket_of(arrival),
-                scan: entry.scan,
-                row: None,
-            });
+            self.announce_header(arrival, entry.scan);
         }
         if !batch.changes.is_empty() {
             self.save(Effect::Sweep, batch);
@@ -492,7 +488,7 @@ impl Relay {
             }
             if pending.entry.kind != Kind::Record && !listed {
                 let push = Push::of(pending.arrival, &pending.entry, &pending.row);
-                self.announce_late(pending.arrival, &push);
+                self.announce_durable(pending.arrival, push);
             }
         }
     }

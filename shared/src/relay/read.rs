@@ -13,7 +13,7 @@ use crate::limits::{
     SCAN_PAGE_RECORDS_MAX,
 };
 use crate::wire::scan::prefix_range;
-use crate::wire::{Frame, Records, Refused};
+use crate::wire::{Frame, Records, Refused, ScanRecord};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::convert::Infallible;
@@ -321,7 +321,8 @@ impl Relay {
 
     pub(super) fn on_watch(&mut self, link: LinkId, request: u32, whole: bool) {
         let bucket = self.current_bucket();
-        let next = self.ring.end();
+        let ring = if whole { &self.ring } else { &self.news };
+        let next = ring.end();
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
@@ -342,59 +343,86 @@ impl Relay {
         self.send(link, request, &Frame::Lagged { bucket });
     }
 
-    /// Makes an arrival known to the links that began to watch while it was on its way to the store:
-    /// those that watched before have had it, and no scan lists it yet.
-    pub(super) fn announce_late(&mut self, arrival: u64, push: &Push) {
-        if arrival > self.watched_since {
-            return;
-        }
-        for (link, state) in &mut self.links {
-            let Some(watch) = state.watch.as_mut() else {
-                continue;
-            };
-            if watch.since >= arrival && watch.bucket <= push.bucket {
-                watch.bucket = push.bucket;
-                let bytes = push_frame(push, watch.whole).encode(watch.request);
-                self.out.push_back(Output::Send { link: *link, bytes });
-            }
-        }
-    }
-
-    /// Makes an arrival known to the links that watch.
-    pub(super) fn announce(&mut self, mut push: Push) {
-        let mut watched = false;
-        let mut whole = false;
-        for (id, link) in &self.links {
-            if let Some(watch) = link.watch {
-                watched = true;
-                whole |= watch.whole;
-                if !link.congested {
-                    self.behind.insert(*id);
-                }
-            }
-        }
-        if !whole {
-            push.row = None;
-        }
+    /// Makes an arrival known to those who watch whole objects, before it is durable.
+    pub(super) fn announce(&mut self, push: Push) {
+        let watched = self.wake_watchers(true);
         self.ring.add(push);
         if !watched {
             self.ring.drop_below(self.ring.end());
         }
     }
 
+    /// What has arrived is durable: makes it known to those who watch scan records, who could not
+    /// have fetched it before; and to those who began to watch whole objects while it was being
+    /// saved, since no scan listed it yet.
+    pub(super) fn announce_durable(&mut self, arrival: u64, mut push: Push) {
+        if arrival <= self.watched_since {
+            for (link, state) in &mut self.links {
+                let Some(watch) = state.watch.as_mut().filter(|watch| watch.whole) else {
+                    continue;
+                };
+                if watch.since >= arrival && watch.bucket <= push.bucket {
+                    watch.bucket = push.bucket;
+                    let bytes = push_frame(&push, true).encode(watch.request);
+                    self.out.push_back(Output::Send { link: *link, bytes });
+                }
+            }
+        }
+        push.row = None;
+        self.announce_news(push);
+    }
+
+    fn announce_news(&mut self, push: Push) {
+        let watched = self.wake_watchers(false);
+        self.news.add(push);
+        if !watched {
+            self.news.drop_below(self.news.end());
+        }
+    }
+
+    /// Makes a header known that came alone: bodies of it can be borrowed.
+    pub(super) fn announce_header(&mut self, arrival: u64, scan: ScanRecord) {
+        let push = || Push {
+            bucket: bucket_of(arrival),
+            scan,
+            row: None,
+        };
+        self.announce(push());
+        self.announce_news(push());
+    }
+
+    /// Those of a kind that have room may have something to get. False: nobody watches so.
+    fn wake_watchers(&mut self, whole: bool) -> bool {
+        let mut watched = false;
+        for (id, link) in &self.links {
+            if link.watch.is_some_and(|watch| watch.whole == whole) {
+                watched = true;
+                if !link.congested {
+                    self.behind.insert(*id);
+                }
+            }
+        }
+        watched
+    }
+
     /// The next frame that some watching link has not got yet.
     pub(super) fn next_push(&mut self) -> Option<Output<Infallible>> {
         while let Some(link) = self.behind.first().copied() {
             let watch = self.links.get_mut(&link).and_then(|l| l.watch.as_mut());
-            let end = self.ring.end();
+            let whole = watch.as_ref().is_some_and(|watch| watch.whole);
+            let ring = if whole { &self.ring } else { &self.news };
+            let end = ring.end();
             let Some(watch) = watch.filter(|w| w.next < end) else {
                 self.behind.remove(&link);
                 continue;
             };
             let request = watch.request;
-            let bytes = match self.ring.push(watch.next) {
+            let bytes = match ring.push(watch.next) {
                 None => {
                     watch.next = end;
+                    // What is being saved no scan lists yet.
+                    watch.since = self.last_arrival;
+                    self.watched_since = self.last_arrival;
                     self.counters.lagged += 1;
                     let bucket = watch.bucket;
                     Frame::Lagged { bucket }.encode(request)

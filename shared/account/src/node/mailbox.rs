@@ -73,14 +73,16 @@ impl Open {
         self.is_read_from(self.relays.range_of(key))
     }
 
-    /// Takes as many bits as the relays around divide headers by. All that are linked must say so:
-    /// one alone could put somebody into a mailbox of their own.
+    /// Takes as many bits as the relays around divide headers by. All that are linked must say so,
+    /// and as many as are held: one alone could put somebody into a mailbox of their own.
     pub fn fit_mailbox(&mut self, cx: &mut Cx) {
         let said = self
             .relays
             .open_ranges()
             .map(|range| range.scanned().bits());
-        let Some(said) = said.min() else {
+        let said: Vec<u8> = said.collect();
+        let least = said.iter().min().filter(|_| said.len() >= RELAYS_HELD);
+        let Some(said) = least.copied() else {
             return;
         };
         let bits = self.profile.mailbox.bits();
