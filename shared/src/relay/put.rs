@@ -1,7 +1,8 @@
 //! From Put to Stored: checks in the protocol's order, saves in batches, receipts after `Saved`.
 //!
-//! Invariant: an object is in the index, goes on to peers and is acknowledged only when its batch is
-//! durable (those who watch have seen it before); if the batch fails, what was to give way to it is back.
+//! Invariant: an object is in the index, goes on to peers and is acknowledged only when its batch
+//! is durable (who watches whole objects has seen it before); if the batch fails, what was to give
+//! way to it is back.
 
 use super::budget::Source;
 use super::index::{Entry, RecordPlace};
