@@ -26,7 +26,7 @@ use shared::io::{Batch, Change, Input, LinkId, Origin, Output, Query, Token};
 use shared::limits::{REQUESTS_PER_LINK_MAX, SAVE_BATCH_OBJECTS_MAX};
 use shared::object::pow::{target, work};
 use shared::relay::{BODIES, HEADS, META, Relay, RelayConfig, SCHEMA, State};
-use shared::wire::{Frame, Front, Header, Kind, Lifetime, Receipt, SizeClass};
+use shared::wire::{Frame, Front, Header, Kind, Lifetime, SizeClass};
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
@@ -326,22 +326,8 @@ fn relay_puts(dir: &Path) -> [f64; 2] {
 
     let node_key = SigningKey::from_bytes(&[7; 32]).public();
     for receipt in &receipts {
-        let Ok((
-            _,
-            Frame::Stored {
-                id,
-                time,
-                signature,
-                ..
-            },
-        )) = Frame::parse(receipt)
-        else {
+        let Ok((_, Frame::Stored { receipt, .. })) = Frame::parse(receipt) else {
             panic!("not stored");
-        };
-        let receipt = Receipt {
-            id,
-            time,
-            signature,
         };
         receipt.verify(&node_key).unwrap();
     }

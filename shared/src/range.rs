@@ -70,6 +70,19 @@ impl Range {
         self.wider(SCAN_WIDER_BITS)
     }
 
+    /// An address in it: its first bits, then those of another one.
+    pub fn fill(self, rest: u32) -> u32 {
+        self.prefix | rest & !mask(self.bits)
+    }
+
+    /// The ranges in it that have so many bits more, 32 at most.
+    pub fn split(self, steps: u8) -> impl Iterator<Item = Range> {
+        let bits = self.bits.saturating_add(steps).min(32);
+        let step = 1u64 << (32 - bits);
+        let each = 0..1u64 << (bits - self.bits);
+        each.map(move |n| Range::of((u64::from(self.prefix) + n * step) as u32, bits))
+    }
+
     /// Its two halves; none of a single address.
     pub fn halves(self) -> Option<[Range; 2]> {
         let bit = 1u32 << 31u8.checked_sub(self.bits)?;
@@ -80,11 +93,8 @@ impl Range {
     /// The ranges of the same size in the one where it keeps headers, without itself: 15 at most.
     pub fn siblings(self) -> impl Iterator<Item = Range> {
         let around = self.scanned();
-        let count = 1u64 << (self.bits - around.bits);
-        let step = 1u64 << (32 - self.bits);
-        let each = (0..count).map(move |n| (u64::from(around.prefix) + n * step) as u32);
-        let range = each.map(move |address| Range::of(address, self.bits));
-        range.filter(move |range| *range != self)
+        let each = around.split(self.bits - around.bits);
+        each.filter(move |range| *range != self)
     }
 }
 
@@ -139,6 +149,16 @@ mod tests {
         assert_eq!((all.and(high), low.and(high)), (Some(high), None));
         assert_eq!(high.wider(1), all);
         assert_eq!(all.wider(1), all);
+        let quarters: Vec<u32> = high.split(2).map(Range::prefix).collect();
+        assert_eq!(
+            quarters,
+            [0x8000_0000, 0xa000_0000, 0xc000_0000, 0xe000_0000]
+        );
+        assert_eq!(
+            (all.split(0).count(), Range::of(7, 31).split(9).count()),
+            (1, 2)
+        );
+        assert_eq!((high.fill(5), high.fill(u32::MAX)), (0x8000_0005, u32::MAX));
         let one = Range::of(77, 40);
         assert_eq!((one.bits(), one.halves()), (32, None));
         assert!(one.has(77) && !one.has(76));

@@ -60,6 +60,16 @@ impl World {
         self.must(at, Command::Unlock { passcode, remember });
     }
 
+    /// Ann and Bob, who know the relays of these names, have met, and stay open.
+    pub fn friends(&mut self, ann: &str, bob: &str) -> (At, At) {
+        let (ann, bob) = (self.person("Ann", ann), self.person("Bob", bob));
+        self.stay_open(ann);
+        self.stay_open(bob);
+        self.meet(ann, bob);
+        self.run(600_000);
+        (ann, bob)
+    }
+
     /// Makes an invitation for several and waits until a relay has it.
     pub fn invite_for(&mut self, at: At, hours: u32) -> InviteView {
         self.invite_as(at, hours, false)

@@ -146,14 +146,7 @@ fn a_named_relay_that_forgets_gives_way() {
     let mut world = World::new(3);
     world.relays(RELAYS, |_| 0);
     world.run(5 * MINUTE);
-    let (ann, bob) = (
-        world.person("Ann", "relay 0"),
-        world.person("Bob", "relay 0"),
-    );
-    world.stay_open(ann);
-    world.stay_open(bob);
-    world.meet(ann, bob);
-    world.run(10 * MINUTE);
+    let (ann, bob) = world.friends("relay 0", "relay 0");
     world.kill(bob);
     let found = |world: &World| -> Vec<String> {
         let relays = relays(world, ann);
@@ -184,14 +177,7 @@ fn relays_that_pass_on_and_borrow_are_believed() {
     let relays = world.relays(40, |n| n / 2);
     world.run(30 * MINUTE);
     assert!(relays.iter().all(|at| world.relay(*at).range().bits() > 0));
-    let (ann, bob) = (
-        world.person("Ann", "relay 0"),
-        world.person("Bob", "relay 7"),
-    );
-    world.stay_open(ann);
-    world.stay_open(bob);
-    world.meet(ann, bob);
-    world.run(10 * MINUTE);
+    let (ann, bob) = world.friends("relay 0", "relay 7");
     world.kill(bob);
     let passed_on = |world: &World| -> u64 {
         let passed = relays.iter().map(|at| world.relay(*at).counters().errands);

@@ -114,14 +114,7 @@ fn an_account_does_what_the_floor_asks_and_no_more() {
     world.store_bytes = Some(3 << 20);
     world.hour_bytes = Some(1 << 20);
     let relay = world.add_networked("relay 0");
-    let (ann, bob) = (
-        world.person("Ann", "relay 0"),
-        world.person("Bob", "relay 0"),
-    );
-    world.stay_open(ann);
-    world.stay_open(bob);
-    world.meet(ann, bob);
-    world.run(10 * MINUTE);
+    let (ann, bob) = world.friends("relay 0", "relay 0");
     let mut rng = Rng::new([2; 32]);
     for n in 0..1_500 {
         let stock = world.object(&mut rng, 0);

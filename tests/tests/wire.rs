@@ -90,13 +90,8 @@ fn frames() {
                 assert_eq!((welcome.effort_floor, welcome.live_records), (3, 99));
                 assert_eq!(welcome.range, Range::of(0xa123_4567, 3));
             }
-            Frame::Stored {
-                id,
-                time,
-                node_key,
-                signature,
-            } => {
-                assert_eq!(Receipt::sign(&key, id, time).signature, signature);
+            Frame::Stored { receipt, node_key } => {
+                assert_eq!(Receipt::sign(&key, receipt.id, receipt.time), receipt);
                 assert_eq!(&node_key, key.public().as_bytes());
             }
             Frame::ScanPage {

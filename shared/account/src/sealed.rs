@@ -8,6 +8,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use shared::crypto::{self, CIPHERTEXT_LEN, Key, PublicKey, Rng, SEAL_OVERHEAD, SigningKey};
+use shared::range::Range;
 use shared::time::Millis;
 use shared::wire::{Front, Header, Kind, Lifetime, SizeClass};
 use zeroize::Zeroize;
@@ -48,18 +49,14 @@ pub struct Mailbox {
 impl Mailbox {
     /// `None` if there are more than 32 bits. Bits of `prefix` behind the first `bits` are cleared.
     pub fn new(prefix: u32, bits: u8) -> Option<Mailbox> {
-        (bits <= 32).then(|| Mailbox {
-            prefix: prefix & !Self::rest(bits),
-            bits,
-        })
+        let prefix = Range::of(prefix, bits).prefix();
+        (bits <= 32).then_some(Mailbox { prefix, bits })
     }
 
     pub fn draw(bits: u8, rng: &mut Rng) -> Mailbox {
-        let bits = bits.min(32);
-        Mailbox {
-            prefix: rng.u64() as u32 & !Self::rest(bits),
-            bits,
-        }
+        let range = Range::of(rng.u64() as u32, bits);
+        let (prefix, bits) = (range.prefix(), range.bits());
+        Mailbox { prefix, bits }
     }
 
     pub fn prefix(self) -> u32 {
@@ -70,13 +67,14 @@ impl Mailbox {
         self.bits
     }
 
-    /// The prefix, the rest random.
-    pub fn address(self, rng: &mut Rng) -> u32 {
-        self.prefix | rng.u64() as u32 & Self::rest(self.bits)
+    /// The addresses that are in it.
+    pub fn range(self) -> Range {
+        Range::of(self.prefix, self.bits)
     }
 
-    fn rest(bits: u8) -> u32 {
-        u32::MAX.checked_shr(u32::from(bits)).unwrap_or(0)
+    /// The prefix, the rest random.
+    pub fn address(self, rng: &mut Rng) -> u32 {
+        self.range().fill(rng.u64() as u32)
     }
 }
 

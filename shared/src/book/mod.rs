@@ -185,12 +185,13 @@ impl Book {
             return false;
         };
         let known = self.table.get(&at).and_then(|entry| entry.known.as_ref());
-        let same = known.is_some_and(|known| known.raw.split_at(HEADER_BYTES) == raw);
-        let fresh = known.is_some_and(|known| known.expiry > hour(now));
-        if same && fresh {
+        let is_it = known.is_some_and(|known| {
+            known.raw.split_at(HEADER_BYTES) == raw && known.expiry > hour(now)
+        });
+        if is_it {
             self.hear_again(now, at, source);
         }
-        same && fresh
+        is_it
     }
 
     /// Somebody hands on a descriptor that was admitted and read; `raw` is its header and body.

@@ -98,8 +98,7 @@ impl Book {
         range: Range,
     ) -> Option<Candidate> {
         self.draw(rng, now, taken, false, |entry| {
-            let known = entry.known.as_ref();
-            range == Range::ALL || known.is_some_and(|known| known.range().overlaps(range))
+            range == Range::ALL || entry.keeps(range)
         })
     }
 
@@ -256,11 +255,7 @@ impl Book {
         let mut draw = Draw::default();
         for (address, entry) in self.table.entries() {
             let unsure = entry.proved == 0 || now.saturating_sub(entry.proved) > MEMBER_LOOK_MS;
-            let known = entry.known.as_ref();
-            if unsure
-                && known.is_some_and(|known| known.range().overlaps(range))
-                && self.is_free(now, address, taken)
-            {
+            if unsure && entry.keeps(range) && self.is_free(now, address, taken) {
                 draw.add(rng, *address);
             }
         }

@@ -97,6 +97,12 @@ impl Entry {
         }
     }
 
+    /// Whether it is known to keep something of a range.
+    pub fn keeps(&self, range: Range) -> bool {
+        let known = self.known.as_ref();
+        known.is_some_and(|known| known.range().overlaps(range))
+    }
+
     pub fn node_key(&self) -> Option<&[u8; 32]> {
         Some(&self.known.as_ref()?.descriptor.node_key)
     }

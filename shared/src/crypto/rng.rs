@@ -41,6 +41,11 @@ impl Rng {
         }
     }
 
+    /// One of these, each with the same chance.
+    pub fn choose<'a, T>(&mut self, all: &'a [T]) -> Option<&'a T> {
+        all.get(self.below(all.len() as u64) as usize)
+    }
+
     /// Exponentially distributed with that mean: the gaps of a Poisson process. Saturates.
     pub fn exponential(&mut self, mean_ms: u64) -> u64 {
         // Von Neumann's method (1951), exact and without logarithms: the first number of a falling

@@ -81,17 +81,7 @@ impl ClientLink {
                     detail,
                 })
             }
-            Frame::Stored {
-                id,
-                time,
-                node_key,
-                signature,
-            } => {
-                let receipt = Receipt {
-                    id,
-                    time,
-                    signature,
-                };
+            Frame::Stored { receipt, node_key } => {
                 self.on_stored(number, &asked, receipt, node_key)
             }
             Frame::ScanPage { .. } => self.on_page(number, &asked, frame),

@@ -136,11 +136,9 @@ fn only_the_expected_relay_on_this_link_is_welcome() {
 #[test]
 fn receipts_are_checked() {
     let (header, body) = object(1, Kind::Envelope);
-    let stored = |r: Receipt| Frame::Stored {
-        id: r.id,
-        time: r.time,
+    let stored = |receipt: Receipt| Frame::Stored {
+        receipt,
         node_key: *key().public().as_bytes(),
-        signature: r.signature,
     };
     let good = Receipt::sign(&key(), header.id(), 77);
     let forged = Receipt::sign(&SigningKey::from_bytes(&[4; 32]), header.id(), 77);

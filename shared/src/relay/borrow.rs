@@ -135,8 +135,7 @@ impl Relay {
                 let congested = self.links.get(lender).is_none_or(|state| state.congested);
                 !congested && !missing.asked.contains(lender)
             });
-            let at = self.rng.below(lenders.len() as u64) as usize;
-            if let Some(lender) = lenders.get(at) {
+            if let Some(lender) = self.rng.choose(&lenders) {
                 wants.entry(*lender).or_default().push(id.0);
                 missing.asked.push(*lender);
             }

@@ -9,7 +9,7 @@ use crate::limits::{
     PING_AFTER_MS, YOUNG_STORE_MS,
 };
 use crate::wire::frame::LINK_VERSION;
-use crate::wire::{Bye, Frame, FrameError, Receipt, Refused, Welcome};
+use crate::wire::{Bye, Frame, FrameError, Refused, Welcome};
 
 impl Relay {
     pub(super) fn on_link_up(
@@ -295,17 +295,7 @@ impl Relay {
             } => self.on_reconcile(link, request, (&salt, range), message),
             Frame::Reconciled { message } => self.on_reconciled(link, request, message),
             Frame::Need { last, salted } => self.on_need(link, request, last, salted),
-            Frame::Stored {
-                id,
-                time,
-                node_key,
-                signature,
-            } => {
-                let receipt = Receipt {
-                    id,
-                    time,
-                    signature,
-                };
+            Frame::Stored { receipt, node_key } => {
                 if !self.on_errand_stored(link, request, (receipt, node_key)) {
                     self.counters.errands_late += 1;
                 }

@@ -19,11 +19,12 @@ pub(super) struct Push {
 }
 
 impl Push {
-    pub fn of(arrival: u64, entry: &Entry, row: &[u8]) -> Self {
+    /// `row` is header || body.
+    pub fn of(arrival: u64, entry: &Entry, row: Vec<u8>) -> Self {
         Push {
             bucket: bucket_of(arrival),
             scan: entry.scan,
-            row: Some(row.to_vec()),
+            row: Some(row),
         }
     }
 

@@ -283,9 +283,7 @@ impl Relay {
                 Some((at, entry))
             })
             .collect();
-        let mut row = Vec::with_capacity(HEADER_BYTES + body.len());
-        row.extend_from_slice(raw);
-        row.extend_from_slice(body);
+        let row = [&raw[..], body].concat();
         // Where its header has been listed before, it stays.
         let listed = self.index.arrival(&id);
         let arrival = listed.unwrap_or_else(|| self.next_arrival());
@@ -293,8 +291,7 @@ impl Relay {
             self.budgets.add(source, arrival, &entry);
         }
         if listed.is_none() && entry.kind != Kind::Record {
-            let push = Push::of(arrival, &entry, &row);
-            self.announce(push);
+            self.announce(true, || Push::of(arrival, &entry, row.clone()));
         }
         self.puts.add(Pending {
             arrival,
@@ -406,12 +403,8 @@ impl Relay {
         }
         let receipt = Receipt::sign(&self.config.node_key, id, self.now.unix);
         self.counters.stored += 1;
-        let stored = Frame::Stored {
-            id,
-            time: receipt.time,
-            node_key: *self.config.node_key.public().as_bytes(),
-            signature: receipt.signature,
-        };
+        let node_key = *self.config.node_key.public().as_bytes();
+        let stored = Frame::Stored { receipt, node_key };
         self.send(link, request, &stored);
     }
 
@@ -488,7 +481,7 @@ impl Relay {
                 self.spread(id, &pending.row, Some(pending.from));
             }
             if pending.entry.kind != Kind::Record && !listed {
-                let push = Push::of(pending.arrival, &pending.entry, &pending.row);
+                let push = Push::of(pending.arrival, &pending.entry, pending.row);
                 self.announce_durable(pending.arrival, push);
             }
         }

@@ -12,11 +12,13 @@ use crate::limits::{
     HAVE_HEADERS_MAX, PUSHES_WAITING_MAX, READ_BYTES_MAX, READ_OBJECTS_MAX, READS_MAX,
     SCAN_PAGE_RECORDS_MAX,
 };
+use crate::wire::header::HEADER_BYTES;
 use crate::wire::scan::prefix_range;
 use crate::wire::{Frame, Records, Refused, ScanRecord};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::mem::discriminant;
 
 /// Objects asked of the store, in the order in which they will be sent.
 #[derive(Debug)]
@@ -115,51 +117,35 @@ impl Relay {
 
     /// Tells a peer headers as fast as it takes them.
     pub(super) fn tell_headers_later(&mut self, link: LinkId, arrivals: Vec<u64>) {
-        let Some(state) = self.links.get_mut(&link) else {
-            return;
-        };
-        let told = |job: &&mut Job| matches!(job.cursor, Cursor::Headers(_));
-        if let Some(Job {
-            cursor: Cursor::Headers(waiting),
-            ..
-        }) = state.jobs.iter_mut().find(told)
-        {
-            let room = PUSHES_WAITING_MAX.saturating_sub(waiting.len());
-            waiting.extend(arrivals.into_iter().take(room));
-        } else if !arrivals.is_empty() {
-            state.jobs.push_back(Job {
-                request: 0,
-                cursor: Cursor::Headers(arrivals.into_iter().take(PUSHES_WAITING_MAX).collect()),
-                sent: 0,
-            });
-        }
-        if state.is_hungry() {
-            self.hungry.insert(link);
-        }
+        self.send_later(link, Cursor::Headers(VecDeque::new()), arrivals);
     }
 
     /// Pushes objects to a peer as fast as it takes them.
     pub(super) fn push_later(&mut self, link: LinkId, arrivals: Vec<u64>) {
+        self.send_later(link, Cursor::Pushes(VecDeque::new()), arrivals);
+    }
+
+    /// Adds to the job of that kind, or begins one.
+    fn send_later(&mut self, link: LinkId, empty: Cursor, arrivals: Vec<u64>) {
         let Some(state) = self.links.get_mut(&link) else {
             return;
         };
         if arrivals.is_empty() {
             return;
         }
-        let waiting = state.jobs.iter_mut().find_map(|job| match &mut job.cursor {
-            Cursor::Pushes(waiting) => Some(waiting),
-            _ => None,
-        });
-        match waiting {
-            Some(waiting) => {
-                let room = PUSHES_WAITING_MAX.saturating_sub(waiting.len());
-                waiting.extend(arrivals.into_iter().take(room));
-            }
-            None => state.jobs.push_back(Job {
+        let same = |job: &Job| discriminant(&job.cursor) == discriminant(&empty);
+        let at = state.jobs.iter().position(same).unwrap_or_else(|| {
+            state.jobs.push_back(Job {
                 request: 0,
-                cursor: Cursor::Pushes(arrivals.into_iter().take(PUSHES_WAITING_MAX).collect()),
+                cursor: empty,
                 sent: 0,
-            }),
+            });
+            state.jobs.len() - 1
+        });
+        let cursor = state.jobs.get_mut(at).map(|job| &mut job.cursor);
+        if let Some(Cursor::Pushes(waiting) | Cursor::Headers(waiting)) = cursor {
+            let room = PUSHES_WAITING_MAX.saturating_sub(waiting.len());
+            waiting.extend(arrivals.into_iter().take(room));
         }
         if state.is_hungry() {
             self.hungry.insert(link);
@@ -208,7 +194,7 @@ impl Relay {
                 missing.push(*entry);
             }
             bytes += if sends == Sends::Headers {
-                72
+                HEADER_BYTES
             } else {
                 entry.body_bytes() as usize
             };
@@ -239,11 +225,12 @@ impl Relay {
         // Jobs of a link take turns.
         state.jobs.push_back(job);
         self.reads += 1;
-        if !missing.is_empty() && !self.borrows.has_room(self.source(link)) {
-            return self.on_read_failed(&read);
-        }
         if !missing.is_empty() {
-            return self.read_and_borrow(read, missing);
+            return if self.borrows.has_room(self.source(link)) {
+                self.read_and_borrow(read, missing);
+            } else {
+                self.on_read_failed(&read);
+            };
         }
         let table = if sends == Sends::Headers {
             HEADS
@@ -263,7 +250,8 @@ impl Relay {
         let mut sent = 0;
         if read.sends == Sends::Headers {
             let found = read.keys.iter().filter_map(|key| rows.get(key));
-            let headers: Vec<[u8; 72]> = found.filter_map(|row| rows::header(row)).collect();
+            let headers: Vec<[u8; HEADER_BYTES]> =
+                found.filter_map(|row| rows::header(row)).collect();
             if state.is_hungry() {
                 self.hungry.insert(read.link);
             }
@@ -343,12 +331,19 @@ impl Relay {
         self.send(link, request, &Frame::Lagged { bucket });
     }
 
-    /// Makes an arrival known to those who watch whole objects, before it is durable.
-    pub(super) fn announce(&mut self, push: Push) {
-        let watched = self.wake_watchers(true);
-        self.ring.add(push);
-        if !watched {
-            self.ring.drop_below(self.ring.end());
+    /// Makes an arrival known to those who watch whole objects, before it is durable, or scan
+    /// records. Without any of them there is nothing to keep.
+    pub(super) fn announce(&mut self, whole: bool, push: impl FnOnce() -> Push) {
+        let watched = self.wake_watchers(whole);
+        let ring = if whole {
+            &mut self.ring
+        } else {
+            &mut self.news
+        };
+        if watched {
+            ring.add(push());
+        } else {
+            ring.drop_below(ring.end());
         }
     }
 
@@ -369,26 +364,18 @@ impl Relay {
             }
         }
         push.row = None;
-        self.announce_news(push);
-    }
-
-    fn announce_news(&mut self, push: Push) {
-        let watched = self.wake_watchers(false);
-        self.news.add(push);
-        if !watched {
-            self.news.drop_below(self.news.end());
-        }
+        self.announce(false, || push);
     }
 
     /// Makes a header known that came alone: bodies of it can be borrowed.
     pub(super) fn announce_header(&mut self, arrival: u64, scan: ScanRecord) {
-        let push = || Push {
-            bucket: bucket_of(arrival),
-            scan,
-            row: None,
-        };
-        self.announce(push());
-        self.announce_news(push());
+        for whole in [true, false] {
+            self.announce(whole, || Push {
+                bucket: bucket_of(arrival),
+                scan,
+                row: None,
+            });
+        }
     }
 
     /// Those of a kind that have room may have something to get. False: nobody watches so.

@@ -6,6 +6,7 @@
 use super::codec::{Malformed, Reader, Writer};
 use super::descriptor::DESCRIPTOR_BYTES;
 use super::header::{HEADER_BYTES, Id};
+use super::proof::Receipt;
 use super::scan::{Records, SCAN_RECORD_BYTES, ScanRecord, records};
 use crate::limits::{
     BODY_BYTES_MAX, FRAME_BYTES_MAX, HAVE_HEADERS_MAX, PREFIX_BITS_MAX, RECONCILE_BYTES_MAX,
@@ -102,11 +103,9 @@ pub enum Frame<'a> {
         body: &'a [u8],
     },
     Stored {
-        id: Id,
-        time: u64,
-        /// Who stores it: this relay, or one that it was passed on to.
+        receipt: Receipt,
+        /// Who signed it: this relay, or one that the object was passed on to.
         node_key: [u8; 32],
-        signature: [u8; 64],
     },
     Refused {
         code: u8,
@@ -256,12 +255,7 @@ impl<'a> Frame<'a> {
                 header: r.array_ref()?,
                 body: body(r)?,
             },
-            0x11 => Frame::Stored {
-                id: Id(r.array()?),
-                time: r.u64()?,
-                node_key: r.array()?,
-                signature: r.array()?,
-            },
+            0x11 => stored(r)?,
             0x12 => Frame::Refused {
                 code: r.u8()?,
                 detail: r.u32()?,
@@ -353,11 +347,13 @@ impl<'a> Frame<'a> {
             Frame::Want { ids } => w.bytes(ids.as_flattened()),
             Frame::Ask => &mut w,
             Frame::Stored {
-                id,
-                time,
+                ref receipt,
                 ref node_key,
-                ref signature,
-            } => w.bytes(&id.0).u64(time).bytes(node_key).bytes(signature),
+            } => w
+                .bytes(&receipt.id.0)
+                .u64(receipt.time)
+                .bytes(node_key)
+                .bytes(&receipt.signature),
             Frame::Refused { code, detail } => w.u8(code).u32(detail),
             Frame::Scan { bucket, first } => w.u32(bucket).u32(first),
             Frame::ScanPage {
@@ -464,6 +460,18 @@ fn flag(r: &mut Reader<'_>) -> Result<bool, Malformed> {
         1 => Ok(true),
         _ => Err(Malformed),
     }
+}
+
+/// The key stands between time and signature.
+fn stored<'a>(r: &mut Reader<'a>) -> Result<Frame<'a>, Malformed> {
+    let (id, time, node_key) = (Id(r.array()?), r.u64()?, r.array()?);
+    let signature = r.array()?;
+    let receipt = Receipt {
+        id,
+        time,
+        signature,
+    };
+    Ok(Frame::Stored { receipt, node_key })
 }
 
 /// `bits u8 | prefix u32`, what stands behind the bits zero.

@@ -59,10 +59,12 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
             body: &body,
         },
         Frame::Stored {
-            id: Id([1; 32]),
-            time: 2,
+            receipt: Receipt {
+                id: Id([1; 32]),
+                time: 2,
+                signature: [3; 64],
+            },
             node_key: [2; 32],
-            signature: [3; 64],
         },
         Frame::Refused { code: 5, detail: 6 },
         Frame::Scan {

@@ -36,7 +36,7 @@ impl Open {
             read_secret: cx.rng.array(),
             restored,
             created: cx.now.unix,
-            mailbox: Mailbox::new(place, 0).unwrap_or_default(),
+            mailbox: Mailbox::default(),
             record_version: 0,
             greetings_day: 0,
             greetings_count: 0,

@@ -114,8 +114,7 @@ impl Open {
             .retain(|owner, _| parcels.contains_key(owner));
         let promises = self.promises(cx);
         let own = cx.visible.below(2) == 0;
-        let at = cx.visible.below(promises.len() as u64) as usize;
-        let promise = promises.get(at).filter(|_| own).cloned();
+        let promise = cx.visible.choose(&promises).filter(|_| own).cloned();
         let any = self.any_listed(cx);
         match promise {
             Some(Promise {
@@ -188,8 +187,7 @@ impl Open {
     /// Any object that some relay listed.
     fn any_listed(&self, cx: &mut Cx) -> Option<(NodeKey, (u32, Hash))> {
         let linked: Vec<NodeKey> = self.relays.in_use().map(|(key, _)| *key).collect();
-        let at = cx.visible.below(linked.len() as u64) as usize;
-        let key = linked.get(at);
+        let key = cx.visible.choose(&linked);
         let listed = key.and_then(|key| self.audits.listed.get(key));
         let count = listed.map_or(0, VecDeque::len);
         let at = cx.visible.below(count as u64) as usize;

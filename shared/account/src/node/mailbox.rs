@@ -24,8 +24,7 @@ impl Open {
         let mut reads: Vec<Range> = [Range::of(profile.place, bits)].into();
         for invite in self.invites.values().filter(|i| i.row.state <= 1) {
             if let Some(secret) = &invite.secret {
-                let mailbox = secret.mailbox();
-                let range = Range::of(mailbox.prefix(), mailbox.bits());
+                let range = secret.mailbox().range();
                 if !reads.iter().any(|read| read.wider_or_same(range)) {
                     reads.push(range);
                 }
@@ -53,11 +52,7 @@ impl Open {
             } else {
                 RELAYS_OF_INVITES
             };
-            for part in 0..1u32 << steps {
-                let at = part.checked_shl(32u32.saturating_sub((read.bits() + steps).into()));
-                let range = Range::of(read.prefix() | at.unwrap_or(0), read.bits() + steps);
-                parts.push((range, held));
-            }
+            parts.extend(read.split(steps).map(|part| (part, held)));
         }
         parts
     }

@@ -123,10 +123,9 @@ impl Open {
         let now = cx.now;
         // Some relay for each part is looked for, in turn.
         let parts = self.parts();
-        let at = cx.visible.below(parts.len() as u64) as usize;
-        let part = parts.get(at).map_or(Range::ALL, |(part, _)| *part);
-        let rest = u32::MAX.checked_shr(part.bits().into()).unwrap_or(0);
-        let near = part.prefix() | cx.visible.u64() as u32 & rest;
+        let part = cx.visible.choose(&parts);
+        let part = part.map_or(Range::ALL, |(part, _)| *part);
+        let near = part.fill(cx.visible.u64() as u32);
         let mut frames = Vec::new();
         for (_, relay) in self.relays.values_mut() {
             if relay.is_guest() {
@@ -191,8 +190,7 @@ impl Named {
         if hints.is_empty() {
             hints = fit.copied().collect();
         }
-        let at = cx.visible.below(hints.len() as u64) as usize;
-        let found = *hints.get(at)?;
+        let found = *cx.visible.choose(&hints)?;
         self.hints.remove(&found.0.node_key);
         Some(found)
     }

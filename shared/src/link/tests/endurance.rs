@@ -95,10 +95,12 @@ fn any_frames_leave_a_client_bounded() {
                     detail: 1,
                 },
                 3 => Frame::Stored {
-                    id: Id([1; 32]),
-                    time: 1,
+                    receipt: crate::wire::Receipt {
+                        id: Id([1; 32]),
+                        time: 1,
+                        signature: [2; 64],
+                    },
                     node_key: [1; 32],
-                    signature: [2; 64],
                 },
                 4 => Frame::Lagged { bucket: 1 },
                 _ => Frame::Ping { echo: 1 },

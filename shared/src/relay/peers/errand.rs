@@ -146,9 +146,7 @@ impl Relay {
         raw: &[u8; HEADER_BYTES],
         body: &[u8],
     ) -> Result<(), (Refused, u32)> {
-        let mut object = Vec::with_capacity(HEADER_BYTES + body.len());
-        object.extend_from_slice(raw);
-        object.extend_from_slice(body);
+        let object = [&raw[..], body].concat();
         let id = header.id();
         self.pass_on(link, request, header.address, What::Put { id, object })
     }
@@ -224,9 +222,9 @@ impl Relay {
                 && !errand.tried.contains(&peer.descriptor.node_key)
         });
         let links: Vec<LinkId> = peers.map(|(link, _)| *link).collect();
-        let at = self.rng.below(links.len() as u64) as usize;
-        let peer = links
-            .get(at)
+        let peer = self
+            .rng
+            .choose(&links)
             .and_then(|link| Some((*link, self.peers.links.get_mut(link)?)));
         let Some((link, peer)) = peer else {
             if !waited && !self.peers.errands.may_wait(errand.source) {
@@ -278,8 +276,7 @@ impl Relay {
         }
         // Somebody may know who keeps it.
         let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
-        let at = self.rng.below(links.len() as u64) as usize;
-        if let Some(link) = links.get(at) {
+        if let Some(link) = self.rng.choose(&links) {
             self.ask_names(*link, address);
         }
     }
@@ -384,12 +381,7 @@ impl Relay {
                     &Frame::Relay { header, body },
                 );
             }
-            let stored = Frame::Stored {
-                id: receipt.id,
-                time: receipt.time,
-                node_key,
-                signature: receipt.signature,
-            };
+            let stored = Frame::Stored { receipt, node_key };
             self.send(errand.client, errand.request, &stored);
         }
         true

@@ -126,8 +126,7 @@ impl Relay {
             let pause = if lonely { pause } else { NAMES_EVERY_MS };
             meet.names_at = now + pause;
             let links: Vec<LinkId> = self.peers.links.keys().copied().collect();
-            let at = self.rng.below(links.len() as u64) as usize;
-            if let Some(link) = links.get(at) {
+            if let Some(link) = self.rng.choose(&links) {
                 self.ask_names(*link, near);
             }
         }
@@ -168,13 +167,12 @@ impl Relay {
         let around = swarm.scanned();
         match self.rng.below(4) {
             0 => anywhere,
-            1 => around.prefix() | anywhere.checked_shr(around.bits().into()).unwrap_or(0),
+            1 => around.fill(anywhere),
             _ => swarm.position,
         }
     }
 
     fn dial_one(&mut self) -> bool {
-        let taken = self.taken(false);
         let book = &self.peers.book;
         let anchors = &mut self.peers.meet.anchors;
         let anchors = anchors.get_or_insert_with(|| book.anchors().to_vec());
@@ -189,15 +187,8 @@ impl Relay {
             let other = at + self.rng.below((needs.len() - at) as u64) as usize;
             needs.swap(at, other);
         }
-        for range in needs.into_iter().take(NEEDS_AT_ONCE) {
-            let unix = self.now.unix;
-            let found = self.peers.book.pick_in(&mut self.rng, unix, &taken, range);
-            if let Some(candidate) = found {
-                self.dial(candidate, false, Some(range));
-                return true;
-            }
-        }
-        false
+        let mut needs = needs.into_iter().take(NEEDS_AT_ONCE);
+        needs.any(|range| self.dial_in(range))
     }
 
     /// Dials somebody who keeps something of a range, if one is known.

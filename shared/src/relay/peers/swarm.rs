@@ -260,8 +260,7 @@ impl Relay {
 /// theirs once or twice already.
 fn parts(own: Range) -> impl Iterator<Item = Range> {
     let ranges = core::iter::once(own).chain(own.siblings());
-    let halves = ranges.flat_map(|range| range.halves().into_iter().flatten());
-    halves.flat_map(|half| half.halves().into_iter().flatten())
+    ranges.flat_map(|range| range.split(2))
 }
 
 #[cfg(test)]

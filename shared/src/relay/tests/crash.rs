@@ -87,8 +87,8 @@ impl Machine {
     /// Acknowledgements that left before the crash count.
     fn read_answers(&mut self) {
         for frame in self.world.frames(1) {
-            if let (request, Frame::Stored { id, .. }) = parse(&frame) {
-                self.acked.insert(id, u64::from(request) - 1);
+            if let (request, Frame::Stored { receipt, .. }) = parse(&frame) {
+                self.acked.insert(receipt.id, u64::from(request) - 1);
             }
         }
     }

@@ -18,10 +18,12 @@ fn seeds(n: u64) -> Vec<Vec<u8>> {
         Frame::Pong { echo: 1 },
         Frame::Put { header, body },
         Frame::Stored {
-            id: envelope(1).0.id(),
-            time: 1,
+            receipt: crate::wire::Receipt {
+                id: envelope(1).0.id(),
+                time: 1,
+                signature: [1; 64],
+            },
             node_key: [1; 32],
-            signature: [1; 64],
         },
         Frame::Refused { code: 1, detail: 1 },
         Frame::Scan { bucket, first: 0 },

@@ -149,12 +149,8 @@ impl World {
 
     fn stored_by(&mut self, link: u64, request: u32, n: u8, id: Id) {
         let receipt = crate::wire::Receipt::sign(&key(n), id, START.unix);
-        let stored = Frame::Stored {
-            id,
-            time: receipt.time,
-            node_key: *key(n).public().as_bytes(),
-            signature: receipt.signature,
-        };
+        let node_key = *key(n).public().as_bytes();
+        let stored = Frame::Stored { receipt, node_key };
         self.message(link, &stored.encode(request));
     }
 
