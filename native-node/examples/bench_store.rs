@@ -116,7 +116,7 @@ fn rows(header: &Header, body: &[u8], arrival: u64) -> [Change; 2] {
         Change::Put {
             table: HEADS,
             key: key.clone(),
-            value: [&head[..], &arrival, &[0; 8]].concat(),
+            value: [&head[..], &arrival, &[0; 8], &[1]].concat(),
         },
         Change::Put {
             table: BODIES,

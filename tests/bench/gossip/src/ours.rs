@@ -56,7 +56,7 @@ pub async fn middle() {
     };
     let (rtc, events) = RtcPort::listen(config).await.expect("a port");
     hint.port = rtc.local_addr().port();
-    let quic = QuicPort::sharing(&rtc, QuicConfig::new(certificate)).expect("a port");
+    let quic = QuicPort::sharing(&rtc, &certificate, QuicConfig::relay()).expect("a port");
     let mut config = RelayConfig::new(key, NETWORK);
     config.work_divisor = WORK_DIVISOR;
     config.certificate = hint.certificate;
@@ -89,8 +89,7 @@ struct Client {
 impl Client {
     async fn open(at: &str, links: usize) -> Self {
         let hint = RelayHint::from_text(at).expect("a hint");
-        let config = QuicConfig::new(CertificateFile::generate().expect("a certificate"));
-        let (quic, events) = QuicPort::dialling(config).expect("a socket");
+        let (quic, events) = QuicPort::dialling(QuicConfig::account()).expect("a socket");
         let mut client = Self {
             quic,
             events,
