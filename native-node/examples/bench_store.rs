@@ -25,7 +25,7 @@ use shared::crypto::{Rng, SigningKey};
 use shared::io::{Batch, Change, Input, LinkId, Origin, Output, Query, Token};
 use shared::limits::{REQUESTS_PER_LINK_MAX, SAVE_BATCH_OBJECTS_MAX};
 use shared::object::pow::{target, work};
-use shared::relay::{BODIES, HEADS, META, Relay, RelayConfig, SCHEMA, State};
+use shared::relay::{HEADS, META, Relay, RelayConfig, SCHEMA, State, stored};
 use shared::wire::{Frame, Front, Header, Kind, Lifetime, SizeClass};
 use std::path::Path;
 use std::process::Command;
@@ -102,28 +102,6 @@ fn object(rng: &mut Rng, unix: u64, age: u64, paid: bool) -> (Header, Vec<u8>) {
         header.nonce = pow::search(&header.prefix(), &target, rng.u64(), u64::MAX).unwrap();
     }
     (header, body)
-}
-
-fn key(header: &Header) -> Vec<u8> {
-    [&header.expiry.to_be_bytes()[..], &header.id().0].concat()
-}
-
-/// The two rows of an object, as the relay's core makes them.
-fn rows(header: &Header, body: &[u8], arrival: u64) -> [Change; 2] {
-    let (key, head) = (key(header), header.encode());
-    let arrival = arrival.to_le_bytes();
-    [
-        Change::Put {
-            table: HEADS,
-            key: key.clone(),
-            value: [&head[..], &arrival, &[0; 8], &[1]].concat(),
-        },
-        Change::Put {
-            table: BODIES,
-            key,
-            value: [&head[..], body].concat(),
-        },
-    ]
 }
 
 /// A store whose answers come through a queue.
@@ -344,7 +322,7 @@ fn store_puts(dir: &Path) -> [f64; 2] {
     let objects: Vec<[Change; 2]> = (0..PUTS as u64)
         .map(|n| {
             let (header, body) = object(&mut rng, unix, 0, false);
-            rows(&header, &body, unix * 1000 + n)
+            stored(unix * 1000 + n, &header, &body)
         })
         .collect();
     let batches = objects.chunks(SAVE_BATCH_OBJECTS_MAX);
@@ -407,7 +385,7 @@ fn fill(dir: &Path) {
     for n in 0..OBJECTS {
         let age = HOURS - 1 - n * HOURS / OBJECTS;
         let (header, body) = object(&mut rng, unix, age, false);
-        changes.extend(rows(&header, &body, (unix - age * 3_600_000) * 1000 + n));
+        changes.extend(stored((unix - age * 3_600_000) * 1000 + n, &header, &body));
         if (n + 1).is_multiple_of(FILL_ROWS) || n + 1 == OBJECTS {
             disk.save(n, n + 1 == OBJECTS, std::mem::take(&mut changes));
             disk.saved();

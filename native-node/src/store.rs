@@ -1,7 +1,9 @@
 //! The store seam of `shared::io` over redb, in a thread of its own.
 //!
 //! Invariant: batches are applied in the order they came, each whole or not at all, and a durable
-//! one is answered only after its commit is on disk. Batches that wait together share one commit.
+//! one is answered only after its commit is on disk. Batches that wait together share one commit,
+//! and so do those that follow each other within a few milliseconds: a commit costs as much as the
+//! rows of some dozens of objects.
 
 mod file;
 #[cfg(test)]
@@ -12,14 +14,18 @@ mod tests;
 use file::StoreFile;
 use shared::io::{Batch, Query, Row, StoreError, Token};
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Requests that wait for the store's thread.
 const QUEUE_MAX: usize = 4_096;
 /// Batches in one commit.
 const GROUP_MAX: usize = 1_024;
+/// From the beginning of one commit to that of the next: after a pause there is no wait.
+const COMMIT_EVERY: Duration = Duration::from_millis(10);
+/// Nor is there one for this many changes.
+const COMMIT_CHANGES: usize = 256;
 /// What was saved without being durable becomes so after a pause of this length.
 const SETTLE: Duration = Duration::from_secs(1);
 /// Or when this many batches wait for it.
@@ -123,6 +129,7 @@ fn serve(
     answer: &impl Fn(StoreAnswer),
 ) {
     let mut next = None;
+    let mut due = Instant::now();
     while let Some(request) = next.take().or_else(|| wait(file, queue)) {
         match request {
             StoreRequest::Load { token, query } => answer(match file.load(&query) {
@@ -130,7 +137,8 @@ fn serve(
                 Err(error) => StoreAnswer::Failed { token, error },
             }),
             StoreRequest::Save { token, batch } => {
-                let group = gather(token, batch, queue, &mut next);
+                let group = gather((token, batch), queue, due, &mut next);
+                due = Instant::now() + COMMIT_EVERY;
                 save(file, group, answer);
                 if file.unsettled() >= UNSETTLED_MAX {
                     file.settle();
@@ -155,17 +163,26 @@ fn wait(file: &mut StoreFile, queue: &mpsc::Receiver<StoreRequest>) -> Option<St
     queue.recv().ok()
 }
 
-/// This batch and those that wait right behind it; `next` gets the first request of another kind.
+/// This batch and those that come until a commit is due, or a request of another kind, which
+/// `next` gets: it is not kept waiting.
 fn gather(
-    token: Token,
-    batch: Batch,
+    first: (Token, Batch),
     queue: &mpsc::Receiver<StoreRequest>,
+    due: Instant,
     next: &mut Option<StoreRequest>,
 ) -> Vec<(Token, Batch)> {
-    let mut group = vec![(token, batch)];
+    let mut changes = first.1.changes.len();
+    let mut group = vec![first];
     while group.len() < GROUP_MAX {
-        match queue.try_recv() {
-            Ok(StoreRequest::Save { token, batch }) => group.push((token, batch)),
+        let received = match changes < COMMIT_CHANGES {
+            true => queue.recv_timeout(due.saturating_duration_since(Instant::now())),
+            false => queue.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+        };
+        match received {
+            Ok(StoreRequest::Save { token, batch }) => {
+                changes += batch.changes.len();
+                group.push((token, batch));
+            }
             Ok(other) => {
                 *next = Some(other);
                 break;

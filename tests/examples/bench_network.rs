@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use shared::crypto::{Rng, SigningKey, sha256};
-use shared::io::{Input, LinkId, Node, Origin, Output, Query, Row};
+use shared::io::{Change, Input, LinkId, Node, Origin, Output, Query, Row};
 use shared::object::pow;
-use shared::relay::{HEADS, Relay, RelayConfig, SCHEMA};
+use shared::relay::{HEADS, Relay, RelayConfig, SCHEMA, stored};
 use shared::time::Now;
 use shared::wire::{Frame, Front, Header, Kind, Lifetime, SizeClass};
 use std::collections::BTreeMap;
@@ -43,12 +43,11 @@ type Heads = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn add(heads: &mut Heads, n: u64, born_hours_ago: u32) {
     let header = header(n, born_hours_ago);
-    let mut key = header.expiry.to_be_bytes().to_vec();
-    key.extend_from_slice(&header.id().0);
     let arrival = (UNIX_MS - u64::from(born_hours_ago) * 3_600_000) * 1000 - n;
-    let mut value = header.encode().to_vec();
-    value.extend_from_slice(&arrival.to_le_bytes());
-    value.extend_from_slice(&0u64.to_le_bytes());
+    let [head, _] = stored(arrival, &header, &[]);
+    let Change::Put { key, value, .. } = head else {
+        unreachable!("a row is put");
+    };
     heads.insert(key, value);
 }
 

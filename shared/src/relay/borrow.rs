@@ -36,6 +36,7 @@ struct Waiting {
 /// One of the bodies.
 #[derive(Debug)]
 struct Missing {
+    arrival: u64,
     entry: Entry,
     asked: Vec<LinkId>,
 }
@@ -84,14 +85,15 @@ impl Borrows {
 
 impl Relay {
     /// Loads what is here, and asks peers for what is not.
-    pub(super) fn read_and_borrow(&mut self, read: Read, missing: Vec<Entry>) {
+    pub(super) fn read_and_borrow(&mut self, read: Read, missing: Vec<(u64, Entry)>) {
         let link = read.link;
         let here: Vec<Vec<u8>> = {
-            let elsewhere: BTreeSet<Vec<u8>> = missing.iter().map(rows::key).collect();
+            let keys = missing.iter().map(|(at, entry)| rows::key(*at, entry));
+            let elsewhere: BTreeSet<Vec<u8>> = keys.collect();
             let keys = read.keys.iter().filter(|key| !elsewhere.contains(*key));
             keys.cloned().collect()
         };
-        for entry in &missing {
+        for (_, entry) in &missing {
             self.borrows
                 .wanted
                 .entry(entry.id)
@@ -104,9 +106,13 @@ impl Relay {
             let table = rows::BODIES;
             self.load(Effect::Borrow(link), Query::Keys { table, keys: here })
         });
-        let missing = missing.into_iter().map(|entry| {
-            let asked = Vec::new();
-            (entry.id, Missing { entry, asked })
+        let missing = missing.into_iter().map(|(arrival, entry)| {
+            let missing = Missing {
+                arrival,
+                entry,
+                asked: Vec::new(),
+            };
+            (entry.id, missing)
         });
         let waiting = Waiting {
             read,
@@ -157,7 +163,7 @@ impl Relay {
             };
             if let Some(missing) = waiting.missing.remove(&id) {
                 let value = [&raw[..], body].concat();
-                let key = rows::key(&missing.entry);
+                let key = rows::key(missing.arrival, &missing.entry);
                 waiting.rows.push(Row { key, value });
             }
             self.end_borrow(link);

@@ -299,8 +299,10 @@ impl Index {
         live.map(|(arrival, entry)| (*arrival, entry))
     }
 
-    pub fn record(&self, place: &RecordPlace) -> Option<&Entry> {
-        self.at(*self.records.get(place)?)
+    /// The record of a place, and its arrival.
+    pub fn record(&self, place: &RecordPlace) -> Option<(u64, &Entry)> {
+        let arrival = *self.records.get(place)?;
+        Some((arrival, self.at(arrival)?))
     }
 
     pub fn bucket(&self, bucket: u32) -> Option<&Bucket> {
@@ -440,8 +442,8 @@ impl Index {
     }
 
     /// The next record at or after a place, up to a last one.
-    pub fn next_record(&self, from: RecordPlace, last: RecordPlace) -> Option<&Entry> {
+    pub fn next_record(&self, from: RecordPlace, last: RecordPlace) -> Option<(u64, &Entry)> {
         let (_, arrival) = self.records.range(from..=last).next()?;
-        self.at(*arrival)
+        Some((*arrival, self.at(*arrival)?))
     }
 }

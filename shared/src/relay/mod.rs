@@ -32,7 +32,7 @@ mod sweep;
 pub use config::{RelayConfig, StartError, State, Status};
 pub use counters::Counters;
 pub use peers::PeerStatus;
-pub use rows::{BODIES, HEADS, META, SCHEMA};
+pub use rows::{BODIES, HEADS, META, SCHEMA, stored};
 
 use crate::crypto::{Rng, SigningKey, sha256};
 use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};

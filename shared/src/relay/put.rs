@@ -7,7 +7,7 @@
 use super::budget::Source;
 use super::index::{Entry, RecordPlace};
 use super::push::Push;
-use super::rows::{self, BODIES, HEADS};
+use super::rows::{self, HEADS};
 use super::{Effect, Relay};
 use crate::io::{Batch, Change, LinkId, StoreError, Token};
 use crate::limits::{
@@ -343,7 +343,7 @@ impl Relay {
         let newest = pending
             .map(|p| &p.entry)
             .into_iter()
-            .chain(self.index.record(&place))
+            .chain(self.index.record(&place).map(|(_, entry)| entry))
             .map(|e| e.version)
             .max();
         if newest.is_some_and(|newest| record.version <= newest) {
@@ -372,8 +372,8 @@ impl Relay {
             let arrival = self.next_arrival();
             batch.changes.push(Change::Put {
                 table: HEADS,
-                key: rows::key(&entry),
-                value: rows::head(raw, arrival, 0, false),
+                key: rows::key(arrival, &entry),
+                value: rows::head(raw, 0, false),
             });
             self.counters.headers_kept += 1;
             self.index.insert(arrival, entry);
@@ -391,10 +391,22 @@ impl Relay {
         // The row of one that is being saved is to stay.
         if let Some(arrival) = unheld.filter(|_| !self.has(&entry.id)) {
             self.index.remove(arrival);
-            let mut batch = Batch::default();
-            rows::delete(&mut batch, entry);
-            self.save(Effect::Sweep, batch);
+            self.forget_row(arrival, entry);
         }
+    }
+
+    /// What gave way, was put again and is back has a second row, which nobody needs.
+    fn forget_double(&mut self, arrival: u64, entry: &Entry) {
+        let kept = self.index.arrival(&entry.id);
+        if kept.is_some_and(|kept| kept != arrival) {
+            self.forget_row(arrival, entry);
+        }
+    }
+
+    fn forget_row(&mut self, arrival: u64, entry: &Entry) {
+        let mut batch = Batch::default();
+        rows::delete(&mut batch, arrival, entry);
+        self.save(Effect::Sweep, batch);
     }
 
     fn receipt(&mut self, link: LinkId, request: u32, id: Id) {
@@ -429,29 +441,17 @@ impl Relay {
 
     fn add_changes(&self, batch: &mut Batch, pending: &Pending) {
         let entry = &pending.entry;
-        // What was put again meanwhile keeps its row.
-        let gone = |evicted: &&(u64, Entry)| !self.has(&evicted.1.id);
-        for (_, evicted) in pending.evicted.iter().filter(gone) {
-            rows::delete(batch, evicted);
+        for (arrival, evicted) in &pending.evicted {
+            rows::delete(batch, *arrival, evicted);
         }
-        if let Some(older) = self.index.record(&entry.place())
+        if let Some((arrival, older)) = self.index.record(&entry.place())
             && entry.kind == Kind::Record
             && older.version < entry.version
         {
-            rows::delete(batch, older);
+            rows::delete(batch, arrival, older);
         }
-        let header = pending.row.get(..HEADER_BYTES).unwrap_or_default();
-        let key = rows::key(entry);
-        batch.changes.push(Change::Put {
-            table: HEADS,
-            key: key.clone(),
-            value: rows::head(header, pending.arrival, entry.version, true),
-        });
-        batch.changes.push(Change::Put {
-            table: BODIES,
-            key,
-            value: pending.row.clone(),
-        });
+        let rows = rows::object(pending.arrival, entry, pending.row.clone());
+        batch.changes.extend(rows);
     }
 
     pub(super) fn on_saved(&mut self, token: Token) {
@@ -470,9 +470,9 @@ impl Relay {
                 self.counters.replaced += 1;
                 self.budgets.remove(at);
                 // Its row is still there if it was itself on its way when this one was handed out.
-                let mut batch = Batch::default();
-                rows::delete(&mut batch, &loser);
-                self.save(Effect::Sweep, batch);
+                self.forget_row(at, &loser);
+            } else {
+                self.forget_double(pending.arrival, &pending.entry);
             }
             for (link, request) in pending.waiters {
                 self.receipt(link, request, id);
@@ -510,8 +510,10 @@ impl Relay {
             let listed = self.index.arrival(&entry.id);
             if let Some(listed) = listed.filter(|_| !self.index.holds(&entry.id)) {
                 self.index.remove(listed);
+                self.forget_row(listed, &entry);
             }
             self.index.insert(arrival, entry);
+            self.forget_double(arrival, &entry);
         }
         for (link, request) in pending.waiters {
             if self.finish(link, request) {

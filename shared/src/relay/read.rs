@@ -175,7 +175,7 @@ impl Relay {
             return;
         };
         let mut keys = Vec::new();
-        let mut missing: Vec<Entry> = Vec::new();
+        let mut missing: Vec<(u64, Entry)> = Vec::new();
         let mut bytes = 0;
         let sends = match job.cursor {
             Cursor::Bucket { .. } | Cursor::Records { .. } => Sends::Objects,
@@ -187,18 +187,18 @@ impl Relay {
             _ => READ_OBJECTS_MAX,
         };
         while keys.len() < most && bytes < READ_BYTES_MAX {
-            let Some(entry) = advance(&self.index, &mut job.cursor) else {
+            let Some((arrival, entry)) = advance(&self.index, &mut job.cursor) else {
                 break;
             };
             if sends == Sends::Objects && !entry.held {
-                missing.push(*entry);
+                missing.push((arrival, *entry));
             }
             bytes += if sends == Sends::Headers {
                 HEADER_BYTES
             } else {
                 entry.body_bytes() as usize
             };
-            keys.push(rows::key(entry));
+            keys.push(rows::key(arrival, entry));
         }
         if keys.is_empty() {
             state.requests.remove(&job.request);
@@ -457,27 +457,28 @@ fn after((address, tag): RecordPlace) -> Option<RecordPlace> {
     }
 }
 
-/// The next object of a cursor; afterwards the cursor is behind it.
-fn advance<'a>(index: &'a super::Index, cursor: &mut Cursor) -> Option<&'a super::index::Entry> {
+/// The next object of a cursor and its arrival; afterwards the cursor is behind it.
+fn advance<'a>(index: &'a super::Index, cursor: &mut Cursor) -> Option<(u64, &'a Entry)> {
     match cursor {
         Cursor::Bucket { bucket, next, last } => {
             let ((hash, arrival), entry) = index.next_in_bucket(*bucket, (*next)?, *last)?;
             *next = Some((hash, arrival.saturating_add(1)));
-            Some(entry)
+            Some((arrival, entry))
         }
         Cursor::Records { next, last } => {
             let from = (*next)?;
             if from > *last {
                 return None;
             }
-            let entry = index.next_record(from, *last)?;
+            let (arrival, entry) = index.next_record(from, *last)?;
             *next = after(entry.place());
-            Some(entry)
+            Some((arrival, entry))
         }
         Cursor::Pushes(arrivals) | Cursor::Headers(arrivals) => loop {
             // What is gone is left out.
-            if let Some(entry) = index.at(arrivals.pop_front()?).filter(|entry| entry.held) {
-                return Some(entry);
+            let arrival = arrivals.pop_front()?;
+            if let Some(entry) = index.at(arrival).filter(|entry| entry.held) {
+                return Some((arrival, entry));
             }
         },
     }

@@ -70,7 +70,11 @@ impl Relay {
                 Ok((_, entry)) if entry.expiry <= hour => {}
                 Ok((arrival, entry)) => match self.index.insert(arrival, entry) {
                     (true, None) => {}
-                    (true, Some((_, older))) => rows::delete(&mut gone, &older),
+                    (true, Some((at, older))) => rows::delete(&mut gone, at, &older),
+                    // It gave way, came again, and was back: one row is enough.
+                    (false, _) if self.index.contains(&entry.id) => {
+                        rows::delete(&mut gone, arrival, &entry);
+                    }
                     (false, _) => self.counters.rows_damaged += 1,
                 },
                 Err(_) => self.counters.rows_damaged += 1,

@@ -91,7 +91,7 @@ impl Relay {
             self.counters.left_range += 1;
             self.budgets.remove(arrival);
             self.index.remove(arrival);
-            rows::delete(&mut gone, &entry);
+            rows::delete(&mut gone, arrival, &entry);
         }
         if !gone.changes.is_empty() {
             self.save(Effect::Sweep, gone);
@@ -116,7 +116,7 @@ impl Relay {
                 if fits {
                     break;
                 }
-                rows::delete(&mut gone, entry);
+                rows::delete(&mut gone, arrival, entry);
                 arrivals.push(arrival);
                 objects -= 1;
                 bytes -= entry.bytes();

@@ -72,7 +72,7 @@ fn an_unknown_schema_or_network_is_left_alone() {
         ),
         (&[], StartError::UnknownSchema { found: 0 }),
         (
-            &[2, 0, 0, 0, 9, 0, 0, 0],
+            &[3, 0, 0, 0, 9, 0, 0, 0],
             StartError::OtherNetwork { found: 9 },
         ),
     ];

@@ -204,7 +204,7 @@ pub async fn publisher(at: &str) {
     let links: Vec<LinkId> = client.links.keys().copied().collect();
     println!("ready");
     let (mut commands, mut pace) = (commands(), Pace::default());
-    let (mut turn, mut waiting) = (0, 0usize);
+    let mut waiting = 0usize;
     loop {
         tokio::select! {
             event = client.next() => client.take(event, |reply| match reply {
@@ -218,13 +218,13 @@ pub async fn publisher(at: &str) {
         }
         'due: while let Some(number) = pace.due() {
             let (header, body) = &objects[number];
-            for _ in 0..LINKS {
-                turn = (turn + 1) % LINKS;
+            // The first that has room: as few links as will do.
+            for at in &links {
                 let now = client.clock.now();
-                let link = client.links.get_mut(&links[turn]).expect("a link");
+                let link = client.links.get_mut(at).expect("a link");
                 if let Some((_, frame)) = link.put(now, header, body) {
                     pace.sent(Some(nanos()));
-                    client.send(links[turn], frame);
+                    client.send(*at, frame);
                     waiting += 1;
                     continue 'due;
                 }
