@@ -77,8 +77,14 @@ def frames():
     binding, nonce = bytes([1]) * 32, bytes([2]) * 32
     fields = struct.pack("<BI32sQBIBI", 1, 7, NODE_KEY, 1700000000000, 3, 99, 3, 0xA0000000)
     welcome = fields + sign(NODE_SECRET, b"wm-link" + binding + nonce + fields)
-    receipt = h(raw) + struct.pack("<Q", 1700000000001)
-    stored = receipt + NODE_KEY + sign(NODE_SECRET, b"wm-receipt" + receipt)
+    time = struct.pack("<Q", 1700000000001)
+    leaf = h(b"\0" + h(raw))
+    stored = h(raw) + time + NODE_KEY + sign(NODE_SECRET, b"wm-receipt" + leaf + time) + bytes(2)
+    # The second of three.
+    pair = h(b"\1" + bytes([4]) * 32 + leaf)
+    root = h(b"\1" + pair + bytes([5]) * 32)
+    together = h(raw) + time + NODE_KEY + sign(NODE_SECRET, b"wm-receipt" + root + time)
+    together += struct.pack("<H", 1) + bytes([4]) * 32 + bytes([5]) * 32
     rows = [
         ("hello", 0x01, 0, struct.pack("<BI", 1, 7) + nonce),
         ("welcome", 0x02, 0, welcome),
@@ -88,6 +94,7 @@ def frames():
         ("floor", 0x0C, 0, bytes([8])),
         ("put", 0x10, 1, raw + bytes(1024)),
         ("stored", 0x11, 1, stored),
+        ("stored_together", 0x11, 1, together),
         ("refused", 0x12, 2, struct.pack("<BI", 5, 3)),
         ("scan", 0x20, 3, struct.pack("<II", 2833333, 600)),
         ("scan_page", 0x21, 3, struct.pack("<IBIQI", 2833333, 1, 601, 615424, 600) + record),

@@ -2,6 +2,7 @@
 client asks on it."""
 
 import asyncio
+import hashlib
 import os
 import struct
 from collections import defaultdict
@@ -97,13 +98,18 @@ class Link:
         kind, fields = await self.next(request, wire.STORED, wire.REFUSED)
         if kind == wire.REFUSED:
             return struct.unpack('<BI', fields)
-        name, time_ms, key, signature = struct.unpack('<32sQ32s64s', fields)
+        name, time_ms, key, signature, sides = struct.unpack('<32sQ32s64sH', fields[:138])
         if name != header.id():
             raise ValueError('the receipt is for another object')
         # One relay keeps everything: nothing is passed on.
         if key != self.hint.node_key:
             raise ValueError('the receipt is of another relay')
-        if not wire.signed_by(key, signature, b'wm-receipt', fields[:40]):
+        root = hashlib.sha256(b'\0' + name).digest()
+        for step, at in enumerate(range(138, len(fields), 32)):
+            sibling = fields[at:at + 32]
+            pair = sibling + root if sides >> step & 1 else root + sibling
+            root = hashlib.sha256(b'\1' + pair).digest()
+        if not wire.signed_by(key, signature, b'wm-receipt', root + struct.pack('<Q', time_ms)):
             raise ValueError('the receipt has a bad signature')
         return time_ms
 

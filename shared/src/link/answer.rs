@@ -115,7 +115,7 @@ impl ClientLink {
         &mut self,
         number: u32,
         asked: &Asked,
-        receipt: Receipt,
+        receipt: Receipt<'a>,
         by: [u8; 32],
     ) -> Result<Reply<'a>, LinkFault> {
         let request = ReqId(number);
@@ -127,9 +127,13 @@ impl ClientLink {
         if by != *self.config.node_key.as_bytes() && keeper != Some(by) {
             return Err(LinkFault::BadReceipt);
         }
-        let signed = PublicKey::from_bytes(&by).is_ok_and(|key| receipt.verify(&key).is_ok());
-        if !signed {
-            return Err(LinkFault::BadReceipt);
+        // What was signed for together is checked once.
+        let signed = (by, receipt.root(), receipt.time, receipt.signature);
+        if self.vouched != Some(signed) {
+            let key = PublicKey::from_bytes(&by).map_err(|_| LinkFault::BadReceipt)?;
+            let checked = receipt.verify(&key);
+            checked.map_err(|_| LinkFault::BadReceipt)?;
+            self.vouched = Some(signed);
         }
         self.requests.remove(&number);
         Ok(Reply::Stored {

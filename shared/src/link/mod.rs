@@ -98,6 +98,8 @@ pub struct ClientLink {
     pinged: bool,
     requests: BTreeMap<u32, Asked>,
     next_request: u32,
+    /// The last signature on receipts that was checked: by whom, over what.
+    vouched: Option<([u8; 32], [u8; 32], Millis, [u8; 64])>,
     now: Now,
     /// Frames that were dropped: unknown, unasked for, or carrying a bad object.
     faults: u32,
@@ -113,6 +115,7 @@ impl ClientLink {
             pinged: false,
             requests: BTreeMap::new(),
             next_request: 1,
+            vouched: None,
             now,
             faults: 0,
         }

@@ -17,7 +17,7 @@ pub enum Reply<'a> {
     /// checked.
     Stored {
         request: ReqId,
-        receipt: Receipt,
+        receipt: Receipt<'a>,
         /// The node key of whoever stores it.
         by: [u8; 32],
     },

@@ -4,7 +4,9 @@ mod endurance;
 use super::*;
 use crate::crypto::{Rng, SigningKey};
 use crate::limits::CLIENT_FAULTS_MAX;
-use crate::wire::{Front, Kind, Lifetime, Receipt, Records, Refused, ScanRecord, SizeClass};
+use crate::wire::{
+    Front, Kind, Lifetime, Receipt, Receipts, Records, Refused, ScanRecord, SizeClass,
+};
 use alloc::vec;
 
 const NOW: Now = Now {
@@ -134,9 +136,30 @@ fn only_the_expected_relay_on_this_link_is_welcome() {
 }
 
 #[test]
+fn receipts_of_one_signature_are_each_checked() {
+    let mut link = open();
+    let objects: Vec<_> = (1..=3).map(|n| object(n, Kind::Envelope)).collect();
+    let mut put = |n: usize| link.put(NOW, &objects[n].0, &objects[n].1).unwrap().0;
+    let asked = [put(0), put(1), put(2)];
+    let ids = objects.iter().map(|(header, _)| header.id()).collect();
+    let receipts = Receipts::sign(&key(), ids, 77).unwrap();
+    let node_key = *key().public().as_bytes();
+    let mut siblings = Vec::new();
+    let mut say = |receipt: usize, request: ReqId| {
+        let receipt = receipts.of(receipt, &mut siblings).unwrap();
+        let frame = Frame::Stored { receipt, node_key }.encode(request.0);
+        link.on_frame(NOW, &frame).map(|_| ())
+    };
+    assert_eq!(say(0, asked[0]), Ok(()));
+    assert_eq!(say(2, asked[2]), Ok(()));
+    // The signature held, but for another object.
+    assert_eq!(say(0, asked[1]), Err(LinkFault::BadReceipt));
+}
+
+#[test]
 fn receipts_are_checked() {
     let (header, body) = object(1, Kind::Envelope);
-    let stored = |receipt: Receipt| Frame::Stored {
+    let stored = |receipt: Receipt<'static>| Frame::Stored {
         receipt,
         node_key: *key().public().as_bytes(),
     };

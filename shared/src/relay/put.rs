@@ -17,7 +17,7 @@ use crate::limits::{
 use crate::object::{Admission, admit, record};
 use crate::time::hour;
 use crate::wire::header::HEADER_BYTES;
-use crate::wire::{Frame, Header, Id, Kind, Receipt, Refused};
+use crate::wire::{Frame, Header, Id, Kind, Receipt, Receipts, Refused};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::ops::Bound;
@@ -409,11 +409,16 @@ impl Relay {
         self.save(Effect::Sweep, batch);
     }
 
+    /// Of what is stored already.
     fn receipt(&mut self, link: LinkId, request: u32, id: Id) {
+        let receipt = Receipt::sign(&self.config.node_key, id, self.now.unix);
+        self.say_stored(link, request, receipt);
+    }
+
+    fn say_stored(&mut self, link: LinkId, request: u32, receipt: Receipt<'_>) {
         if !self.finish(link, request) {
             return;
         }
-        let receipt = Receipt::sign(&self.config.node_key, id, self.now.unix);
         self.counters.stored += 1;
         let node_key = *self.config.node_key.public().as_bytes();
         let stored = Frame::Stored { receipt, node_key };
@@ -456,10 +461,13 @@ impl Relay {
 
     pub(super) fn on_saved(&mut self, token: Token) {
         let ids = self.puts.batches.remove(&token).unwrap_or_default();
-        for id in ids {
-            let Some(pending) = self.puts.take(&id) else {
-                continue;
-            };
+        let saved: Vec<Pending> = ids.iter().filter_map(|id| self.puts.take(id)).collect();
+        let awaited = saved.iter().filter(|pending| !pending.waiters.is_empty());
+        let awaited = awaited.map(|pending| pending.entry.id).collect();
+        let receipts = Receipts::sign(&self.config.node_key, awaited, self.now.unix);
+        let (mut place, mut siblings) = (0, Vec::new());
+        for pending in saved {
+            let id = pending.entry.id;
             self.counters.evicted += pending.evicted.len() as u64;
             self.peers.dropped.remove(&id);
             let listed = self.index.contains(&id);
@@ -474,8 +482,14 @@ impl Relay {
             } else {
                 self.forget_double(pending.arrival, &pending.entry);
             }
-            for (link, request) in pending.waiters {
-                self.receipt(link, request, id);
+            if !pending.waiters.is_empty()
+                && let Some(receipts) = &receipts
+                && let Some(receipt) = receipts.of(place, &mut siblings)
+            {
+                place += 1;
+                for (link, request) in pending.waiters {
+                    self.say_stored(link, request, receipt);
+                }
             }
             if stays {
                 self.spread(id, &pending.row, Some(pending.from));

@@ -5,8 +5,8 @@
 
 use super::codec::{Malformed, Reader, Writer};
 use super::descriptor::DESCRIPTOR_BYTES;
-use super::header::{HEADER_BYTES, Id};
-use super::proof::Receipt;
+use super::header::HEADER_BYTES;
+use super::receipt::Receipt;
 use super::scan::{Records, SCAN_RECORD_BYTES, ScanRecord, records};
 use crate::limits::{
     BODY_BYTES_MAX, FRAME_BYTES_MAX, HAVE_HEADERS_MAX, PREFIX_BITS_MAX, RECONCILE_BYTES_MAX,
@@ -103,7 +103,7 @@ pub enum Frame<'a> {
         body: &'a [u8],
     },
     Stored {
-        receipt: Receipt,
+        receipt: Receipt<'a>,
         /// Who signed it: this relay, or one that the object was passed on to.
         node_key: [u8; 32],
     },
@@ -255,7 +255,10 @@ impl<'a> Frame<'a> {
                 header: r.array_ref()?,
                 body: body(r)?,
             },
-            0x11 => stored(r)?,
+            0x11 => {
+                let (receipt, node_key) = Receipt::read(r)?;
+                Frame::Stored { receipt, node_key }
+            }
             0x12 => Frame::Refused {
                 code: r.u8()?,
                 detail: r.u32()?,
@@ -349,11 +352,7 @@ impl<'a> Frame<'a> {
             Frame::Stored {
                 ref receipt,
                 ref node_key,
-            } => w
-                .bytes(&receipt.id.0)
-                .u64(receipt.time)
-                .bytes(node_key)
-                .bytes(&receipt.signature),
+            } => receipt.write(&mut w, node_key),
             Frame::Refused { code, detail } => w.u8(code).u32(detail),
             Frame::Scan { bucket, first } => w.u32(bucket).u32(first),
             Frame::ScanPage {
@@ -460,18 +459,6 @@ fn flag(r: &mut Reader<'_>) -> Result<bool, Malformed> {
         1 => Ok(true),
         _ => Err(Malformed),
     }
-}
-
-/// The key stands between time and signature.
-fn stored<'a>(r: &mut Reader<'a>) -> Result<Frame<'a>, Malformed> {
-    let (id, time, node_key) = (Id(r.array()?), r.u64()?, r.array()?);
-    let signature = r.array()?;
-    let receipt = Receipt {
-        id,
-        time,
-        signature,
-    };
-    Ok(Frame::Stored { receipt, node_key })
 }
 
 /// `bits u8 | prefix u32`, what stands behind the bits zero.

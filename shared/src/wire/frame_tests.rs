@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
+use crate::wire::Id;
 use crate::wire::scan::prefix_range;
 use alloc::vec;
 
@@ -59,11 +60,11 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
             body: &body,
         },
         Frame::Stored {
-            receipt: Receipt {
-                id: Id([1; 32]),
-                time: 2,
-                signature: [3; 64],
-            },
+            receipt: Receipt::sign(
+                &crate::crypto::SigningKey::from_bytes(&[3; 32]),
+                Id([1; 32]),
+                2,
+            ),
             node_key: [2; 32],
         },
         Frame::Refused { code: 5, detail: 6 },

@@ -9,6 +9,7 @@ pub mod header;
 pub mod hint;
 pub mod proof;
 pub mod reason;
+mod receipt;
 pub mod scan;
 
 pub use codec::{Malformed, Reader};
@@ -16,6 +17,6 @@ pub use descriptor::Descriptor;
 pub use frame::{Frame, FrameError, Welcome};
 pub use header::{Front, Header, Id, Kind, Lifetime, SizeClass};
 pub use hint::{IceCredentials, RelayHint};
-pub use proof::Receipt;
 pub use reason::{Bye, Refused};
+pub use receipt::{Receipt, Receipts};
 pub use scan::{Records, ScanRecord};

@@ -1,37 +1,10 @@
-//! What a node key signs: Welcome and receipts. PROTOCOL.md section 3.
+//! What a node key signs at the beginning of a link. PROTOCOL.md section 3.
 //!
 //! Invariant: a Welcome is bound to one link and one nonce, so that it proves nothing anywhere
 //! else.
 
 use super::frame::Welcome;
-use super::header::Id;
 use crate::crypto::{BadKey, BadSignature, PublicKey, SigningKey};
-use crate::time::Millis;
-
-/// A relay's word that it stored an object durably.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    pub id: Id,
-    /// The relay's clock.
-    pub time: Millis,
-    pub signature: [u8; 64],
-}
-
-impl Receipt {
-    pub fn sign(key: &SigningKey, id: Id, time: Millis) -> Self {
-        let signature = key.sign(&[b"wm-receipt", &id.0, &time.to_le_bytes()]);
-        Receipt {
-            id,
-            time,
-            signature,
-        }
-    }
-
-    pub fn verify(&self, key: &PublicKey) -> Result<(), BadSignature> {
-        let time = self.time.to_le_bytes();
-        key.verify(&[b"wm-receipt", &self.id.0, &time], &self.signature)
-    }
-}
 
 impl Welcome {
     /// Fills in node key and signature.

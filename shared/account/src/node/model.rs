@@ -392,8 +392,9 @@ pub struct StoredAt {
     /// By the relay's clock, Unix ms.
     #[n(1)]
     pub at: u64,
+    /// [`shared::wire::Receipt::proof`].
     #[cbor(n(2), with = "minicbor::bytes")]
-    pub signature: [u8; 64],
+    pub proof: Vec<u8>,
     /// The relay that stores it and signed: the same, or one that keeps its range.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub by: [u8; 32],

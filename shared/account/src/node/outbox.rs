@@ -177,7 +177,7 @@ impl Open {
         cx: &mut Cx,
         (key, by): (NodeKey, NodeKey),
         request: ReqId,
-        receipt: &Receipt,
+        receipt: &Receipt<'_>,
     ) {
         let Some(puts) = self.puts.get_mut(&key) else {
             return;
@@ -205,7 +205,7 @@ impl Open {
                 relay: key,
                 by,
                 at: receipt.time,
-                signature: receipt.signature,
+                proof: receipt.proof(),
             });
         }
         if keeps_parcel(&owner) {

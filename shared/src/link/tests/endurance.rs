@@ -95,11 +95,11 @@ fn any_frames_leave_a_client_bounded() {
                     detail: 1,
                 },
                 3 => Frame::Stored {
-                    receipt: crate::wire::Receipt {
-                        id: Id([1; 32]),
-                        time: 1,
-                        signature: [2; 64],
-                    },
+                    receipt: crate::wire::Receipt::sign(
+                        &crate::crypto::SigningKey::from_bytes(&[3; 32]),
+                        Id([1; 32]),
+                        1,
+                    ),
                     node_key: [1; 32],
                 },
                 4 => Frame::Lagged { bucket: 1 },

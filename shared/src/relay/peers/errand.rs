@@ -351,7 +351,7 @@ impl Relay {
         &mut self,
         link: LinkId,
         request: u32,
-        (receipt, node_key): (Receipt, [u8; 32]),
+        (receipt, node_key): (Receipt<'_>, [u8; 32]),
     ) -> bool {
         let Some(errand) = self.peers.errands.asked.remove(&(link, request)) else {
             return false;

@@ -18,11 +18,11 @@ fn seeds(n: u64) -> Vec<Vec<u8>> {
         Frame::Pong { echo: 1 },
         Frame::Put { header, body },
         Frame::Stored {
-            receipt: crate::wire::Receipt {
-                id: envelope(1).0.id(),
-                time: 1,
-                signature: [1; 64],
-            },
+            receipt: crate::wire::Receipt::sign(
+                &crate::crypto::SigningKey::from_bytes(&[3; 32]),
+                envelope(1).0.id(),
+                1,
+            ),
             node_key: [1; 32],
         },
         Frame::Refused { code: 1, detail: 1 },
