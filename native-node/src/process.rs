@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 /// Sets the log's filter; names of modules as in the sources.
@@ -25,6 +26,14 @@ pub fn start_log() {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .try_init();
+}
+
+/// What the tasks of a relay run on: one thread, as the core does, so that an object on its way from
+/// link to core to link wakes no other one. Store, puzzles and name look-ups have threads of their
+/// own.
+pub fn relay_runtime() -> std::io::Result<Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build()
 }
 
 /// Comes back when the process is asked to end.

@@ -124,10 +124,23 @@ impl Args {
 const FAULT: &str = "The relay ended because of a fault of its own. What it stored is safe. Start \
     it again; if that does not help, set WIREMIN_LOG=debug to see why.";
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args = Args::parse();
     process::start_log();
+    match process::relay_runtime() {
+        // It is dropped in the end, which waits for what still writes.
+        Ok(runtime) => runtime.block_on(run(args)),
+        Err(error) => {
+            eprintln!(
+                "The system refuses threads ({error}). Nothing was changed. Close other programs \
+                 and start again."
+            );
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> ExitCode {
     if let Some(Command::Status { data, json }) = args.command {
         return match data_dir(data) {
             Some(data) => show(&data, json).await,

@@ -87,6 +87,9 @@ enum What {
     },
 }
 
+/// The last signature on receipts that was checked: by whom, over which root and time.
+type Vouched = ([u8; 32], [u8; 32], Millis, [u8; 64]);
+
 /// One link to one relay.
 #[derive(Debug)]
 pub struct ClientLink {
@@ -98,8 +101,7 @@ pub struct ClientLink {
     pinged: bool,
     requests: BTreeMap<u32, Asked>,
     next_request: u32,
-    /// The last signature on receipts that was checked: by whom, over what.
-    vouched: Option<([u8; 32], [u8; 32], Millis, [u8; 64])>,
+    vouched: Option<Vouched>,
     now: Now,
     /// Frames that were dropped: unknown, unasked for, or carrying a bad object.
     faults: u32,
