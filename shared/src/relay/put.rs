@@ -344,7 +344,7 @@ impl Relay {
             .map(|p| &p.entry)
             .into_iter()
             .chain(self.index.record(&place))
-            .map(|e| e.version)
+            .map(Entry::version)
             .max();
         if newest.is_some_and(|newest| record.version <= newest) {
             return Err((Refused::OldRecord, 0));
@@ -436,7 +436,7 @@ impl Relay {
         }
         if let Some(older) = self.index.record(&entry.place())
             && entry.kind == Kind::Record
-            && older.version < entry.version
+            && older.version() < entry.version()
         {
             rows::delete(batch, older);
         }
@@ -445,7 +445,7 @@ impl Relay {
         batch.changes.push(Change::Put {
             table: HEADS,
             key: key.clone(),
-            value: rows::head(header, pending.arrival, entry.version, true),
+            value: rows::head(header, pending.arrival, entry.version(), true),
         });
         batch.changes.push(Change::Put {
             table: BODIES,
