@@ -3,6 +3,7 @@
 //! Invariant: batches are applied in the order they came, each whole or not at all, and a durable
 //! one is answered only after its commit is on disk. Batches that wait together share one commit.
 
+mod ahead;
 mod file;
 #[cfg(test)]
 mod full_disk_tests;
