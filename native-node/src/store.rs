@@ -5,6 +5,7 @@
 //! and so do those that follow each other within a few milliseconds: a commit costs as much as the
 //! rows of some dozens of objects.
 
+mod ahead;
 mod file;
 #[cfg(test)]
 mod full_disk_tests;

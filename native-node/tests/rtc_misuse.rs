@@ -147,6 +147,33 @@ async fn text_long_messages_and_a_second_channel_close_the_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_too_long_to_be_reassembled_is_lost_and_holds_nothing_up() {
+    let (port, mut events) = port().await;
+    let (connection, channel) = connect(&port, "wm1", reliable()).await;
+    opened(&channel).await;
+    assert!(matches!(next(&mut events).await, LinkEvent::Up { .. }));
+    channel
+        .send(BytesMut::from(&[1; 40_000][..]))
+        .await
+        .unwrap();
+    // One that comes in the same datagram waits for the next one.
+    let keep_sending = async {
+        loop {
+            channel.send(BytesMut::from(&[2; 8][..])).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        event = next(&mut events) => match event {
+            LinkEvent::Message { bytes, .. } => assert_eq!(&bytes[..], [2; 8]),
+            other => panic!("{other:?}"),
+        },
+        () = keep_sending => {}
+    }
+    connection.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn other_channels_never_become_links() {
     let (port, mut events) = port().await;
     let unordered = RTCDataChannelInit {

@@ -84,9 +84,13 @@ async fn run(
 ) -> Result<(), DialError> {
     let certificate = CertificateFile::generate().map_err(|_| DialError::Unsupported)?;
     let handler = Handler::dialling(links.clone(), link);
-    let connection = peer::dialling(&certificate, handler, local_for(hint.address))
-        .await
-        .map_err(|_| DialError::Unsupported)?;
+    // Boxed, so that this task does not keep the room in which it was made.
+    let making = Box::pin(peer::dialling(
+        &certificate,
+        handler,
+        local_for(hint.address),
+    ));
+    let connection = making.await.map_err(|_| DialError::Unsupported)?;
     let opened = tokio::select! {
         opened = tokio::time::timeout(timeout, open(&connection, hint)) => {
             opened.unwrap_or(Err(DialError::NoAnswer))

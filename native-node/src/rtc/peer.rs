@@ -6,8 +6,9 @@
 use super::CHANNEL_LABEL;
 use super::certificate::CertificateFile;
 use super::session::VirtualSocket;
-use crate::transport::{DownReason, LinkTable, UdpPort, lock};
+use crate::transport::{DownReason, LinkTable, MESSAGE_BYTES_MAX, UdpPort, lock};
 use rtc::ice::mdns::MulticastDnsMode;
+use rtc::peer_connection::configuration::setting_engine::SctpMaxMessageSize;
 use sha2::{Digest, Sha256};
 use shared::io::LinkId;
 use std::future::Future;
@@ -30,6 +31,11 @@ use webrtc::runtime::{
 
 /// Bytes that a peer may have under way towards us: bounds what a link holds unread.
 const RECEIVE_WINDOW_BYTES: u32 = 256 * 1024;
+/// Longest message that the library reassembles; each connection holds a buffer of this size.
+/// What is longer is lost: so there is room for messages that are too long, which must end their
+/// link.
+const REASSEMBLED_BYTES_MAX: u32 = 32 * 1024;
+const _: () = assert!(MESSAGE_BYTES_MAX < REASSEMBLED_BYTES_MAX as usize);
 /// Bytes handed to SCTP and not acknowledged yet; the rest waits in the link's own queue.
 pub const IN_FLIGHT_BYTES_MAX: usize = 1024 * 1024;
 
@@ -92,6 +98,7 @@ fn settings() -> SettingEngineBuilder {
         // Otherwise each connection opens a multicast socket.
         .with_multicast_dns_mode(MulticastDnsMode::Disabled)
         .with_sctp_max_receive_buffer_size(RECEIVE_WINDOW_BYTES)
+        .with_sctp_max_message_size(SctpMaxMessageSize::Bounded(REASSEMBLED_BYTES_MAX))
         // The library would compare with the fingerprint of a description. A listener has none to
         // compare with (the link handshake binds the certificate really used), and a dialler
         // compares itself, so that it can say what was wrong.

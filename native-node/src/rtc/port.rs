@@ -237,7 +237,10 @@ impl Hub {
             sockets: self.sockets.clone(),
         };
         let certificate = &self.config.certificate;
-        let connection = match peer::listening(certificate, runtime, handler).await {
+        // Boxed: this task would keep the room in which a connection is made, 20 KiB, for as long
+        // as the link lives.
+        let making = Box::pin(peer::listening(certificate, runtime, handler));
+        let connection = match making.await {
             Ok(connection) => connection,
             Err(error) => {
                 tracing::warn!(%error, "cannot make a peer connection");

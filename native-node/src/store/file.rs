@@ -5,6 +5,7 @@
 //! the rest by being done again.
 
 use super::OpenError;
+use super::ahead::{Ahead, Rows};
 use crate::files;
 use redb::{Database, Durability, ReadableDatabase, TableDefinition, WriteTransaction};
 use shared::io::{Batch, Change, Query, Row, StoreError, Table};
@@ -14,11 +15,13 @@ use std::time::Instant;
 
 /// Tables a node may use.
 const TABLES: usize = 16;
-/// Bytes of redb's cache.
-const CACHE_BYTES: usize = 32 << 20;
+/// Bytes of redb's cache. What it does not have is copied from the system's.
+const CACHE_BYTES: usize = 16 << 20;
 /// After a failure saves rest for this many times as long as it took to open the file anew: redb
 /// reads all of it, and on a full disk there would be no time left for anything else.
 const REST: u32 = 10;
+/// Who asks for so many rows from a table's first key on is about to walk all of it.
+const WALK_ROWS_MIN: u32 = 1_000;
 
 const NAMES: [&str; TABLES] = [
     "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11", "12", "13", "14", "15",
@@ -26,6 +29,8 @@ const NAMES: [&str; TABLES] = [
 
 pub struct StoreFile {
     path: PathBuf,
+    /// Reads for the walk under way. It ends before the database is closed.
+    ahead: Option<Ahead>,
     /// `None` after a failure, until it is needed again.
     database: Option<Database>,
     /// Committed, but not durable yet.
@@ -41,6 +46,7 @@ impl StoreFile {
         let damaged = |_| Err(OpenError::Damaged("it contradicts itself".into()));
         Ok(Self {
             path: path.to_owned(),
+            ahead: None,
             database: Some(opened.unwrap_or_else(damaged)?),
             unsettled: Vec::new(),
             rest: None,
@@ -86,11 +92,28 @@ impl StoreFile {
     }
 
     pub fn load(&mut self, query: &Query) -> Result<Vec<Row>, StoreError> {
+        if let Query::Range {
+            table,
+            from,
+            to: None,
+            limit: WALK_ROWS_MIN..,
+        } = query
+            && from.is_empty()
+        {
+            self.ahead = None;
+            // Nothing of it is needed: what fails here fails below, too, and is handled there.
+            let started =
+                self.with(|database| Ok(Ahead::start(|| open_table(database, *table)).ok()));
+            self.ahead = started.ok().flatten();
+        } else {
+            self.ahead.take_if(|ahead| ahead.is_over());
+        }
         self.with(|database| load(database, query))
     }
 
     /// Empties every table.
     pub fn erase(&mut self) -> Result<(), StoreError> {
+        self.ahead = None;
         self.with(erase)?;
         self.unsettled.clear();
         // Gives freed pages back to the file system; what was erased is erased without it, too.
@@ -119,6 +142,7 @@ impl StoreFile {
         };
         let until = self.rest.map_or_else(Instant::now, |(until, _)| until);
         self.rest = Some((until, cause));
+        self.ahead = None;
         let broken = self.database.take();
         // Closing what is broken may fail in the same way, and changes nothing.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(broken)));
@@ -250,13 +274,17 @@ fn definition(table: Table) -> TableDefinition<'static, &'static [u8], &'static 
     TableDefinition::new(NAMES[usize::from(table.0) % TABLES])
 }
 
-fn load(database: &Database, query: &Query) -> Result<Vec<Row>, redb::Error> {
+fn open_table(database: &Database, table: Table) -> Result<Rows, redb::Error> {
     let transaction = database.begin_read()?;
+    Ok(transaction.open_table(definition(table))?)
+}
+
+fn load(database: &Database, query: &Query) -> Result<Vec<Row>, redb::Error> {
     let (Query::Keys { table, .. } | Query::Range { table, .. }) = query;
-    let table = match transaction.open_table(definition(*table)) {
+    let table = match open_table(database, *table) {
         Ok(table) => table,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-        Err(error) => return Err(error.into()),
+        Err(redb::Error::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
     };
     let mut rows = Vec::new();
     match query {

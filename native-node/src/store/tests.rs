@@ -97,6 +97,48 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
+fn a_walk_over_a_large_table_sees_each_row_once_and_what_is_written_meanwhile() {
+    let dir = Scratch::new("store").unwrap();
+    let path = dir.path().join("s");
+    let store = open(&path).unwrap();
+    let key = |n: u32| format!("{n:06}");
+    let rows = |range: std::ops::Range<u32>| range.map(|n| put(&key(n), "value")).collect();
+    store.save(true, rows(0..30_000));
+    let mut from = Vec::new();
+    let mut seen = Vec::new();
+    loop {
+        let rows = store.load(range(&from, None, 1_024));
+        let Some(last) = rows.last() else { break };
+        from = [&last.key[..], &[0]].concat();
+        seen.extend(
+            rows.into_iter()
+                .map(|row| String::from_utf8(row.key).unwrap()),
+        );
+        // Behind the walk, and before it.
+        let behind = delete(&seen[seen.len() - 1]);
+        store.save(false, vec![behind, put("030000", "new")]);
+    }
+    let expected: Vec<String> = (0..=30_000).map(key).collect();
+    assert_eq!(seen, expected);
+    // Begun, and then the table is gone, and the store is closed in the middle of it.
+    assert_eq!(store.load(range(b"", None, 1_024)).len(), 1_024);
+    let token = store.token();
+    store.store.request(StoreRequest::Erase { token });
+    assert!(matches!(
+        store.answers.recv().unwrap(),
+        StoreAnswer::Saved { .. }
+    ));
+    assert_eq!(store.load(range(b"", None, 1_024)), []);
+    store.save(true, rows(0..30_000));
+    assert_eq!(store.load(range(b"", None, 1_024)).len(), 1_024);
+    drop(store);
+    assert_eq!(
+        open(&path).unwrap().load(range(b"", None, 30_001)).len(),
+        30_000
+    );
+}
+
+#[test]
 fn reads_are_in_order_and_bounded() {
     let dir = Scratch::new("store").unwrap();
     let store = open(&dir.path().join("s")).unwrap();

@@ -37,7 +37,7 @@ const EVENTS_MAX: usize = 1_024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkLimits {
     /// Links that came in, half-open ones and those that still take memory after their end
-    /// included. An idle one takes about 0.5 MB over WebRTC, and about 34 KiB over QUIC.
+    /// included. An idle one takes about 0.2 MB over WebRTC, and about 34 KiB over QUIC.
     pub links_max: usize,
     /// Links from one IPv4 address or IPv6 /64.
     pub links_per_address_max: usize,

@@ -344,7 +344,7 @@ impl Relay {
             .map(|p| &p.entry)
             .into_iter()
             .chain(self.index.record(&place).map(|(_, entry)| entry))
-            .map(|e| e.version)
+            .map(Entry::version)
             .max();
         if newest.is_some_and(|newest| record.version <= newest) {
             return Err((Refused::OldRecord, 0));
@@ -451,7 +451,7 @@ impl Relay {
         }
         if let Some((arrival, older)) = self.index.record(&entry.place())
             && entry.kind == Kind::Record
-            && older.version < entry.version
+            && older.version() < entry.version()
         {
             rows::delete(batch, arrival, older);
         }

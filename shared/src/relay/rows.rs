@@ -52,7 +52,7 @@ pub(super) fn object(arrival: u64, entry: &Entry, row: Vec<u8>) -> [Change; 2] {
     let head = Change::Put {
         table: HEADS,
         key: key.clone(),
-        value: head(header, entry.version, true),
+        value: head(header, entry.version(), true),
     };
     let body = Change::Put {
         table: BODIES,
