@@ -5,9 +5,11 @@
 
 use crate::host::{Host, WORK_DIVISOR};
 use account::api::{Answer, Command, Event, Problem, Request};
+use core::net::SocketAddr;
 use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Input, LinkId, Origin, Output, Query, StoreError, Token};
 use shared::object::pow;
+use shared::range::SCAN_WIDER_BITS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places of hosts in the world.
@@ -96,6 +98,13 @@ pub(crate) struct End {
     pub next: u64,
 }
 
+/// How a relay is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Found {
+    Certificate([u8; 32]),
+    Address(SocketAddr),
+}
+
 /// A frame as a relay saw it, for the tests of what relays can learn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -120,8 +129,12 @@ pub struct World {
     wakes: BTreeSet<(u64, At)>,
     pub(crate) next: u64,
     pub(crate) links: BTreeMap<LinkId, End>,
+    /// Relays by how they are dialled.
+    pub(crate) found: BTreeMap<Found, At>,
     /// Bytes of all frames sent, by their type.
     pub bytes: BTreeMap<u8, u64>,
+    /// The same, with people and between relays apart.
+    pub flows: BTreeMap<(bool, u8), u64>,
     /// Bytes of frames that each host sent or was sent.
     pub traffic: BTreeMap<At, u64>,
     /// Pairs of hosts that cannot reach each other.
@@ -143,6 +156,8 @@ pub struct World {
     pub floor_raised: Option<u8>,
     /// By how many relays a range may be kept, of those added from now on.
     pub swarm_relays: Option<usize>,
+    /// By how many bits more than they keep they list, and accounts believe it.
+    pub scan_wider_bits: u8,
     /// No machine has the memory that a passcode takes.
     pub derive_fails: bool,
     digest: [u8; 32],
@@ -164,7 +179,9 @@ impl World {
             next: 0,
             links: BTreeMap::new(),
             bytes: BTreeMap::new(),
+            flows: BTreeMap::new(),
             traffic: BTreeMap::new(),
+            found: BTreeMap::new(),
             cut: Vec::new(),
             seen: None,
             leak: false,
@@ -172,6 +189,7 @@ impl World {
             liars: BTreeSet::new(),
             store_bytes: None,
             swarm_relays: None,
+            scan_wider_bits: SCAN_WIDER_BITS,
             hour_bytes: None,
             floor_raised: None,
             derive_fails: false,
@@ -192,8 +210,21 @@ impl World {
     pub fn add_with_clock(&mut self, name: &str, is_relay: bool, skew: i64) -> At {
         let mut host = Host::new(name, is_relay);
         host.skew = skew;
+        host.scan_wider_bits = self.scan_wider_bits;
+        self.add_host(host)
+    }
+
+    /// Starts a host that is new here.
+    pub(crate) fn add_host(&mut self, host: Host) -> At {
+        let at = self.hosts.len();
+        if host.is_relay {
+            let certificate = Found::Certificate(host.hint.certificate);
+            self.found.entry(certificate).or_insert(at);
+        }
+        if host.networked {
+            self.found.entry(Found::Address(host.address)).or_insert(at);
+        }
         self.hosts.push(host);
-        let at = self.hosts.len() - 1;
         self.start(at);
         at
     }

@@ -186,7 +186,7 @@ impl Book {
         };
         let known = self.table.get(&at).and_then(|entry| entry.known.as_ref());
         let is_it = known.is_some_and(|known| {
-            known.raw.split_at(HEADER_BYTES) == raw && known.expiry > hour(now)
+            known.raw().split_at(HEADER_BYTES) == raw && known.expiry > hour(now)
         });
         if is_it {
             self.hear_again(now, at, source);

@@ -7,6 +7,7 @@ use super::cx::Cx;
 use super::model::*;
 use super::open::{Contact, Invite, Open};
 use super::problems;
+use super::relays::Relays;
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::Problem;
@@ -68,7 +69,7 @@ impl Open {
             profile,
             epoch_keys,
             clock,
-            relays: Default::default(),
+            relays: Relays::new(cx.config.scan_wider_bits),
             named: Default::default(),
             sync: Default::default(),
             carry: Default::default(),

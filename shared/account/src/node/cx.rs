@@ -14,6 +14,7 @@ use alloc::{
 };
 use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Change, LinkId, Output, Query, StoreError, Table, Token};
+use shared::range::SCAN_WIDER_BITS;
 use shared::time::{Millis, Now};
 
 /// Fixed for the life of a node.
@@ -23,6 +24,19 @@ pub struct Config {
     pub network: u32,
     /// 1; larger only in the simulation.
     pub work_divisor: u64,
+    /// [`SCAN_WIDER_BITS`]; smaller only in the simulation of small networks.
+    pub scan_wider_bits: u8,
+}
+
+impl Config {
+    /// Of a network, as it is in earnest.
+    pub fn new(network: u32) -> Self {
+        Config {
+            network,
+            work_divisor: 1,
+            scan_wider_bits: SCAN_WIDER_BITS,
+        }
+    }
 }
 
 /// Time, randomness, and what goes out.

@@ -36,13 +36,13 @@ impl Open {
     /// The parts of what is read of which one relay each keeps the headers, and how many relays are
     /// to be held for each.
     pub fn parts(&self) -> Vec<(Range, usize)> {
-        let scanned = |range: Range| range.scanned().bits();
+        let scanned = |range: Range| self.relays.listed(range).bits();
         let mut parts = Vec::new();
         for (n, read) in self.reads().into_iter().enumerate() {
             let known = self
                 .relays
                 .ranges()
-                .filter(|range| range.scanned().overlaps(read));
+                .filter(|range| self.relays.listed(*range).overlaps(read));
             let bits = known.map(scanned).max().unwrap_or(0);
             let steps = bits
                 .saturating_sub(read.bits())
@@ -59,7 +59,7 @@ impl Open {
 
     /// Whether a relay that keeps this lists anything that is read.
     pub fn is_read_from(&self, range: Range) -> bool {
-        let scanned = range.scanned();
+        let scanned = self.relays.listed(range);
         self.reads().iter().any(|read| read.overlaps(scanned))
     }
 
@@ -74,7 +74,7 @@ impl Open {
         let said = self
             .relays
             .open_ranges()
-            .map(|range| range.scanned().bits());
+            .map(|range| self.relays.listed(range).bits());
         let said: Vec<u8> = said.collect();
         let least = said.iter().min().filter(|_| said.len() >= RELAYS_HELD);
         let Some(said) = least.copied() else {

@@ -76,9 +76,10 @@ impl Open {
         let held = held.map(|(_, r)| (r.hint.address, r.range));
         let mut held: Vec<(IpAddr, Option<Range>)> = held.collect();
         let mut lonely = false;
+        let wider = cx.config.scan_wider_bits;
         for (part, wanted) in self.parts() {
             // Of those that have not said what they keep, it may be any.
-            let lists = |range: &Option<Range>| range.is_none_or(|r| r.scanned().overlaps(part));
+            let lists = |range: &Option<Range>| range.is_none_or(|r| r.wider(wider).overlaps(part));
             let mut count = held.iter().filter(|(_, range)| lists(range)).count();
             while count < wanted {
                 let of_part = held.iter().filter(|(_, range)| lists(range));
@@ -179,7 +180,8 @@ impl Named {
         groups: &BTreeSet<Group>,
         part: Range,
     ) -> Option<(RelayHint, Option<Range>)> {
-        let lists = |range: &Option<Range>| range.is_none_or(|r| r.scanned().overlaps(part));
+        let wider = cx.config.scan_wider_bits;
+        let lists = |range: &Option<Range>| range.is_none_or(|r| r.wider(wider).overlaps(part));
         let fit = self.hints.values().filter(|(_, range)| lists(range));
         let elsewhere = |hint: &RelayHint| !groups.contains(&Group::of(hint.address));
         let mut hints: Vec<_> = fit

@@ -87,12 +87,25 @@ pub enum Stage {
 }
 
 /// All relays, by node key.
-#[derive(Default)]
 pub struct Relays {
     relays: BTreeMap<NodeKey, Relay>,
+    /// Bits by which what they list is wider than what they keep.
+    wider_bits: u8,
 }
 
 impl Relays {
+    pub fn new(wider_bits: u8) -> Self {
+        Relays {
+            relays: BTreeMap::new(),
+            wider_bits,
+        }
+    }
+
+    /// What a relay lists that keeps a range.
+    pub fn listed(&self, range: Range) -> Range {
+        range.wider(self.wider_bits)
+    }
+
     /// The row of a relay that is kept.
     pub fn row(&self, key: &NodeKey) -> Option<&RelayRow> {
         self.kept().find(|(k, _)| *k == key).map(|(_, r)| &r.row)
@@ -271,7 +284,7 @@ impl Relays {
     /// such as list nothing that is read here any more.
     pub fn drop_named(&mut self, cx: &mut Cx, reads: &[Range]) -> Vec<NodeKey> {
         let elsewhere = |r: &Relay| {
-            let scanned = r.range.map(Range::scanned);
+            let scanned = r.range.map(|range| self.listed(range));
             scanned.is_some_and(|s| !reads.iter().any(|read| read.overlaps(s)))
         };
         let gone = |r: &Relay| {

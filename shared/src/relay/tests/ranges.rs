@@ -22,7 +22,7 @@ pub(super) fn far(world: &World) -> Range {
 
 /// One of which it keeps headers.
 pub(super) fn sibling(world: &World) -> Range {
-    world.relay.range().siblings().next().unwrap()
+    world.relay.range().siblings(4).next().unwrap()
 }
 
 /// A peer's descriptor that keeps so many bits around an address of a range.
