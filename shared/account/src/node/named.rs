@@ -27,6 +27,8 @@ pub struct Named {
     /// Removed by the person since this start.
     unwanted: BTreeSet<NodeKey>,
     ask_at: Millis,
+    /// There are too few for something that is read.
+    lonely: bool,
 }
 
 impl Open {
@@ -97,6 +99,12 @@ impl Open {
             lonely |= count < wanted;
         }
         self.feed_from_others(cx);
+        if lonely && !self.named.lonely {
+            // What is read is more than before, an invitation's mailbox say: nobody is held for it
+            // until somebody is heard of, and who was passed by so far may do now.
+            self.named.hurry();
+        }
+        self.named.lonely = lonely;
         if self.named.ask_at <= cx.now.mono {
             let pause = if lonely { ASK_SOON_MS } else { ASK_LATER_MS };
             self.named.ask_at = cx.now.mono + pause + cx.visible.below(pause / 2);
