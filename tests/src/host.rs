@@ -4,7 +4,7 @@
 
 use crate::disk::Disk;
 use account::api::{Command, Event, Request};
-use account::node::{Account, Config};
+use account::node::{Account, CARRIED_BYTES_MAX, Config};
 use core::net::SocketAddr;
 use shared::crypto::{SigningKey, sha256};
 use shared::io::{Input, Output};
@@ -54,6 +54,8 @@ pub struct Host {
     pub swarm_relays: Option<usize>,
     /// By how many bits more is listed than is kept.
     pub scan_wider_bits: u8,
+    /// What an account carries of others' envelopes.
+    pub carried_bytes_max: usize,
     /// By how much a relay raises its floor at most, if not by the usual number.
     pub floor_raised: Option<u8>,
     /// What may come into a relay's store in an hour, if it is not the usual part.
@@ -84,6 +86,7 @@ impl Host {
             store_bytes: None,
             swarm_relays: None,
             scan_wider_bits: SCAN_WIDER_BITS,
+            carried_bytes_max: CARRIED_BYTES_MAX,
             floor_raised: None,
             hour_bytes: None,
             networked: false,
@@ -135,6 +138,7 @@ impl Host {
                 network: NETWORK,
                 work_divisor: WORK_DIVISOR,
                 scan_wider_bits: self.scan_wider_bits,
+                carried_bytes_max: self.carried_bytes_max,
             };
             Process::Account(Box::new(Account::new(config, seed, now)))
         };

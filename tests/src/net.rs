@@ -136,7 +136,8 @@ impl World {
         *self.bytes.entry(code).or_default() += size;
         let is_person = |host: At| !self.hosts[host].is_relay;
         let with_person = is_person(at) || is_person(end.peer);
-        *self.flows.entry((with_person, code)).or_default() += size;
+        let (bytes_so_far, frames) = self.flows.entry((with_person, code)).or_default();
+        (*bytes_so_far, *frames) = (*bytes_so_far + size, *frames + 1);
         for host in [at, end.peer] {
             *self.traffic.entry(host).or_default() += size;
         }

@@ -69,6 +69,12 @@ impl Known {
         }
     }
 
+    /// Whether it was read from this header and body.
+    pub fn is(&self, (header, body): (&[u8], &[u8])) -> bool {
+        // What differs does so in its header: it has the hash of the rest.
+        self.short.starts_with(header) && self.raw().split_at(header.len()) == (header, body)
+    }
+
     /// Header and body.
     pub fn raw(&self) -> Vec<u8> {
         let (used, signature) = self.short.split_at(self.short.len().saturating_sub(64));

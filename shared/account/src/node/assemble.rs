@@ -3,6 +3,7 @@
 //! Invariant: what is derived (expected tags, jobs) follows from the rows alone, so that a crash at
 //! any point leaves nothing half done.
 
+use super::carry::Carry;
 use super::cx::Cx;
 use super::model::*;
 use super::open::{Contact, Invite, Open};
@@ -72,7 +73,7 @@ impl Open {
             relays: Relays::new(cx.config.scan_wider_bits),
             named: Default::default(),
             sync: Default::default(),
-            carry: Default::default(),
+            carry: Carry::new(cx.config.carried_bytes_max),
             audits: Default::default(),
             contacts: BTreeMap::new(),
             invites: BTreeMap::new(),

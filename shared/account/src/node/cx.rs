@@ -4,6 +4,7 @@
 //! are saved. One save is under way at a time; changes that come meanwhile form the next, so a
 //! failed one can be tried again whole.
 
+use super::carry::CARRIED_BYTES_MAX;
 use super::model::RowKey;
 use crate::api::{Answer, Event, Phase, Problem};
 use crate::rows::Rows;
@@ -26,6 +27,8 @@ pub struct Config {
     pub work_divisor: u64,
     /// [`SCAN_WIDER_BITS`]; smaller only in the simulation of small networks.
     pub scan_wider_bits: u8,
+    /// [`CARRIED_BYTES_MAX`]; fewer where thousands of accounts share one memory.
+    pub carried_bytes_max: usize,
 }
 
 impl Config {
@@ -35,6 +38,7 @@ impl Config {
             network,
             work_divisor: 1,
             scan_wider_bits: SCAN_WIDER_BITS,
+            carried_bytes_max: CARRIED_BYTES_MAX,
         }
     }
 }

@@ -308,7 +308,9 @@ impl Relay {
             self.peers.by_key.remove(&key);
         }
         self.peers.reconcile.forget(link);
-        if self.peers.dialled() < PEERS_DIALLED {
+        // One that was here for an errand leaves no gap.
+        let near = peer.range.overlaps(self.peers.swarm.scanned());
+        if near && self.peers.dialled() < PEERS_DIALLED {
             self.peers.meet.ask_soon(self.now.mono);
         } else {
             self.peers.meet.hurry(self.now.mono);
