@@ -209,10 +209,10 @@ impl Network {
             .collect();
         let before = self.world.traffic.clone();
         let flows_before = self.world.flows.clone();
-        let writers: Vec<(At, At)> = pairs
-            .iter()
-            .flat_map(|(a, b)| [(*a, *b), (*b, *a)])
-            .collect();
+        // One of each pair, then the other, half a turn later however many they are: no text carries
+        // what acknowledges another.
+        let answers = pairs.iter().map(|(a, b)| (*b, *a));
+        let writers: Vec<(At, At)> = pairs.iter().copied().chain(answers).collect();
         let pause = MEASURED_MS / (TEXTS * writers.len()) as u64;
         for n in 0..TEXTS {
             for (from, to) in &writers {
@@ -287,6 +287,17 @@ impl Network {
             ),
             ("person_kb_an_hour", traffic(&self.people)),
             ("person_relays", self.held()),
+            // Of all that is put in the network, what is pushed to a person as often as they are
+            // pushed it.
+            (
+                "person_share",
+                of_relays(&|at| {
+                    let part = 0.5f64.powi(self.world.relay(at).range().bits().into());
+                    (status(at).watches as f64 * part * 1e9) as u64
+                }) * self.relays.len() as f64
+                    / self.people.len() as f64
+                    / 1e9,
+            ),
             (
                 "person_watches",
                 of_relays(&|at| status(at).watches as u64) * self.relays.len() as f64
@@ -301,7 +312,7 @@ impl Network {
         ];
         let fields: Vec<String> = numbers
             .iter()
-            .map(|(name, n)| format!("\"{name}\": {n:.2}"))
+            .map(|(name, n)| format!("\"{name}\": {n:.4}"))
             .collect();
         println!("{{{}, {}}}", fields.join(", "), flows.join(", "));
         self.note("done");
