@@ -15,7 +15,7 @@ use crate::relay::Relay;
 use crate::relay::link::Phase;
 use crate::time::Millis;
 use crate::wire::Bye;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// Between two counts.
@@ -46,6 +46,9 @@ pub(in crate::relay) struct Swarm {
     look_at: Millis,
     /// When the first look was.
     began: Option<Millis>,
+    /// Arrivals of what is here and was not told to those who are to keep it since the range is
+    /// another one.
+    pub left: Vec<u64>,
 }
 
 impl Swarm {
@@ -167,6 +170,7 @@ impl Relay {
             swarm.bits = bits;
             self.peers.own.renew(now);
         }
+        self.hand_over();
         self.let_go_unneeded();
     }
 
@@ -181,6 +185,9 @@ impl Relay {
         let before = swarm.scanned();
         swarm.range = range;
         swarm.changed = self.now.mono;
+        let held = self.index.each().filter(|(_, entry)| entry.held);
+        let left = held.filter(|(_, entry)| !range.has(entry.address));
+        swarm.left = left.map(|(arrival, _)| arrival).collect();
         let around = swarm.scanned();
         if !around.wider_or_same(before) {
             self.send_clients_away();
@@ -192,6 +199,38 @@ impl Relay {
             self.peers.reconcile.soon(link);
         }
         self.peers.meet.hurry(self.now.mono);
+    }
+
+    /// What left the range may be here alone: a relay that has just started takes everything until
+    /// it has heard of others. Those who are to keep it are told its header, and ask for what they
+    /// lack.
+    fn hand_over(&mut self) {
+        let left = core::mem::take(&mut self.peers.swarm.left);
+        let mut told: BTreeMap<LinkId, Vec<u64>> = BTreeMap::new();
+        let mut wanted = None;
+        for arrival in left {
+            let Some(entry) = self.index.at(arrival).filter(|entry| entry.held) else {
+                continue;
+            };
+            let address = entry.address;
+            if self.range().has(address) {
+                continue;
+            }
+            match self.rng.choose(&self.peers.keeping(address)) {
+                Some(keeper) => told.entry(*keeper).or_default().push(arrival),
+                None => {
+                    self.peers.swarm.left.push(arrival);
+                    wanted = wanted.or(Some(address));
+                }
+            }
+        }
+        for (keeper, arrivals) in told {
+            self.counters.handed_over += arrivals.len() as u64;
+            self.tell_headers_later(keeper, arrivals);
+        }
+        if let Some(address) = wanted {
+            self.dial_for(address, true);
+        }
     }
 
     /// Something is listed here no more, and clients know of a range from their Welcome only: they
