@@ -4,11 +4,12 @@
 const FRAME = 5
 const HEADER = 72
 const TEXTS = 12
-/** Of two texts that cross, one carries the other's acknowledgement; the other needs an object. */
-const ACKNOWLEDGEMENTS = TEXTS / 2
-/** In ten minutes the first of two texts begins a chain: 4 KiB. Of the others one in eight is padded to 4 KiB. */
-const OPENERS = TEXTS / 2
-const BODY = (objects) => (OPENERS * 4096 + (objects - OPENERS) * ((7 / 8) * 1024 + (1 / 8) * 4096)) / objects
+/** No text is near enough to another to carry its acknowledgement. */
+const OBJECTS = 2 * TEXTS
+/** Those who invited begin a chain with their first text, within the ten minutes that are counted. */
+const OPENERS = 6 / 2
+/** Of the others one in eight is padded to 4 KiB. */
+const BODY = (OPENERS * 4096 + (OBJECTS - OPENERS) * ((7 / 8) * 1024 + (1 / 8) * 4096)) / OBJECTS
 const AUDITS = 6
 /** Objects of a block: 8 to 16, evenly on a scale of doublings. */
 const BLOCK = 11.5
@@ -23,29 +24,27 @@ const LISTED_RANGES = 2
 const parts = (run) => {
   const people = run.nodes - run.relays
   const [linked, watched] = [run.person_relays, run.person_watches]
-  const objects = TEXTS + ACKNOWLEDGEMENTS
-  const body = BODY(objects)
-  const share = 2 ** -run.range_bits
-  const kept = people * objects * share
-  const puts = objects * linked
+  const here = 2 ** -run.range_bits
+  const pushed = people * OBJECTS * run.person_share
+  const puts = OBJECTS * linked
   // A text that comes is got with its block, unless a relay that keeps it pushed it before.
-  const blocks = AUDITS + objects * (1 - 1 / LISTED_RANGES)
+  const blocks = AUDITS + OBJECTS * (1 - 1 / LISTED_RANGES)
   const of = (...codes) => codes.reduce((sum, code) => sum + (run[`person_${code}`]?.[0] ?? 0), 0)
   return [
     [
-      `Put: ${objects} objects to ${linked.toFixed(1)} relays`,
-      puts * (FRAME + HEADER + body),
+      `Put: ${OBJECTS} objects to ${linked.toFixed(1)} relays`,
+      puts * (FRAME + HEADER + BODY),
       of(10),
     ],
-    ['Stored for each; from another range with who stored it (Relay)', puts * (STORED + (1 - share) * RELAY), of(11, 27)],
+    ['Stored for each; from another range with who stored it (Relay)', puts * (STORED + (1 - here) * RELAY), of(11, 27)],
     [
       `Object: what ${watched.toFixed(1)} relays keep, of ${people} people's`,
-      watched * kept * (OBJECT + body),
+      pushed * (OBJECT + BODY),
       null,
     ],
-    [`Object: ${AUDITS} audits and blocks with own mail, ${BLOCK} each`, blocks * BLOCK * (OBJECT + body), null],
-    ['Object, together', (watched * kept + blocks * BLOCK) * (OBJECT + body), of(23)],
-    ['News of what they list and do not keep', watched * kept * (LISTED_RANGES - 1) * NEWS, of(31)],
+    [`Object: ${AUDITS} audits and blocks with own mail, ${BLOCK} each`, blocks * BLOCK * (OBJECT + BODY), null],
+    ['Object, together', (pushed + blocks * BLOCK) * (OBJECT + BODY), of(23)],
+    ['News of what they list and do not keep', pushed * (LISTED_RANGES - 1) * NEWS, of(31)],
     ['Ping and Pong, when nothing else came for 20 s', linked * 2 * PING * 3600 / 20, of('04', '05')],
   ]
 }
@@ -59,10 +58,10 @@ export const calculated = (runs) => {
     const sum = parts(run).reduce((sum, [, bytes, n]) => sum + (n === null ? 0 : bytes), 0)
     return [sum / 1000, run.person_kb_an_hour]
   }
-  const body = BODY(TEXTS + ACKNOWLEDGEMENTS).toFixed(0)
   return [
-    `An hour of a person in ${run.nodes} nodes, kB: ${TEXTS} texts and ${ACKNOWLEDGEMENTS} acknowledgements, ${body} bytes of body on average (of two texts in ten minutes`,
-    `the first begins a chain, with 4 KiB; of the rest one in eight has 4 KiB, the others 1). Relays linked and read from, and bits of a range, are those of the table.`,
+    `An hour of a person in ${run.nodes} nodes, kB: ${TEXTS} texts and as many acknowledgements, ${BODY.toFixed(0)} bytes of body on average (those who invited begin`,
+    `a chain in the ten minutes, with 4 KiB; of the rest one in eight has 4 KiB, the others 1). The network gives relays linked and read from, and what part`,
+    `of all objects these keep, one counted as often as it is pushed: ${run.person_share.toFixed(4)}.`,
     '',
     '| | calculated | counted |',
     '| --- | ---: | ---: |',
@@ -76,7 +75,7 @@ export const calculated = (runs) => {
     }),
     '',
     `Nearly all of it is other people's mail: a person takes whole what their relays keep, so that nobody sees what they look for. That part is`,
-    `people x objects x 2^-bits x relays read from, and stays as it is when people and ranges double together. The calculation takes the mean of the bits, and`,
-    `relays with a bit less than others push twice as much; ping is sent only where nothing else was said for 20 s.`,
+    `people x objects x (the sum of 2^-bits of the relays read from), and stays as it is when people and ranges double together. Calculated are not: what is left of the`,
+    `meetings in the first minutes; what a relay that has just changed its range lists besides; that a block is got for a text only if no relay pushed it before.`,
   ]
 }
