@@ -209,8 +209,8 @@ impl Network {
             .collect();
         let before = self.world.traffic.clone();
         let flows_before = self.world.flows.clone();
-        // One of each pair, then the other, half a turn later however many they are: no text carries
-        // what acknowledges another.
+        // One of each pair, then the other, half a turn later however many they are: no text
+        // carries what acknowledges another.
         let answers = pairs.iter().map(|(a, b)| (*b, *a));
         let writers: Vec<(At, At)> = pairs.iter().copied().chain(answers).collect();
         let pause = MEASURED_MS / (TEXTS * writers.len()) as u64;

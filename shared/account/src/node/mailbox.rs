@@ -7,11 +7,29 @@ use super::cx::Cx;
 use super::limits::{PARTS_MAX, READ_WIDE_HOURS, RELAYS_HELD, RELAYS_OF_INVITES};
 use super::model::RowKey;
 use super::open::Open;
-use super::relays::NodeKey;
+use super::relays::{NodeKey, Relays};
 use crate::sealed::Mailbox;
 use alloc::vec::Vec;
 use shared::range::Range;
 use shared::time;
+
+impl Relays {
+    /// What a relay lists that keeps a range.
+    pub fn listed(&self, range: Range) -> Range {
+        range.wider(self.wider_bits)
+    }
+
+    /// What those that are in use keep, as far as that is known.
+    pub fn ranges(&self) -> impl Iterator<Item = Range> {
+        self.kept().filter_map(|(_, relay)| relay.range)
+    }
+
+    /// The same of those that are there now.
+    pub fn open_ranges(&self) -> impl Iterator<Item = Range> {
+        let open = self.kept().filter(|(_, relay)| relay.is_open());
+        open.filter_map(|(_, relay)| relay.range)
+    }
+}
 
 impl Open {
     /// What is read: this account's mailbox, as wide as anybody was told of late, and those of its

@@ -90,7 +90,7 @@ pub enum Stage {
 pub struct Relays {
     relays: BTreeMap<NodeKey, Relay>,
     /// Bits by which what they list is wider than what they keep.
-    wider_bits: u8,
+    pub wider_bits: u8,
 }
 
 impl Relays {
@@ -99,11 +99,6 @@ impl Relays {
             relays: BTreeMap::new(),
             wider_bits,
         }
-    }
-
-    /// What a relay lists that keeps a range.
-    pub fn listed(&self, range: Range) -> Range {
-        range.wider(self.wider_bits)
     }
 
     /// The row of a relay that is kept.
@@ -231,17 +226,6 @@ impl Relays {
             Stage::Open { link, .. } => Some(link),
             _ => None,
         }
-    }
-
-    /// What those that are in use keep, as far as that is known.
-    pub fn ranges(&self) -> impl Iterator<Item = Range> {
-        self.kept().filter_map(|(_, relay)| relay.range)
-    }
-
-    /// The same of those that are there now.
-    pub fn open_ranges(&self) -> impl Iterator<Item = Range> {
-        let open = self.kept().filter(|(_, relay)| relay.is_open());
-        open.filter_map(|(_, relay)| relay.range)
     }
 
     /// What a relay that answered keeps.
