@@ -31,7 +31,7 @@ bench-store: ## of these alone: the relay over its database, on one core
 bench-gossip: ## of these alone: the relay beside gossipsub (compiles libp2p)
 	@tests/bench/gossip/run.sh
 
-sim-large: ## networks of up to 10,000 nodes on a virtual clock; writes docs/growth.md (hours)
+sim-large: ## networks of up to 10,000 nodes on a virtual clock, and one that shrinks; writes docs/growth.md (an hour)
 	@tests/sim_large.sh
 
 web: ## the browser peer (WASM) and its ES module, www/src/wasm

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Networks that double, on a virtual clock, and the report on what that costs: docs/growth.md.
-# SIZES="625 1250" takes others than usual. Each size is a process of its own.
+# Networks that double, on a virtual clock, one that grows and shrinks, and the report on both:
+# docs/growth.md. SIZES="625 1250" takes others than usual, WAVES=500 fewer relays. Each is a process
+# of its own, and needs about 1 MB of memory a node.
+#
+#   tests/sim_large.sh          everything
+#   tests/sim_large.sh waves    the network that grows and shrinks; the rest as it was found last
 set -euo pipefail
 . "$(dirname "$0")/step.sh"
 . "$WIREMIN_ROOT/tests/node.sh"
@@ -11,9 +15,20 @@ need_node
 cargo build --locked --release -p tests --example sim_large
 found=$TARGET_DIR/logs/growth.jsonl
 mkdir -p "$TARGET_DIR/logs" docs
-: > "$found"
-for nodes in ${SIZES:-625 1250 2500 5000 10000}; do
-    "$TARGET_DIR/release/examples/sim_large" "$nodes" >> "$found"
-done
+touch "$found"
+
+# Runs it with these arguments and adds its line.
+measure() {
+    "$TARGET_DIR/release/examples/sim_large" "$@" >> "$found"
+}
+
+if [ "${1:-}" != waves ]; then
+    : > "$found"
+    for nodes in ${SIZES:-625 1250 2500 5000 10000}; do
+        measure "$nodes"
+    done
+fi
+sed -i '/"waves"/d' "$found"
+measure waves "${WAVES:-1000}"
 node tests/growth.mjs "$found"
 cat docs/growth.md

@@ -145,7 +145,7 @@ pub const BORROWS_MAX: usize = 64;
 pub const BOOK_NEW_BUCKETS: u16 = 256;
 /// Buckets of tried addresses.
 pub const BOOK_TRIED_BUCKETS: u16 = 64;
-/// Addresses in one bucket: about 1.5 kB each where a descriptor is known.
+/// Addresses in one bucket: about 0.7 kB each where a descriptor is known.
 pub const BOOK_BUCKET_ENTRIES_MAX: usize = 32;
 /// New buckets that what one group tells can reach.
 pub const BOOK_BUCKETS_PER_SOURCE: u64 = 16;

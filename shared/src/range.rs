@@ -6,7 +6,8 @@
 use crate::crypto::sha256;
 use core::net::{IpAddr, SocketAddr};
 
-/// Bits by which the range of headers is wider than that of bodies: 16 ranges.
+/// Bits by which the range of headers is wider than that of bodies: 16 ranges. Test networks may
+/// take fewer.
 pub const SCAN_WIDER_BITS: u8 = 4;
 /// Places that the relays of one network have.
 pub const SLOTS: u8 = 4;
@@ -40,6 +41,11 @@ impl Range {
         self.prefix
     }
 
+    /// The highest address.
+    pub fn last(self) -> u32 {
+        self.prefix | !mask(self.bits)
+    }
+
     pub fn has(self, address: u32) -> bool {
         address & mask(self.bits) == self.prefix
     }
@@ -65,11 +71,6 @@ impl Range {
         Range::of(self.prefix, self.bits.saturating_sub(bits))
     }
 
-    /// Where headers are kept by who keeps bodies here.
-    pub fn scanned(self) -> Range {
-        self.wider(SCAN_WIDER_BITS)
-    }
-
     /// An address in it: its first bits, then those of another one.
     pub fn fill(self, rest: u32) -> u32 {
         self.prefix | rest & !mask(self.bits)
@@ -90,9 +91,9 @@ impl Range {
         Some([half(self.prefix), half(self.prefix | bit)])
     }
 
-    /// The ranges of the same size in the one where it keeps headers, without itself: 15 at most.
-    pub fn siblings(self) -> impl Iterator<Item = Range> {
-        let around = self.scanned();
+    /// The ranges of the same size in the one that has so many bits less, without itself.
+    pub fn siblings(self, wider: u8) -> impl Iterator<Item = Range> {
+        let around = self.wider(wider);
         let each = around.split(self.bits - around.bits);
         each.filter(move |range| *range != self)
     }
@@ -166,13 +167,14 @@ mod tests {
 
     #[test]
     fn siblings_are_all_that_is_scanned() {
-        for bits in 0..=32u8 {
+        for (bits, wider) in (0..=32u8).flat_map(|bits| [(bits, 1), (bits, SCAN_WIDER_BITS)]) {
             let range = Range::of(0xdead_beef, bits);
-            let siblings: Vec<Range> = range.siblings().collect();
-            assert_eq!(siblings.len(), (1 << bits.min(4)) - 1);
+            let around = range.wider(wider);
+            let siblings: Vec<Range> = range.siblings(wider).collect();
+            assert_eq!(siblings.len(), (1 << bits.min(wider)) - 1);
             for sibling in siblings {
-                assert!(!sibling.overlaps(range) && range.scanned().overlaps(sibling));
-                assert_eq!((sibling.bits(), sibling.scanned()), (bits, range.scanned()));
+                assert!(!sibling.overlaps(range) && around.overlaps(sibling));
+                assert_eq!((sibling.bits(), sibling.wider(wider)), (bits, around));
             }
         }
     }

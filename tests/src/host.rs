@@ -4,10 +4,11 @@
 
 use crate::disk::Disk;
 use account::api::{Command, Event, Request};
-use account::node::{Account, Config};
+use account::node::{Account, CARRIED_BYTES_MAX, Config};
 use core::net::SocketAddr;
 use shared::crypto::{SigningKey, sha256};
 use shared::io::{Input, Output};
+use shared::range::SCAN_WIDER_BITS;
 use shared::relay::{Relay, RelayConfig};
 use shared::time::Now;
 use shared::wire::RelayHint;
@@ -51,6 +52,10 @@ pub struct Host {
     pub store_bytes: Option<u64>,
     /// By how many relays a range may be kept, if not by the usual number.
     pub swarm_relays: Option<usize>,
+    /// By how many bits more is listed than is kept.
+    pub scan_wider_bits: u8,
+    /// What an account carries of others' envelopes.
+    pub carried_bytes_max: usize,
     /// By how much a relay raises its floor at most, if not by the usual number.
     pub floor_raised: Option<u8>,
     /// What may come into a relay's store in an hour, if it is not the usual part.
@@ -80,6 +85,8 @@ impl Host {
             address: SocketAddr::from(([10, 0, 0, 1], 1)),
             store_bytes: None,
             swarm_relays: None,
+            scan_wider_bits: SCAN_WIDER_BITS,
+            carried_bytes_max: CARRIED_BYTES_MAX,
             floor_raised: None,
             hour_bytes: None,
             networked: false,
@@ -121,6 +128,7 @@ impl Host {
             config.store_bytes_max = self.store_bytes.unwrap_or(config.store_bytes_max);
             let usual = config.swarm_relays_max;
             config.swarm_relays_max = self.swarm_relays.unwrap_or(usual);
+            config.scan_wider_bits = self.scan_wider_bits;
             config.floor_raised_max = self.floor_raised.unwrap_or(config.floor_raised_max);
             config.hour_bytes_max = self.hour_bytes;
             config.certificate = self.hint.certificate;
@@ -129,6 +137,8 @@ impl Host {
             let config = Config {
                 network: NETWORK,
                 work_divisor: WORK_DIVISOR,
+                scan_wider_bits: self.scan_wider_bits,
+                carried_bytes_max: self.carried_bytes_max,
             };
             Process::Account(Box::new(Account::new(config, seed, now)))
         };

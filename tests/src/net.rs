@@ -3,7 +3,7 @@
 //! Invariant: a link keeps the order of its frames but where a fault lets one overtake.
 
 use crate::host::Host;
-use crate::world::{At, Coming, End, Seen, World};
+use crate::world::{At, Coming, End, Found, Seen, World};
 use account::api::Event;
 use shared::crypto::sha256;
 use shared::io::{DialTo, LinkId, Origin, Token};
@@ -65,7 +65,16 @@ impl World {
                     && certificate.is_none_or(|certificate| certificate == theirs)
             }
         };
-        let relay = self.hosts.iter().position(|h| h.is_relay && is_wanted(h));
+        // Where relays were first; what has moved since is looked for among all.
+        let key = match to {
+            DialTo::Hint(_) => hint.map(|hint| Found::Certificate(hint.certificate)),
+            DialTo::Relay { address, .. } => Some(Found::Address(*address)),
+        };
+        let first = key.and_then(|key| self.found.get(&key).copied());
+        let is_it = |host: &Host| host.is_relay && is_wanted(host);
+        let relay = first
+            .filter(|at| is_it(&self.hosts[*at]))
+            .or_else(|| self.hosts.iter().position(is_it));
         let reached = relay.filter(|relay| self.hosts[*relay].is_up() && !self.is_cut(at, *relay));
         let Some(relay) = reached else {
             return self.push(at, 3_000, Coming::DialFailed { token });
@@ -123,27 +132,33 @@ impl World {
             _ => bytes,
         };
         let code = bytes.first().copied().unwrap_or(0);
-        *self.bytes.entry(code).or_default() += bytes.len() as u64;
+        let size = bytes.len() as u64;
+        *self.bytes.entry(code).or_default() += size;
+        let is_person = |host: At| !self.hosts[host].is_relay;
+        let with_person = is_person(at) || is_person(end.peer);
+        let (bytes_so_far, frames) = self.flows.entry((with_person, code)).or_default();
+        (*bytes_so_far, *frames) = (*bytes_so_far + size, *frames + 1);
         for host in [at, end.peer] {
-            *self.traffic.entry(host).or_default() += bytes.len() as u64;
+            *self.traffic.entry(host).or_default() += size;
         }
         if self.one_in(self.faults.breaks_one_in) {
             return self.break_link(link);
         }
-        let shown = if self.leak {
-            self.leaky(at, bytes.clone())
-        } else {
-            bytes.clone()
-        };
-        if let Some(seen) = &mut self.seen {
+        if self.seen.is_some() {
+            let shown = if self.leak {
+                self.leaky(at, bytes.clone())
+            } else {
+                bytes.clone()
+            };
             let to_relay = self.hosts[end.peer].is_relay;
             let client = if to_relay { at } else { end.peer };
-            seen.push(Seen {
+            let seen = Seen {
                 at_ms: self.now,
                 client,
                 to_relay,
                 bytes: shown,
-            });
+            };
+            self.seen.get_or_insert_default().push(seen);
         }
         let other = LinkId(link.0 ^ 1);
         let is_object = bytes.first() == Some(&0x23);

@@ -73,14 +73,12 @@ impl World {
         let mut host = Host::new(name, true);
         host.store_bytes = self.store_bytes;
         host.swarm_relays = self.swarm_relays;
+        host.scan_wider_bits = self.scan_wider_bits;
         (host.hour_bytes, host.floor_raised) = (self.hour_bytes, self.floor_raised);
         let [_, _, a, b] = (self.hosts.len() as u32).to_be_bytes();
         host.address = ([20 + a, b, 0, 1], 8420).into();
         host.networked = true;
-        self.hosts.push(host);
-        let at = self.hosts.len() - 1;
-        self.start(at);
-        at
+        self.add_host(host)
     }
 
     /// An object is put at a relay by nobody in particular.

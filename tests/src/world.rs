@@ -5,9 +5,12 @@
 
 use crate::host::{Host, WORK_DIVISOR};
 use account::api::{Answer, Command, Event, Problem, Request};
+use account::node::CARRIED_BYTES_MAX;
+use core::net::SocketAddr;
 use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Input, LinkId, Origin, Output, Query, StoreError, Token};
 use shared::object::pow;
+use shared::range::SCAN_WIDER_BITS;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Places of hosts in the world.
@@ -96,6 +99,13 @@ pub(crate) struct End {
     pub next: u64,
 }
 
+/// How a relay is dialled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Found {
+    Certificate([u8; 32]),
+    Address(SocketAddr),
+}
+
 /// A frame as a relay saw it, for the tests of what relays can learn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
@@ -120,8 +130,12 @@ pub struct World {
     wakes: BTreeSet<(u64, At)>,
     pub(crate) next: u64,
     pub(crate) links: BTreeMap<LinkId, End>,
+    /// Relays by how they are dialled.
+    pub(crate) found: BTreeMap<Found, At>,
     /// Bytes of all frames sent, by their type.
     pub bytes: BTreeMap<u8, u64>,
+    /// The same and how many frames these were, with people and between relays apart.
+    pub flows: BTreeMap<(bool, u8), (u64, u64)>,
     /// Bytes of frames that each host sent or was sent.
     pub traffic: BTreeMap<At, u64>,
     /// Pairs of hosts that cannot reach each other.
@@ -143,9 +157,14 @@ pub struct World {
     pub floor_raised: Option<u8>,
     /// By how many relays a range may be kept, of those added from now on.
     pub swarm_relays: Option<usize>,
+    /// By how many bits more than they keep they list, and accounts believe it.
+    pub scan_wider_bits: u8,
+    /// What accounts that are added from now on carry of others' envelopes.
+    pub carried_bytes_max: usize,
     /// No machine has the memory that a passcode takes.
     pub derive_fails: bool,
-    digest: [u8; 32],
+    /// Of everything that happened so far.
+    digest: u64,
 }
 
 /// The world begins on a Monday of 2026.
@@ -164,7 +183,9 @@ impl World {
             next: 0,
             links: BTreeMap::new(),
             bytes: BTreeMap::new(),
+            flows: BTreeMap::new(),
             traffic: BTreeMap::new(),
+            found: BTreeMap::new(),
             cut: Vec::new(),
             seen: None,
             leak: false,
@@ -172,15 +193,17 @@ impl World {
             liars: BTreeSet::new(),
             store_bytes: None,
             swarm_relays: None,
+            scan_wider_bits: SCAN_WIDER_BITS,
+            carried_bytes_max: CARRIED_BYTES_MAX,
             hour_bytes: None,
             floor_raised: None,
             derive_fails: false,
-            digest: [0; 32],
+            digest: 0,
         }
     }
 
     /// A digest of everything that happened so far.
-    pub fn digest(&self) -> [u8; 32] {
+    pub fn digest(&self) -> u64 {
         self.digest
     }
 
@@ -192,8 +215,22 @@ impl World {
     pub fn add_with_clock(&mut self, name: &str, is_relay: bool, skew: i64) -> At {
         let mut host = Host::new(name, is_relay);
         host.skew = skew;
+        host.scan_wider_bits = self.scan_wider_bits;
+        host.carried_bytes_max = self.carried_bytes_max;
+        self.add_host(host)
+    }
+
+    /// Starts a host that is new here.
+    pub(crate) fn add_host(&mut self, host: Host) -> At {
+        let at = self.hosts.len();
+        if host.is_relay {
+            let certificate = Found::Certificate(host.hint.certificate);
+            self.found.entry(certificate).or_insert(at);
+        }
+        if host.networked {
+            self.found.entry(Found::Address(host.address)).or_insert(at);
+        }
         self.hosts.push(host);
-        let at = self.hosts.len() - 1;
         self.start(at);
         at
     }
@@ -403,7 +440,7 @@ impl World {
                 if !self.links.contains_key(&link) {
                     return;
                 }
-                self.digest = sha256(&[&self.digest, &now.to_le_bytes(), &bytes]);
+                self.digest = mixed(mixed(self.digest, &now.to_le_bytes()), &bytes);
                 host.input(
                     now,
                     Input::LinkMessage {
@@ -537,4 +574,19 @@ impl World {
         self.hosts[at].input(now, Input::Command(request));
         self.drain(at);
     }
+}
+
+/// FNV-1a over words instead of bytes: it tells runs apart, nobody tries to deceive it.
+fn mixed(digest: u64, bytes: &[u8]) -> u64 {
+    let words = bytes.chunks(8).map(|chunk| {
+        let mut word = [0; 8];
+        word[..chunk.len()].copy_from_slice(chunk);
+        u64::from_le_bytes(word)
+    });
+    let all = words.chain([bytes.len() as u64]);
+    all.fold(digest, |digest, word| {
+        (digest ^ word)
+            .wrapping_mul(0x0000_0100_0000_01b3)
+            .rotate_left(23)
+    })
 }

@@ -125,7 +125,7 @@ fn no_nonce_twice(world: &World, disks: &[At]) {
     for at in disks {
         for (table, value) in world.hosts[*at].disk.rows() {
             if table > 0 {
-                note(value);
+                note(&value);
             }
         }
     }

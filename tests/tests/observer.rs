@@ -124,12 +124,12 @@ fn nothing_anybody_wrote_or_is_called_reaches_the_relay() {
     }
     for (_, value) in world.hosts[0].disk.rows() {
         for secret in &secrets {
-            assert!(!has(value, secret), "{secret:02x?} on the relay's disk");
+            assert!(!has(&value, secret), "{secret:02x?} on the relay's disk");
         }
     }
     // The people's own disks hold no text either: rows are sealed.
     for at in 1..=4 {
-        let rows: Vec<&Vec<u8>> = world.hosts[at]
+        let rows: Vec<Vec<u8>> = world.hosts[at]
             .disk
             .rows()
             .filter(|(t, _)| *t > 0)

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use shared::crypto::Rng;
-use shared::range::Range;
+use shared::range::{Range, SCAN_WIDER_BITS};
 use tests::network::Object;
 use tests::world::{At, World};
 
@@ -64,7 +64,7 @@ fn every_object_is_where_it_belongs() {
         let status = relay.status();
         bodies += status.objects - status.headers;
         for (header, _) in &objects {
-            let scanned = relay.range().scanned().has(header.address);
+            let scanned = relay.range().wider(SCAN_WIDER_BITS).has(header.address);
             assert!(relay.lists(&header.id()) || !scanned, "{}", world.replay());
         }
     }
@@ -212,5 +212,27 @@ fn people_meet_and_talk_where_no_relay_lists_everything() {
                 world.replay()
             );
         }
+    }
+}
+
+/// The mailbox of an invitation is a place of its own, which none of the relays that are held may
+/// list: others are asked for at once, not at the next half hour.
+#[test]
+fn an_invitation_is_read_where_nobody_held_lists_its_mailbox() {
+    let mut world = World::new(5);
+    (world.swarm_relays, world.scan_wider_bits) = (Some(4), 1);
+    let relays = world.relays(60, |n| n / 2);
+    world.run(30 * MINUTE);
+    let bits = relays.iter().map(|at| range(&world, *at).bits());
+    assert!(bits.filter(|bits| *bits > 2).count() > 50);
+    let people: Vec<At> = (0..12)
+        .map(|n| world.person(&format!("person {n}"), &format!("relay {}", n * 5)))
+        .collect();
+    world.run(3 * MINUTE);
+    for pair in people.chunks_exact(2) {
+        let link = world.invite_for(pair[0], 24).fragment;
+        world.greet(pair[1], &link).unwrap();
+        let came = |world: &World| world.greeting(pair[0]).is_some();
+        assert!(world.run_until(3 * MINUTE, came), "{}", world.replay());
     }
 }

@@ -113,10 +113,7 @@ async fn start(config: &str, on_events: Function, new_worker: Function) -> Resul
         .await
         .map_err(|error| environment::cannot_open(&error))?;
 
-    let config = Config {
-        network: shared::object::network_id("main"),
-        work_divisor: 1,
-    };
+    let config = Config::new(shared::object::network_id("main"));
     let node = Account::new(config, seed, clock::now());
     let parts = Parts {
         links: rtc::Links::new(inbox.clone()),

@@ -45,10 +45,7 @@ pub fn account(data: &Path, args: &NetworkArgs) -> Result<Driven<Account>, Strin
         quic: Some(quic.map_err(|error| error.to_string())?),
         derive: Some(derive),
     };
-    let config = Config {
-        network: network_id(&args.network),
-        work_divisor: 1,
-    };
+    let config = Config::new(network_id(&args.network));
     base.drive(parts, |seed, now| Account::new(config, seed, now), None)
         .map_err(|error| error.to_string())
 }

@@ -211,7 +211,7 @@ pub(super) fn place(name: &str) -> (&'static str, &str) {
         "errands" | "errands_in_vain" | "errands_late" | "borrowed" | "borrowed_in_vain" => {
             "others"
         }
-        "headers_kept" | "pushes_elsewhere" | "left_range" => "spreading",
+        "headers_kept" | "pushes_elsewhere" | "left_range" | "handed_over" => "spreading",
         "pushed_to_peers" | "headers_told" | "headers_bad" | "wanted" | "wanted_in_vain"
         | "pushes" | "pushes_duplicate" | "pushes_taken" | "pushes_unfit" | "pushes_bad"
         | "reconciled" | "missed_here" | "missed_there" => "spreading",

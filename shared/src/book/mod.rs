@@ -24,7 +24,6 @@ use crate::limits::{
 };
 use crate::time::{Millis, hour};
 use crate::wire::Descriptor;
-use crate::wire::header::HEADER_BYTES;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
@@ -177,21 +176,22 @@ impl Book {
         self.counted(heard)
     }
 
-    /// Somebody hands on a descriptor; true if it is the very one that was read before, which need
-    /// not be read again.
+    /// Somebody hands on a descriptor; true if it is the very one that was read before, or an older
+    /// one: it need not be read.
     pub fn hears_known(&mut self, now: Millis, raw: (&[u8], &[u8]), source: Source) -> bool {
         let key = raw.1.first_chunk::<32>();
         let Some(at) = key.and_then(|key| self.table.of_key(key)) else {
             return false;
         };
         let known = self.table.get(&at).and_then(|entry| entry.known.as_ref());
-        let is_it = known.is_some_and(|known| {
-            known.raw.split_at(HEADER_BYTES) == raw && known.expiry > hour(now)
-        });
-        if is_it {
+        let Some(known) = known.filter(|known| known.expiry > hour(now)) else {
+            return false;
+        };
+        if known.is(raw) {
             self.hear_again(now, at, source);
+            return true;
         }
-        is_it
+        Descriptor::version_of(raw.1).is_some_and(|version| version < known.descriptor.version)
     }
 
     /// Somebody hands on a descriptor that was admitted and read; `raw` is its header and body.

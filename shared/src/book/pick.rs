@@ -13,7 +13,7 @@ use crate::limits::{
 };
 use crate::range::Range;
 use crate::time::{Millis, hour};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -86,7 +86,9 @@ impl Book {
         if only_new && let Some(address) = self.next_doubted(now, taken) {
             return self.candidate(address);
         }
-        self.draw(rng, now, taken, only_new, |_| true)
+        let all = self.table.buckets();
+        let all = all.map(|(bucket, held)| (*bucket, held.clone()));
+        self.draw(rng, now, taken, only_new, all)
     }
 
     /// The same of those that keep something of a range.
@@ -97,9 +99,21 @@ impl Book {
         taken: &Taken,
         range: Range,
     ) -> Option<Candidate> {
-        self.draw(rng, now, taken, false, |entry| {
-            range == Range::ALL || entry.keeps(range)
-        })
+        let mut held: BTreeMap<Bucket, Vec<SocketAddr>> = BTreeMap::new();
+        if range == Range::ALL {
+            held.extend(
+                self.table
+                    .buckets()
+                    .map(|(bucket, all)| (*bucket, all.clone())),
+            );
+        } else {
+            for (address, entry) in self.table.keeping(range) {
+                for bucket in self.table.buckets_of(address, entry) {
+                    held.entry(bucket).or_default().push(*address);
+                }
+            }
+        }
+        self.draw(rng, now, taken, false, held.into_iter())
     }
 
     fn draw(
@@ -108,21 +122,20 @@ impl Book {
         now: Millis,
         taken: &Taken,
         only_new: bool,
-        fits: impl Fn(&Entry) -> bool,
+        buckets: impl Iterator<Item = (Bucket, Vec<SocketAddr>)>,
     ) -> Option<Candidate> {
         // Of groups that are free, and of the others.
         let mut tried = [Draw::default(); 2];
         let mut new = [Draw::default(); 2];
-        for (bucket, held) in self.table.buckets() {
+        for (bucket, held) in buckets {
             let draws = match bucket {
                 Bucket::Tried(_) if only_new => continue,
                 Bucket::Tried(_) => &mut tried,
                 Bucket::New(_) => &mut new,
             };
             let mut inside = [Draw::default(); 2];
-            for address in held {
-                let entry = self.table.get(address);
-                if !entry.is_some_and(&fits) || !self.is_free(now, address, taken) {
+            for address in &held {
+                if !self.is_free(now, address, taken) {
                     continue;
                 }
                 let [free, other] = &mut inside;
@@ -180,7 +193,7 @@ impl Book {
         now: Millis,
         (max, near): (usize, u32),
         local: bool,
-    ) -> Vec<&[u8]> {
+    ) -> Vec<Vec<u8>> {
         let ahead = now.saturating_add(DESCRIPTOR_AHEAD_S * 1000);
         let named = |(address, entry): (&SocketAddr, &'_ Entry)| {
             let proved = entry.proved != 0
@@ -225,22 +238,23 @@ impl Book {
             nearest.append(&mut all);
             all = nearest;
         }
-        all.into_iter().take(max).map(|known| &*known.raw).collect()
+        all.into_iter().take(max).map(Known::raw).collect()
     }
 
-    /// Who was there lately: where they belong, and their groups.
-    pub fn members(&self, now: Millis) -> impl Iterator<Item = (u32, Group)> {
+    /// The groups of those who were there lately and belong into a range.
+    pub fn members(&self, now: Millis, range: Range) -> impl Iterator<Item = Group> {
         let fresh = move |entry: &Entry| {
             let proved = entry.proved != 0 && now.saturating_sub(entry.proved) <= MEMBER_MS;
             proved && entry.failures < MEMBER_FAILURES
         };
-        let entries = self.table.entries().filter(move |(_, entry)| fresh(entry));
-        entries.filter_map(|(address, entry)| {
-            let known = entry.known.as_ref()?;
+        let entries = self.table.keeping(range);
+        let entries = entries.filter(move |(_, entry)| fresh(entry));
+        entries.filter_map(move |(address, entry)| {
+            let known = entry.known.as_ref().filter(|k| range.has(k.position))?;
             // Only where it was found: its place follows from that address.
             let first = known.descriptor.addresses.first()?;
             let here = canonical(*first) == *address;
-            here.then(|| (known.position, Group::of(address.ip())))
+            here.then(|| Group::of(address.ip()))
         })
     }
 
@@ -253,9 +267,9 @@ impl Book {
         range: Range,
     ) -> Option<Candidate> {
         let mut draw = Draw::default();
-        for (address, entry) in self.table.entries() {
+        for (address, entry) in self.table.keeping(range) {
             let unsure = entry.proved == 0 || now.saturating_sub(entry.proved) > MEMBER_LOOK_MS;
-            if unsure && entry.keeps(range) && self.is_free(now, address, taken) {
+            if unsure && self.is_free(now, address, taken) {
                 draw.add(rng, *address);
             }
         }

@@ -112,7 +112,7 @@ fn key(address: &SocketAddr) -> Vec<u8> {
 }
 
 fn value(entry: &Entry) -> Vec<u8> {
-    let raw = entry.known.as_ref().map_or(&[][..], |known| &known.raw);
+    let raw = entry.known.as_ref().map_or(Vec::new(), Known::raw);
     let mut w = Writer::with_capacity(64 + raw.len());
     let flags = u8::from(entry.tried) | u8::from(entry.named) << 1;
     w.u8(FORM).u8(flags).u8(entry.failures);
@@ -121,7 +121,7 @@ fn value(entry: &Entry) -> Vec<u8> {
     for source in &entry.sources {
         w.bytes(&source.bytes());
     }
-    w.bytes(raw);
+    w.bytes(&raw);
     w.0
 }
 

@@ -35,8 +35,10 @@ pub(super) struct Known {
     pub position: u32,
     /// The hour of the header.
     pub expiry: u32,
-    /// Header and body.
-    pub raw: Box<[u8]>,
+    /// Header and body without the zeros in front of the signature, and how many these are: most of
+    /// a descriptor is zeros.
+    short: Box<[u8]>,
+    zeros: u16,
 }
 
 impl Known {
@@ -48,15 +50,41 @@ impl Known {
             return Err(Malformed);
         }
         Ok(Known {
-            descriptor: descriptor.clone(),
             position: descriptor.position(&header.front),
             expiry: header.expiry,
-            raw: raw.into(),
+            ..Known::shortened(descriptor, raw)
         })
     }
-}
 
-impl Known {
+    fn shortened(descriptor: &Descriptor, raw: &[u8]) -> Self {
+        let (fields, signature) = raw.split_at(raw.len().saturating_sub(64));
+        let used = fields.iter().rposition(|byte| *byte != 0);
+        let (used, zeros) = fields.split_at(used.map_or(0, |at| at + 1));
+        Known {
+            descriptor: descriptor.clone(),
+            position: 0,
+            expiry: 0,
+            short: [used, signature].concat().into(),
+            zeros: zeros.len() as u16,
+        }
+    }
+
+    /// Whether it was read from this header and body.
+    pub fn is(&self, (header, body): (&[u8], &[u8])) -> bool {
+        // What differs does so in its header: it has the hash of the rest.
+        self.short.starts_with(header) && self.raw().split_at(header.len()) == (header, body)
+    }
+
+    /// Header and body.
+    pub fn raw(&self) -> Vec<u8> {
+        let (used, signature) = self.short.split_at(self.short.len().saturating_sub(64));
+        let mut raw = Vec::with_capacity(self.short.len() + usize::from(self.zeros));
+        raw.extend_from_slice(used);
+        raw.resize(used.len() + usize::from(self.zeros), 0);
+        raw.extend_from_slice(signature);
+        raw
+    }
+
     /// What it keeps.
     pub fn range(&self) -> Range {
         Range::of(self.position, self.descriptor.bits)
@@ -97,12 +125,6 @@ impl Entry {
         }
     }
 
-    /// Whether it is known to keep something of a range.
-    pub fn keeps(&self, range: Range) -> bool {
-        let known = self.known.as_ref();
-        known.is_some_and(|known| known.range().overlaps(range))
-    }
-
     pub fn node_key(&self) -> Option<&[u8; 32]> {
         Some(&self.known.as_ref()?.descriptor.node_key)
     }
@@ -117,6 +139,8 @@ pub(super) struct Table {
     secret: Key,
     entries: BTreeMap<SocketAddr, Entry>,
     by_key: BTreeMap<[u8; 32], SocketAddr>,
+    /// By prefix and bits of what they keep.
+    by_range: BTreeMap<(u32, u8), BTreeSet<SocketAddr>>,
     buckets: BTreeMap<Bucket, Vec<SocketAddr>>,
     tried: usize,
     /// New entries that gave way to others.
@@ -132,6 +156,7 @@ impl Table {
             secret: Key::new(secret),
             entries: BTreeMap::new(),
             by_key: BTreeMap::new(),
+            by_range: BTreeMap::new(),
             buckets: BTreeMap::new(),
             tried: 0,
             dropped: 0,
@@ -166,6 +191,30 @@ impl Table {
         self.entries.iter()
     }
 
+    /// Those that are known to keep something of a range.
+    pub fn keeping(&self, range: Range) -> impl Iterator<Item = (&SocketAddr, &Entry)> {
+        let first = range.prefix();
+        let inside = self.by_range.range((first, 0)..=(range.last(), 32));
+        let inside = inside.map(|(_, held)| held);
+        let around = (0..range.bits()).map(move |bits| Range::of(first, bits));
+        // The others begin where the range does, and are among those.
+        let around = around.filter(move |around| around.prefix() != first);
+        let around = around.filter_map(|r| self.by_range.get(&(r.prefix(), r.bits())));
+        let held = inside.chain(around).flatten();
+        held.filter_map(|address| Some((address, self.entries.get(address)?)))
+    }
+
+    /// Where an entry lies.
+    pub fn buckets_of(&self, address: &SocketAddr, entry: &Entry) -> Vec<Bucket> {
+        if entry.tried {
+            return [self.tried_bucket(address)].into();
+        }
+        let sources = entry.sources.iter();
+        sources
+            .map(|source| self.new_bucket(address, *source))
+            .collect()
+    }
+
     pub fn buckets(&self) -> impl Iterator<Item = (&Bucket, &Vec<SocketAddr>)> {
         self.buckets.iter()
     }
@@ -184,12 +233,11 @@ impl Table {
         let Some(entry) = self.entries.get_mut(address) else {
             return;
         };
-        if let Some(key) = entry.node_key() {
-            self.by_key.remove(key);
-        }
-        entry.known = known;
-        if let Some(key) = entry.node_key() {
-            self.by_key.insert(*key, *address);
+        let before = entry.known.take();
+        self.forget_known(address, before.as_ref());
+        self.find_known(address, known.as_ref());
+        if let Some(entry) = self.entries.get_mut(address) {
+            entry.known = known;
         }
         self.changed.insert(*address);
     }
@@ -266,9 +314,7 @@ impl Table {
 
     pub fn remove(&mut self, address: &SocketAddr) -> Option<Entry> {
         let entry = self.entries.remove(address)?;
-        if let Some(key) = entry.node_key() {
-            self.by_key.remove(key);
-        }
+        self.forget_known(address, entry.known.as_ref());
         if entry.tried {
             self.tried -= 1;
             self.leave(self.tried_bucket(address), address);
@@ -314,12 +360,32 @@ impl Table {
     // Places.
 
     fn add(&mut self, address: SocketAddr, entry: Entry) {
-        if let Some(key) = entry.node_key() {
-            self.by_key.insert(*key, address);
-        }
+        self.find_known(&address, entry.known.as_ref());
         self.tried += usize::from(entry.tried);
         self.entries.insert(address, entry);
         self.changed.insert(address);
+    }
+
+    fn find_known(&mut self, address: &SocketAddr, known: Option<&Known>) {
+        if let Some(known) = known {
+            self.by_key.insert(known.descriptor.node_key, *address);
+            let range = known.range();
+            let place = (range.prefix(), range.bits());
+            self.by_range.entry(place).or_default().insert(*address);
+        }
+    }
+
+    fn forget_known(&mut self, address: &SocketAddr, known: Option<&Known>) {
+        let Some(known) = known else { return };
+        self.by_key.remove(&known.descriptor.node_key);
+        let range = known.range();
+        let place = (range.prefix(), range.bits());
+        if let Some(held) = self.by_range.get_mut(&place) {
+            held.remove(address);
+            if held.is_empty() {
+                self.by_range.remove(&place);
+            }
+        }
     }
 
     fn leave(&mut self, bucket: Bucket, address: &SocketAddr) {

@@ -3,6 +3,7 @@
 use crate::crypto::SigningKey;
 use crate::io::StoreError;
 use crate::limits;
+use crate::range::SCAN_WIDER_BITS;
 
 /// How a relay behaves. All but the key and the network have sensible values in
 /// [`RelayConfig::new`].
@@ -29,6 +30,9 @@ pub struct RelayConfig {
     pub hour_bytes_max: Option<u64>,
     /// A range that more relays keep is halved.
     pub swarm_relays_max: usize,
+    /// Bits by which the range of headers is wider than that of bodies. Accounts and relays of a
+    /// network must have the same.
+    pub scan_wider_bits: u8,
     pub links_max: usize,
     pub links_per_address_max: usize,
     pub links_per_network_max: usize,
@@ -48,6 +52,7 @@ impl RelayConfig {
             store_bytes_max: limits::STORE_BYTES_DEFAULT,
             hour_bytes_max: None,
             swarm_relays_max: limits::SWARM_RELAYS_MAX,
+            scan_wider_bits: SCAN_WIDER_BITS,
             links_max: limits::LINKS_MAX,
             links_per_address_max: limits::LINKS_PER_ADDRESS_MAX,
             links_per_network_max: limits::LINKS_PER_NETWORK_MAX,

@@ -56,6 +56,7 @@ pub struct Counters {
     pub headers_kept: u64,
     pub range_changes: u64,
     pub left_range: u64,
+    pub handed_over: u64,
     pub errands: u64,
     pub errands_in_vain: u64,
     pub errands_late: u64,
@@ -113,8 +114,8 @@ impl Counters {
             peers_unneeded descriptors_bad relays_found relays_dialled relays_felt
             relays_named pushed_to_peers headers_told headers_bad wanted wanted_in_vain pushes
             pushes_duplicate pushes_taken
-            pushes_unfit pushes_bad pushes_elsewhere headers_kept range_changes left_range errands
-            errands_in_vain errands_late borrowed borrowed_in_vain
+            pushes_unfit pushes_bad pushes_elsewhere headers_kept range_changes left_range
+            handed_over errands errands_in_vain errands_late borrowed borrowed_in_vain
             reconciled missed_here missed_there
             refused_unknown_request refused_malformed refused_wrong_network refused_expired
             refused_too_little_work refused_body_mismatch refused_over_quota refused_store_full

@@ -34,7 +34,7 @@ pub use counters::Counters;
 pub use peers::PeerStatus;
 pub use rows::{BODIES, HEADS, META, SCHEMA, stored};
 
-use crate::crypto::{Rng, SigningKey, sha256};
+use crate::crypto::Rng;
 use crate::io::{Batch, Input, LinkId, Node, Output, Query, Token};
 use crate::time::{Millis, Now};
 use crate::wire::{Frame, Id, Refused};
@@ -109,7 +109,7 @@ impl Relay {
     /// A relay that starts by reading its indexes from the store. `seed` is fresh random at each
     /// start.
     pub fn new(config: RelayConfig, seed: [u8; 32], now: Now) -> Self {
-        let peers = Peers::new(book_secret(&config.node_key), config.network);
+        let peers = Peers::new(&config);
         let mut relay = Relay {
             config,
             state: State::Starting,
@@ -327,11 +327,6 @@ impl Relay {
         let clock = self.now.unix.saturating_mul(1000);
         bucket_of(clock.max(self.last_arrival.saturating_add(1)))
     }
-}
-
-/// The address book's secret: the same at each start.
-fn book_secret(node_key: &SigningKey) -> [u8; 32] {
-    sha256(&[b"wm-book", &node_key.sign(&[b"wm-book"])])
 }
 
 impl Node for Relay {

@@ -75,6 +75,12 @@ impl Descriptor {
         Ok(descriptor)
     }
 
+    /// The version that a body says, unverified.
+    pub fn version_of(body: &[u8]) -> Option<u64> {
+        let version = body.get(64..)?.first_chunk()?;
+        Some(u64::from_le_bytes(*version))
+    }
+
     /// Where it belongs: by the day on which it was made, as its header says.
     pub fn position(&self, header: &Front) -> u32 {
         let made = header.expiry.saturating_sub(header.lifetime.hours() + 1);

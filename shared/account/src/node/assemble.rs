@@ -3,10 +3,12 @@
 //! Invariant: what is derived (expected tags, jobs) follows from the rows alone, so that a crash at
 //! any point leaves nothing half done.
 
+use super::carry::Carry;
 use super::cx::Cx;
 use super::model::*;
 use super::open::{Contact, Invite, Open};
 use super::problems;
+use super::relays::Relays;
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::Problem;
@@ -68,10 +70,10 @@ impl Open {
             profile,
             epoch_keys,
             clock,
-            relays: Default::default(),
+            relays: Relays::new(cx.config.scan_wider_bits),
             named: Default::default(),
             sync: Default::default(),
-            carry: Default::default(),
+            carry: Carry::new(cx.config.carried_bytes_max),
             audits: Default::default(),
             contacts: BTreeMap::new(),
             invites: BTreeMap::new(),

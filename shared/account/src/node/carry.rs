@@ -26,11 +26,11 @@ struct Carried {
 }
 
 /// The latest envelopes, and what is still to be offered to relays that asked.
-#[derive(Default)]
 pub struct Carry {
     objects: BTreeMap<Id, Carried>,
     order: VecDeque<Id>,
     bytes: usize,
+    bytes_max: usize,
     offers: BTreeMap<NodeKey, Offer>,
 }
 
@@ -43,6 +43,16 @@ struct Offer {
 }
 
 impl Carry {
+    pub fn new(bytes_max: usize) -> Self {
+        Carry {
+            objects: BTreeMap::new(),
+            order: VecDeque::new(),
+            bytes: 0,
+            bytes_max,
+            offers: BTreeMap::new(),
+        }
+    }
+
     /// Takes an envelope along.
     pub fn take(&mut self, header: Header, body: &[u8], whole: bool) {
         let id = header.id();
@@ -58,7 +68,7 @@ impl Carry {
         } else {
             self.order.push_back(id);
         }
-        while self.bytes > CARRIED_BYTES_MAX {
+        while self.bytes > self.bytes_max {
             let Some(oldest) = self.order.pop_front() else {
                 break;
             };

@@ -4,6 +4,7 @@
 //! are saved. One save is under way at a time; changes that come meanwhile form the next, so a
 //! failed one can be tried again whole.
 
+use super::carry::CARRIED_BYTES_MAX;
 use super::model::RowKey;
 use crate::api::{Answer, Event, Phase, Problem};
 use crate::rows::Rows;
@@ -14,6 +15,7 @@ use alloc::{
 };
 use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Change, LinkId, Output, Query, StoreError, Table, Token};
+use shared::range::SCAN_WIDER_BITS;
 use shared::time::{Millis, Now};
 
 /// Fixed for the life of a node.
@@ -23,6 +25,22 @@ pub struct Config {
     pub network: u32,
     /// 1; larger only in the simulation.
     pub work_divisor: u64,
+    /// [`SCAN_WIDER_BITS`]; smaller only in the simulation of small networks.
+    pub scan_wider_bits: u8,
+    /// [`CARRIED_BYTES_MAX`]; fewer where thousands of accounts share one memory.
+    pub carried_bytes_max: usize,
+}
+
+impl Config {
+    /// Of a network, as it is in earnest.
+    pub fn new(network: u32) -> Self {
+        Config {
+            network,
+            work_divisor: 1,
+            scan_wider_bits: SCAN_WIDER_BITS,
+            carried_bytes_max: CARRIED_BYTES_MAX,
+        }
+    }
 }
 
 /// Time, randomness, and what goes out.

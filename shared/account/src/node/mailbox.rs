@@ -7,11 +7,29 @@ use super::cx::Cx;
 use super::limits::{PARTS_MAX, READ_WIDE_HOURS, RELAYS_HELD, RELAYS_OF_INVITES};
 use super::model::RowKey;
 use super::open::Open;
-use super::relays::NodeKey;
+use super::relays::{NodeKey, Relays};
 use crate::sealed::Mailbox;
 use alloc::vec::Vec;
 use shared::range::Range;
 use shared::time;
+
+impl Relays {
+    /// What a relay lists that keeps a range.
+    pub fn listed(&self, range: Range) -> Range {
+        range.wider(self.wider_bits)
+    }
+
+    /// What those that are in use keep, as far as that is known.
+    pub fn ranges(&self) -> impl Iterator<Item = Range> {
+        self.kept().filter_map(|(_, relay)| relay.range)
+    }
+
+    /// The same of those that are there now.
+    pub fn open_ranges(&self) -> impl Iterator<Item = Range> {
+        let open = self.kept().filter(|(_, relay)| relay.is_open());
+        open.filter_map(|(_, relay)| relay.range)
+    }
+}
 
 impl Open {
     /// What is read: this account's mailbox, as wide as anybody was told of late, and those of its
@@ -36,13 +54,13 @@ impl Open {
     /// The parts of what is read of which one relay each keeps the headers, and how many relays are
     /// to be held for each.
     pub fn parts(&self) -> Vec<(Range, usize)> {
-        let scanned = |range: Range| range.scanned().bits();
+        let scanned = |range: Range| self.relays.listed(range).bits();
         let mut parts = Vec::new();
         for (n, read) in self.reads().into_iter().enumerate() {
             let known = self
                 .relays
                 .ranges()
-                .filter(|range| range.scanned().overlaps(read));
+                .filter(|range| self.relays.listed(*range).overlaps(read));
             let bits = known.map(scanned).max().unwrap_or(0);
             let steps = bits
                 .saturating_sub(read.bits())
@@ -59,7 +77,7 @@ impl Open {
 
     /// Whether a relay that keeps this lists anything that is read.
     pub fn is_read_from(&self, range: Range) -> bool {
-        let scanned = range.scanned();
+        let scanned = self.relays.listed(range);
         self.reads().iter().any(|read| read.overlaps(scanned))
     }
 
@@ -74,7 +92,7 @@ impl Open {
         let said = self
             .relays
             .open_ranges()
-            .map(|range| range.scanned().bits());
+            .map(|range| self.relays.listed(range).bits());
         let said: Vec<u8> = said.collect();
         let least = said.iter().min().filter(|_| said.len() >= RELAYS_HELD);
         let Some(said) = least.copied() else {

@@ -38,6 +38,7 @@ mod views;
 mod waiting;
 mod whole;
 
+pub use carry::CARRIED_BYTES_MAX;
 pub use cx::Config;
 
 use crate::api::{Event, Request};

@@ -27,6 +27,8 @@ pub struct Named {
     /// Removed by the person since this start.
     unwanted: BTreeSet<NodeKey>,
     ask_at: Millis,
+    /// There are too few for something that is read.
+    lonely: bool,
 }
 
 impl Open {
@@ -76,9 +78,10 @@ impl Open {
         let held = held.map(|(_, r)| (r.hint.address, r.range));
         let mut held: Vec<(IpAddr, Option<Range>)> = held.collect();
         let mut lonely = false;
+        let wider = cx.config.scan_wider_bits;
         for (part, wanted) in self.parts() {
             // Of those that have not said what they keep, it may be any.
-            let lists = |range: &Option<Range>| range.is_none_or(|r| r.scanned().overlaps(part));
+            let lists = |range: &Option<Range>| range.is_none_or(|r| r.wider(wider).overlaps(part));
             let mut count = held.iter().filter(|(_, range)| lists(range)).count();
             while count < wanted {
                 let of_part = held.iter().filter(|(_, range)| lists(range));
@@ -96,6 +99,12 @@ impl Open {
             lonely |= count < wanted;
         }
         self.feed_from_others(cx);
+        if lonely && !self.named.lonely {
+            // What is read is more than before, an invitation's mailbox say: nobody is held for it
+            // until somebody is heard of, and who was passed by so far may do now.
+            self.named.hurry();
+        }
+        self.named.lonely = lonely;
         if self.named.ask_at <= cx.now.mono {
             let pause = if lonely { ASK_SOON_MS } else { ASK_LATER_MS };
             self.named.ask_at = cx.now.mono + pause + cx.visible.below(pause / 2);
@@ -179,7 +188,8 @@ impl Named {
         groups: &BTreeSet<Group>,
         part: Range,
     ) -> Option<(RelayHint, Option<Range>)> {
-        let lists = |range: &Option<Range>| range.is_none_or(|r| r.scanned().overlaps(part));
+        let wider = cx.config.scan_wider_bits;
+        let lists = |range: &Option<Range>| range.is_none_or(|r| r.wider(wider).overlaps(part));
         let fit = self.hints.values().filter(|(_, range)| lists(range));
         let elsewhere = |hint: &RelayHint| !groups.contains(&Group::of(hint.address));
         let mut hints: Vec<_> = fit

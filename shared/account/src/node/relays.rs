@@ -87,12 +87,20 @@ pub enum Stage {
 }
 
 /// All relays, by node key.
-#[derive(Default)]
 pub struct Relays {
     relays: BTreeMap<NodeKey, Relay>,
+    /// Bits by which what they list is wider than what they keep.
+    pub wider_bits: u8,
 }
 
 impl Relays {
+    pub fn new(wider_bits: u8) -> Self {
+        Relays {
+            relays: BTreeMap::new(),
+            wider_bits,
+        }
+    }
+
     /// The row of a relay that is kept.
     pub fn row(&self, key: &NodeKey) -> Option<&RelayRow> {
         self.kept().find(|(k, _)| *k == key).map(|(_, r)| &r.row)
@@ -220,17 +228,6 @@ impl Relays {
         }
     }
 
-    /// What those that are in use keep, as far as that is known.
-    pub fn ranges(&self) -> impl Iterator<Item = Range> {
-        self.kept().filter_map(|(_, relay)| relay.range)
-    }
-
-    /// The same of those that are there now.
-    pub fn open_ranges(&self) -> impl Iterator<Item = Range> {
-        let open = self.kept().filter(|(_, relay)| relay.is_open());
-        open.filter_map(|(_, relay)| relay.range)
-    }
-
     /// What a relay that answered keeps.
     pub fn range_of(&self, key: &NodeKey) -> Range {
         match self.relays.get(key).map(|relay| &relay.stage) {
@@ -271,7 +268,7 @@ impl Relays {
     /// such as list nothing that is read here any more.
     pub fn drop_named(&mut self, cx: &mut Cx, reads: &[Range]) -> Vec<NodeKey> {
         let elsewhere = |r: &Relay| {
-            let scanned = r.range.map(Range::scanned);
+            let scanned = r.range.map(|range| self.listed(range));
             scanned.is_some_and(|s| !reads.iter().any(|read| read.overlaps(s)))
         };
         let gone = |r: &Relay| {

@@ -207,7 +207,7 @@ fn only_the_proved_are_named_one_of_a_group_first() {
         let near = rng.u64() as u32;
         let four = book.sample(&mut rng, NOW, (4, near), false);
         assert_eq!(four.len(), 4);
-        assert!(four.contains(&lone.raw.as_slice()));
+        assert!(four.contains(&lone.raw));
         firsts.extend(four.iter().map(|raw| raw.to_vec()));
         // The nearest one is among them, every time.
         let place = |raw: &[u8]| {
@@ -222,11 +222,11 @@ fn only_the_proved_are_named_one_of_a_group_first() {
     assert!(firsts.len() > 8, "{}", firsts.len());
     let all = book.sample(&mut rng, NOW, (100, 0), false);
     assert_eq!(all.len(), 11);
-    assert!(!all.contains(&said.raw.as_slice()));
+    assert!(!all.contains(&said.raw));
     // What only its own network can dial is for that network.
     let local = book.sample(&mut rng, NOW, (100, 0), true);
     assert_eq!(local.len(), 12);
-    assert!(local.contains(&near.raw.as_slice()));
+    assert!(local.contains(&near.raw));
     assert!(book.sample(&mut rng, NOW, (0, 0), true).is_empty());
     // Nor after a week: not proved since, and expired.
     assert!(

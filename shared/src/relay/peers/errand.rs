@@ -261,7 +261,7 @@ impl Relay {
         self.peers.errands.asked.insert((link, request), errand);
     }
 
-    fn dial_for(&mut self, address: u32, ask: bool) {
+    pub(super) fn dial_for(&mut self, address: u32, ask: bool) {
         let range = Range::of(address, 32);
         let mut under_way = self.peers.shakes.under_way();
         if under_way.any(|dial| dial.to.range.is_some_and(|range| range.has(address))) {

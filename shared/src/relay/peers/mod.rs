@@ -21,9 +21,10 @@ mod swarm;
 
 pub(super) use swarm::HANDOVER_MS;
 
-use super::Relay;
 use super::link::Phase;
+use super::{Relay, RelayConfig};
 use crate::book::{Book, Counts};
+use crate::crypto::{SigningKey, sha256};
 use crate::io::{LinkId, Token};
 use crate::limits::PEERS_DIALLED;
 use crate::range::Range;
@@ -131,6 +132,11 @@ fn range_of(descriptor: &Descriptor, raw: &[u8]) -> Range {
     header.map_or(Range::ALL, |header| descriptor.range(&header.front))
 }
 
+/// The address book's secret: the same at each start.
+fn book_secret(node_key: &SigningKey) -> [u8; 32] {
+    sha256(&[b"wm-book", &node_key.sign(&[b"wm-book"])])
+}
+
 /// The latest ids that a peer showed or was shown.
 type Known = Recent<u64, KNOWN_MAX>;
 
@@ -148,10 +154,11 @@ pub struct PeerStatus {
 }
 
 impl Peers {
-    pub fn new(secret: [u8; 32], network: u32) -> Self {
+    pub fn new(config: &RelayConfig) -> Self {
+        let secret = book_secret(&config.node_key);
         Peers {
             own: own::Own::default(),
-            book: Book::new(secret, network),
+            book: Book::new(secret, config.network),
             links: BTreeMap::new(),
             by_key: BTreeMap::new(),
             shakes: shake::Shakes::default(),
@@ -159,7 +166,7 @@ impl Peers {
             spread: spread::Spread::default(),
             reconcile: reconcile::Reconciling::default(),
             dropped: dropped::Dropped::default(),
-            swarm: swarm::Swarm::default(),
+            swarm: swarm::Swarm::new(config.scan_wider_bits),
             errands: errand::Errands::default(),
         }
     }
@@ -301,7 +308,9 @@ impl Relay {
             self.peers.by_key.remove(&key);
         }
         self.peers.reconcile.forget(link);
-        if self.peers.dialled() < PEERS_DIALLED {
+        // One that was here for an errand leaves no gap.
+        let near = peer.range.overlaps(self.peers.swarm.scanned());
+        if near && self.peers.dialled() < PEERS_DIALLED {
             self.peers.meet.ask_soon(self.now.mono);
         } else {
             self.peers.meet.hurry(self.now.mono);

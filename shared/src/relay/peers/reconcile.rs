@@ -105,7 +105,7 @@ impl Relay {
             return;
         }
         let reconciling = &mut self.peers.reconcile;
-        let around = self.peers.swarm.range.scanned();
+        let around = self.peers.swarm.scanned();
         // Of those that keep nothing that is kept here, there is nothing to ask.
         let concerned = |(_, peer): &(&LinkId, &Peer)| peer.range.overlaps(around);
         let links = &self.peers.links;
@@ -123,11 +123,12 @@ impl Relay {
 
     fn ask_for_missed(&mut self, link: LinkId) {
         let own = self.peers.swarm.range;
+        let around = self.peers.swarm.scanned();
         let Some(theirs) = self.peers.links.get(&link).map(|peer| peer.range) else {
             return;
         };
         // What both keep; or the headers of what only the other side does.
-        let (range, heads) = match (own.and(theirs), own.scanned().and(theirs)) {
+        let (range, heads) = match (own.and(theirs), around.and(theirs)) {
             (Some(range), _) => (range, false),
             (None, Some(range)) => (range, true),
             (None, None) => return,

@@ -9,7 +9,7 @@ use super::{Peer, range_of};
 use crate::book::{Candidate, Source};
 use crate::crypto::PublicKey;
 use crate::io::{LinkId, Reach, Token};
-use crate::limits::{DESCRIPTOR_AHEAD_S, PEERS_OF_NETWORK_MAX, PEERS_TAKEN_MAX};
+use crate::limits::{DESCRIPTOR_AHEAD_S, PEERS_DIALLED, PEERS_OF_NETWORK_MAX, PEERS_TAKEN_MAX};
 use crate::object::{Admission, AdmissionError, admit};
 use crate::range::Range;
 use crate::relay::Relay;
@@ -297,10 +297,13 @@ impl Relay {
         state.phase = Phase::Open;
         self.counters.peers_joined += 1;
         let peer = Peer::new((descriptor, raw), address, dialled, self.now.mono);
+        let range = peer.range;
         self.peers.links.insert(link, peer);
         self.peers.by_key.insert(key, link);
         self.peers.reconcile.soon(link);
-        if self.wants_peers() {
+        // In a divided network most that come are here for somebody's errand and know little of
+        // use: 16 names of each would be most of what relays say to each other.
+        if self.wants(range) || self.wants_peers() && self.peers.len() <= PEERS_DIALLED {
             let near = self.near();
             self.ask_names(link, near);
         }

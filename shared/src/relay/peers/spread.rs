@@ -77,6 +77,7 @@ impl Relay {
         let (address, kind) = (parsed.address, parsed.kind);
         let mut to: Vec<LinkId> = Vec::new();
         let mut scans: Vec<LinkId> = Vec::new();
+        let wider = self.peers.swarm.wider;
         for (link, peer) in &self.peers.links {
             let congested = self.links.get(link).is_none_or(|state| state.congested);
             if Some(*link) == from || congested || peer.known.has(&id.short()) {
@@ -84,7 +85,7 @@ impl Relay {
             }
             if peer.range.has(address) {
                 to.push(*link);
-            } else if peer.range.scanned().has(address) && kind != Kind::Record {
+            } else if peer.range.wider(wider).has(address) && kind != Kind::Record {
                 scans.push(*link);
             }
         }
@@ -182,6 +183,7 @@ impl Relay {
         let mut ids: Vec<[u8; 32]> = Vec::new();
         let mut heads: Vec<(Header, [u8; HEADER_BYTES])> = Vec::new();
         let own = self.peers.swarm.range;
+        let around = self.peers.swarm.scanned();
         // Only who keeps an object tells of it.
         let theirs = self.peers.links.get(&link).map(|peer| peer.range);
         let mut room = WANTED_OF_PEER_MAX.saturating_sub(self.peers.spread.of_peer(link));
@@ -202,7 +204,7 @@ impl Relay {
             }
             if !own.has(header.address) {
                 let keeps = theirs.is_some_and(|range| range.has(header.address));
-                if keeps && own.scanned().has(header.address) && header.kind != Kind::Record {
+                if keeps && around.has(header.address) && header.kind != Kind::Record {
                     heads.push((header, *raw));
                 }
                 continue;

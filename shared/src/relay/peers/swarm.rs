@@ -15,7 +15,7 @@ use crate::relay::Relay;
 use crate::relay::link::Phase;
 use crate::time::Millis;
 use crate::wire::Bye;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 /// Between two counts.
@@ -38,15 +38,27 @@ pub(in crate::relay) struct Swarm {
     pub range: Range,
     /// What the next descriptor is to say.
     pub bits: u8,
+    /// Bits by which ranges of headers are wider.
+    pub wider: u8,
     /// When the range last changed, and when it was last made wider (mono).
     pub changed: Millis,
     joined: Millis,
     look_at: Millis,
     /// When the first look was.
     began: Option<Millis>,
+    /// Arrivals of what is here and was not told to those who are to keep it since the range is
+    /// another one.
+    pub left: Vec<u64>,
 }
 
 impl Swarm {
+    pub fn new(wider: u8) -> Self {
+        Swarm {
+            wider,
+            ..Swarm::default()
+        }
+    }
+
     pub fn next_time(&self) -> Millis {
         self.look_at
     }
@@ -60,23 +72,28 @@ impl Swarm {
         Range::of(around.prefix() ^ flipped, around.bits())
     }
 
+    /// The quarters of the range and of those around it of which headers are kept: others may have
+    /// halved theirs once or twice already.
+    fn parts(&self) -> impl Iterator<Item = Range> {
+        let ranges = core::iter::once(self.range).chain(self.range.siblings(self.wider));
+        ranges.flat_map(|range| range.split(2))
+    }
+
     /// Where headers are kept.
     pub fn scanned(&self) -> Range {
-        self.range.scanned()
+        self.range.wider(self.wider)
     }
 }
 
-/// Relays that were there lately: where they belong, and their networks.
-struct Members<'a>(&'a [(u32, Group)]);
+/// The networks of relays that were there lately, by the range that they belong to.
+struct Members<F>(F);
 
-impl Members<'_> {
-    /// Networks, not relays: those of one network are in one hand.
-    fn count(&self, range: Range) -> usize {
-        let inside = self.0.iter().filter(|(position, _)| range.has(*position));
-        inside
-            .map(|(_, group)| *group)
-            .collect::<BTreeSet<Group>>()
-            .len()
+impl<I: Iterator<Item = Group>, F: Fn(Range) -> I> Members<F> {
+    /// Whether so many networks keep something, not relays: those of one network are in one hand.
+    fn has(&self, range: Range, count: usize) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut groups = (self.0)(range);
+        count == 0 || groups.any(|group| seen.insert(group) && seen.len() >= count)
     }
 
     /// The bits of the range that a relay at this position should keep, if a range is halved that
@@ -92,8 +109,8 @@ impl Members<'_> {
             } else {
                 (most + 1, most * 3 / 10)
             };
-            let enough = halves.map(|half| self.count(half) >= each) == [true, true];
-            if !enough || self.count(range) < all {
+            let enough = halves.map(|half| self.has(half, each)) == [true, true];
+            if !enough || !self.has(range, all) {
                 break;
             }
             range = Range::of(position, range.bits() + 1);
@@ -120,12 +137,16 @@ impl Relay {
             // It can't be dialled, so nobody counts on it.
             return self.let_go_unneeded();
         };
-        let mut members: Vec<(u32, Group)> = self.peers.book.members(self.now.unix).collect();
+        let (book, unix) = (&self.peers.book, self.now.unix);
         let swarm = &mut self.peers.swarm;
-        members.push((swarm.position, Group::of(own.ip())));
+        let (position, group) = (swarm.position, Group::of(own.ip()));
+        let members = |range: Range| {
+            let own = range.has(position).then_some(group);
+            book.members(unix, range).chain(own)
+        };
         let began = *swarm.began.get_or_insert(now);
         let most = self.config.swarm_relays_max.max(SWARM_RELAYS_MIN);
-        let mut bits = Members(&members).bits(swarm.position, swarm.bits, most);
+        let mut bits = Members(members).bits(position, swarm.bits, most);
         if now - began < YOUNG_MS {
             let mut said: Vec<u8> = self
                 .peers
@@ -149,6 +170,7 @@ impl Relay {
             swarm.bits = bits;
             self.peers.own.renew(now);
         }
+        self.hand_over();
         self.let_go_unneeded();
     }
 
@@ -163,16 +185,52 @@ impl Relay {
         let before = swarm.scanned();
         swarm.range = range;
         swarm.changed = self.now.mono;
-        if !range.scanned().wider_or_same(before) {
+        let held = self.index.each().filter(|(_, entry)| entry.held);
+        let left = held.filter(|(_, entry)| !range.has(entry.address));
+        swarm.left = left.map(|(arrival, _)| arrival).collect();
+        let around = swarm.scanned();
+        if !around.wider_or_same(before) {
             self.send_clients_away();
         }
         let peers = self.peers.links.iter();
-        let concerned = peers.filter(|(_, peer)| peer.range.overlaps(range.scanned()));
+        let concerned = peers.filter(|(_, peer)| peer.range.overlaps(around));
         let links: Vec<LinkId> = concerned.map(|(link, _)| *link).collect();
         for link in links {
             self.peers.reconcile.soon(link);
         }
         self.peers.meet.hurry(self.now.mono);
+    }
+
+    /// What left the range may be here alone: a relay that has just started takes everything until
+    /// it has heard of others. Those who are to keep it are told its header, and ask for what they
+    /// lack.
+    fn hand_over(&mut self) {
+        let left = core::mem::take(&mut self.peers.swarm.left);
+        let mut told: BTreeMap<LinkId, Vec<u64>> = BTreeMap::new();
+        let mut wanted = None;
+        for arrival in left {
+            let Some(entry) = self.index.at(arrival).filter(|entry| entry.held) else {
+                continue;
+            };
+            let address = entry.address;
+            if self.range().has(address) {
+                continue;
+            }
+            match self.rng.choose(&self.peers.keeping(address)) {
+                Some(keeper) => told.entry(*keeper).or_default().push(arrival),
+                None => {
+                    self.peers.swarm.left.push(arrival);
+                    wanted = wanted.or(Some(address));
+                }
+            }
+        }
+        for (keeper, arrivals) in told {
+            self.counters.handed_over += arrivals.len() as u64;
+            self.tell_headers_later(keeper, arrivals);
+        }
+        if let Some(address) = wanted {
+            self.dial_for(address, true);
+        }
     }
 
     /// Something is listed here no more, and clients know of a range from their Welcome only: they
@@ -191,14 +249,14 @@ impl Relay {
     /// Ranges of which there are too few peers, the most urgent first.
     pub(super) fn needs(&self) -> Vec<Range> {
         let own = self.peers.swarm.range;
-        let around = own.scanned();
+        let around = self.peers.swarm.scanned();
         let mut needs = Vec::new();
         let all = || self.peers.ranges();
         let of_own = all().filter(|(range, dialled)| *dialled && range.overlaps(own));
         if of_own.count() < PEERS_DIALLED {
             needs.push(own);
         }
-        for part in parts(own) {
+        for part in self.peers.swarm.parts() {
             let linked = all().filter(|(range, _)| range.overlaps(part));
             if linked.count() < PEERS_OF_SIBLING {
                 needs.push(part);
@@ -214,10 +272,11 @@ impl Relay {
     /// Peers that this relay dialled and does not need leave.
     fn let_go_unneeded(&mut self) {
         let own = self.peers.swarm.range;
-        let around = own.scanned();
+        let around = self.peers.swarm.scanned();
         let mut of_own = 0;
         let mut elsewhere = 0;
-        let mut parts: Vec<(Range, usize)> = parts(own).map(|range| (range, 0)).collect();
+        let mut parts: Vec<(Range, usize)> =
+            self.peers.swarm.parts().map(|range| (range, 0)).collect();
         let mut dialled: Vec<(&LinkId, &Peer)> = self.peers.links.iter().collect();
         dialled.retain(|(_, peer)| peer.dialled);
         dialled.sort_unstable_by_key(|(_, peer)| peer.since);
@@ -256,13 +315,6 @@ impl Relay {
     }
 }
 
-/// The quarters of a range and of those around it of which headers are kept: others may have halved
-/// theirs once or twice already.
-fn parts(own: Range) -> impl Iterator<Item = Range> {
-    let ranges = core::iter::once(own).chain(own.siblings());
-    ranges.flat_map(|range| range.split(2))
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
@@ -281,10 +333,18 @@ mod tests {
         (0..count).map(|n| (rng.u64() as u32, group(n))).collect()
     }
 
+    fn of(all: &[(u32, Group)]) -> Members<impl Fn(Range) -> alloc::vec::IntoIter<Group>> {
+        Members(|range: Range| {
+            let inside = all.iter().filter(|(position, _)| range.has(*position));
+            let groups = inside.map(|(_, group)| *group);
+            groups.collect::<Vec<Group>>().into_iter()
+        })
+    }
+
     /// Where all relays end that start with these bits.
     fn settle(all: &[(u32, Group)], bits: u8) -> Vec<u8> {
         let one =
-            |position: &u32| (0..20).fold(bits, |bits, _| Members(all).bits(*position, bits, MOST));
+            |position: &u32| (0..20).fold(bits, |bits, _| of(all).bits(*position, bits, MOST));
         all.iter()
             .take(60)
             .map(|(position, _)| one(position))
@@ -307,8 +367,9 @@ mod tests {
                         (least..=most).contains(&bits),
                         "{count}: {bits} from {start}"
                     );
-                    let mates = Members(&all).count(Range::of(*position, bits));
-                    assert!((8..=41).contains(&mates) || bits == 0, "{mates} of {count}");
+                    let (all, range) = (of(&all), Range::of(*position, bits));
+                    let mates = all.has(range, 8) && !all.has(range, 42);
+                    assert!(mates || bits == 0, "{bits} of {count}");
                 }
             }
         }
@@ -320,23 +381,23 @@ mod tests {
         for count in 28..=40u32 {
             let all = members(count, 2);
             let position = all[0].0;
-            assert_eq!(Members(&all).bits(position, 0, MOST), 0);
-            assert_eq!(Members(&all).bits(position, 1, MOST), 1, "{count}");
+            assert_eq!(of(&all).bits(position, 0, MOST), 0);
+            assert_eq!(of(&all).bits(position, 1, MOST), 1, "{count}");
         }
-        assert_eq!(Members(&members(27, 2)).bits(0, 1, MOST), 0);
-        assert_eq!(Members(&members(60, 2)).bits(0, 0, MOST), 1);
+        assert_eq!(of(&members(27, 2)).bits(0, 1, MOST), 0);
+        assert_eq!(of(&members(60, 2)).bits(0, 0, MOST), 1);
     }
 
     #[test]
     fn keys_and_one_network_divide_nothing() {
         let mut rng = Rng::new([3; 32]);
         let one: Vec<(u32, Group)> = (0..5000).map(|_| (rng.u64() as u32, group(7))).collect();
-        assert_eq!(Members(&one).bits(0, 0, MOST), 0);
+        assert_eq!(of(&one).bits(0, 0, MOST), 0);
         // All of many networks in one half: the other half would have nobody.
         let low: Vec<_> = members(100, 4)
             .into_iter()
             .map(|(p, g)| (p >> 1, g))
             .collect();
-        assert_eq!(Members(&low).bits(0, 0, MOST), 0);
+        assert_eq!(of(&low).bits(0, 0, MOST), 0);
     }
 }

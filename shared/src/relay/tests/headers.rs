@@ -46,7 +46,7 @@ impl World {
 fn a_header_counts_only_from_who_keeps_the_object() {
     let mut world = narrow(6);
     let own = world.relay.range();
-    let [one, other] = [0, 1].map(|n| own.siblings().nth(n).unwrap());
+    let [one, other] = [0, 1].map(|n| own.siblings(4).nth(n).unwrap());
     world.keeper(1, 6, one);
     let [theirs, not] = [one, other].map(|range| envelope_at(1, range.prefix()));
     world.told(1, &[theirs.clone(), not.clone()]);
@@ -114,7 +114,7 @@ fn one_client_does_not_borrow_for_all() {
 fn a_header_is_forgotten_when_nobody_lends_its_body() {
     let mut world = narrow(6);
     let own = world.relay.range();
-    let [one, other] = [0, 1].map(|n| own.siblings().nth(n).unwrap());
+    let [one, other] = [0, 1].map(|n| own.siblings(4).nth(n).unwrap());
     world.keeper(1, 6, one);
     world.keeper(2, 6, other);
     world.keeper(3, 6, one);

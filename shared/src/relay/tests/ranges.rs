@@ -22,7 +22,7 @@ pub(super) fn far(world: &World) -> Range {
 
 /// One of which it keeps headers.
 pub(super) fn sibling(world: &World) -> Range {
-    world.relay.range().siblings().next().unwrap()
+    world.relay.range().siblings(4).next().unwrap()
 }
 
 /// A peer's descriptor that keeps so many bits around an address of a range.
@@ -375,4 +375,44 @@ fn what_a_relay_said_of_itself_before_counts_no_more() {
     }
     let peers: Vec<Range> = world.relay.peers().map(|peer| peer.range).collect();
     assert_eq!(peers, [far]);
+}
+
+/// What was taken before it heard of others is told to who is to keep it, once, also when they come
+/// later.
+#[test]
+fn what_leaves_the_range_is_told_to_those_who_are_to_keep_it() {
+    let mut world = relay();
+    world.client(100);
+    let addresses = [0x2000_0000, 0x6000_0000, 0xa000_0000, 0xe000_0000];
+    let objects: Vec<Object> = addresses.iter().map(|at| envelope_at(1, *at)).collect();
+    for (n, object) in objects.iter().enumerate() {
+        world.put(100, n as u32 + 1, object);
+    }
+    // Two halves are known: most peers say one bit.
+    let own = Range::of(world.relay.peers.swarm.position, 1);
+    world.keeper(1, 1, own);
+    world.advance(30_000);
+    world.solve();
+    assert_eq!(world.relay.range(), own);
+    let told = |world: &mut World, link: u64| {
+        let frames = world.frames(link);
+        let told = frames.iter().filter_map(|frame| match parse(frame).1 {
+            Frame::Have { headers } => Some(headers.len()),
+            _ => None,
+        });
+        told.sum::<usize>()
+    };
+    told(&mut world, 1);
+    world.advance(30_000);
+    assert_eq!(
+        (told(&mut world, 1), world.relay.peers.swarm.left.len()),
+        (0, 2)
+    );
+    world.keeper(2, 1, far(&world));
+    told(&mut world, 2);
+    world.advance(30_000);
+    assert_eq!(told(&mut world, 2), 2);
+    assert_eq!(world.relay.peers.swarm.left.len(), 0);
+    world.advance(30_000);
+    assert_eq!(told(&mut world, 2), 0);
 }

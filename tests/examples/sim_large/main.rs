@@ -3,8 +3,11 @@
 //! stubbed but for a sample. `make sim-large`; sizes are numbers of nodes, a fifth of them relays:
 //! `cargo run --release -p tests --example sim_large -- 625 1250 > report`.
 //!
+//! `waves 1000` is a network of relays alone that grows from 50 to so many and shrinks to 50 again.
 //! Each line of the output is a JSON object. `tests/growth.mjs` makes docs/growth.md of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod waves;
 
 use account::api::*;
 use shared::crypto::Rng;
@@ -17,15 +20,22 @@ use tests::world::{At, World};
 const MINUTE: u64 = 60_000;
 /// A range is halved when more relays keep it: 40 in earnest, scaled down with the network.
 const SWARM_RELAYS: usize = 12;
+/// Headers are kept of twice what is kept itself: of 16 times as much in earnest.
+const SCAN_WIDER_BITS: u8 = 1;
+/// What an account carries of others' envelopes: 8 MiB in earnest.
+const CARRIED_BYTES_MAX: usize = 256 << 10;
+/// For how long people go on inviting each other.
+const MEETING_MINUTES: usize = 10;
 /// Texts that each person writes while it is measured, and for how long that is.
-const TEXTS: usize = 4;
-const MEASURED_MS: u64 = 20 * MINUTE;
+const TEXTS: usize = 2;
+const MEASURED_MS: u64 = 10 * MINUTE;
 
 fn main() {
-    let sizes: Vec<usize> = std::env::args()
-        .skip(1)
-        .map(|n| n.parse().unwrap())
-        .collect();
+    let mut args = std::env::args().skip(1).peekable();
+    if args.next_if_eq("waves").is_some() {
+        return waves::run(args.next().map_or(1_000, |n| n.parse().unwrap()));
+    }
+    let sizes: Vec<usize> = args.map(|n| n.parse().unwrap()).collect();
     for nodes in sizes {
         Network::new(nodes).measure();
     }
@@ -53,6 +63,8 @@ impl Network {
             started: Instant::now(),
         };
         network.world.swarm_relays = Some(SWARM_RELAYS);
+        network.world.scan_wider_bits = SCAN_WIDER_BITS;
+        network.world.carried_bytes_max = CARRIED_BYTES_MAX;
         let relays = nodes / 5;
         for n in 0..relays {
             let at = network.world.add_networked(&format!("relay {n}"));
@@ -110,12 +122,14 @@ impl Network {
         }
         // Three relays for what each reads; the mailbox gets its bits.
         self.world.run(5 * MINUTE);
+        self.forget_events();
         self.note("people are there");
         self.meet();
         self.note("people have met");
     }
 
-    /// The first meets the second, the third the fourth, and so on, all at once.
+    /// The first meets the second, the third the fourth, and so on, some each minute: who opens an
+    /// invitation is sent 64 records or more by each relay.
     fn meet(&mut self) {
         let pairs = self.pairs();
         let world = &mut self.world;
@@ -123,24 +137,25 @@ impl Network {
             hours: 24,
             single_use: true,
         };
-        let asked: Vec<u64> = pairs
-            .iter()
-            .map(|(a, _)| world.ask(*a, invite.clone()))
-            .collect();
-        world.run(MINUTE);
-        for ((a, b), asked) in pairs.iter().zip(asked) {
-            let Some(Ok(Some(Answer::Invitation { fragment, .. }))) = world.answer(*a, asked)
-            else {
-                panic!("no invitation");
-            };
-            let link = fragment.clone();
-            world.ask(*b, Command::OpenInvite { link: link.clone() });
-            let text = "may I?".into();
-            world.ask(*b, Command::Greet { link, text });
-        }
-        for _ in 0..10 {
-            world.run(MINUTE);
-            for (a, b) in &pairs {
+        let each = pairs.len().div_ceil(MEETING_MINUTES).max(1);
+        let mut asked: Vec<(At, At, u64)> = Vec::new();
+        for minute in 0..MEETING_MINUTES + 12 {
+            for (a, b, asked) in std::mem::take(&mut asked) {
+                let Some(Ok(Some(Answer::Invitation { fragment, .. }))) = world.answer(a, asked)
+                else {
+                    panic!("no invitation");
+                };
+                let link = fragment.clone();
+                world.ask(b, Command::OpenInvite { link: link.clone() });
+                let text = "may I?".into();
+                world.ask(b, Command::Greet { link, text });
+                world.run(MINUTE / 2 / each as u64);
+            }
+            for (a, b) in pairs.iter().skip(minute * each).take(each) {
+                asked.push((*a, *b, world.ask(*a, invite.clone())));
+            }
+            world.run(MINUTE / 2);
+            for (a, b) in pairs.iter().take((minute + 1) * each) {
                 if let Some(GreetingView { greeting, .. }) = world.greeting(*a)
                     && !world.knows(*a, *b)
                 {
@@ -148,11 +163,34 @@ impl Network {
                 }
             }
         }
+        self.forget_events();
+        let world = &mut self.world;
         let met = pairs
             .iter()
             .filter(|(a, b)| world.knows(*b, *a) && world.knows(*a, *b))
             .count();
         eprintln!("{}: {met} of {} pairs have met", self.nodes, pairs.len());
+    }
+
+    /// What people were told and nobody looks at again.
+    fn forget_events(&mut self) {
+        for host in &mut self.world.hosts {
+            let mut relays = None;
+            host.events.retain(|event| match event {
+                Event::Relays { .. } => {
+                    relays = Some(event.clone());
+                    false
+                }
+                Event::Profile { .. }
+                | Event::Contact { .. }
+                | Event::Greeting { .. }
+                | Event::GreetingRemoved { .. }
+                | Event::Message { .. } => true,
+                _ => false,
+            });
+            host.events.extend(relays);
+            host.events.shrink_to_fit();
+        }
     }
 
     fn pairs(&self) -> Vec<(At, At)> {
@@ -170,10 +208,11 @@ impl Network {
             .filter(|(a, b)| self.world.knows(*a, *b) && self.world.knows(*b, *a))
             .collect();
         let before = self.world.traffic.clone();
-        let writers: Vec<(At, At)> = pairs
-            .iter()
-            .flat_map(|(a, b)| [(*a, *b), (*b, *a)])
-            .collect();
+        let flows_before = self.world.flows.clone();
+        // One of each pair, then the other, half a turn later however many they are: no text
+        // carries what acknowledges another.
+        let answers = pairs.iter().map(|(a, b)| (*b, *a));
+        let writers: Vec<(At, At)> = pairs.iter().copied().chain(answers).collect();
         let pause = MEASURED_MS / (TEXTS * writers.len()) as u64;
         for n in 0..TEXTS {
             for (from, to) in &writers {
@@ -183,6 +222,7 @@ impl Network {
         }
         let counted_ms = MEASURED_MS;
         let after = self.world.traffic.clone();
+        let flows_after = self.world.flows.clone();
         self.world.run(10 * MINUTE);
         let heard = |(from, to): &(At, At)| {
             let heard = self.world.heard(*to, *from);
@@ -201,6 +241,24 @@ impl Network {
             sum as f64 / self.relays.len() as f64
         };
         let status = |at: At| self.world.relay(at).status();
+        // What people and relays say to each other is counted for people, a frame between two
+        // relays for both of them.
+        let flow = |((with_person, code), (bytes, frames)): (&(bool, u8), &(u64, u64))| {
+            let zero = (0, 0);
+            let before = flows_before.get(&(*with_person, *code)).unwrap_or(&zero);
+            let (of, per, count) = match with_person {
+                true => ("person", 1, self.people.len()),
+                false => ("relay", 2, self.relays.len()),
+            };
+            let an_hour = |n: u64| {
+                let each = (n * per) as f64 / count as f64;
+                each * 3_600_000.0 / counted_ms as f64
+            };
+            let kb = an_hour(bytes - before.0) / 1000.0;
+            let frames = an_hour(frames - before.1);
+            format!("\"{of}_{code:02x}\": [{kb:.2}, {frames:.2}]")
+        };
+        let flows: Vec<String> = flows_after.iter().map(flow).collect();
         let numbers = [
             ("nodes", self.nodes as f64),
             ("relays", self.relays.len() as f64),
@@ -218,6 +276,10 @@ impl Network {
                 "relay_peers",
                 of_relays(&|at| self.world.relay(at).peers().count() as u64),
             ),
+            (
+                "relay_known",
+                of_relays(&|at| (status(at).known_new + status(at).known_tried) as u64),
+            ),
             ("relay_links", of_relays(&|at| status(at).links as u64)),
             (
                 "relay_index_kb",
@@ -225,6 +287,22 @@ impl Network {
             ),
             ("person_kb_an_hour", traffic(&self.people)),
             ("person_relays", self.held()),
+            // Of all that is put in the network, what is pushed to a person as often as they are
+            // pushed it.
+            (
+                "person_share",
+                of_relays(&|at| {
+                    let part = 0.5f64.powi(self.world.relay(at).range().bits().into());
+                    (status(at).watches as f64 * part * 1e9) as u64
+                }) * self.relays.len() as f64
+                    / self.people.len() as f64
+                    / 1e9,
+            ),
+            (
+                "person_watches",
+                of_relays(&|at| status(at).watches as u64) * self.relays.len() as f64
+                    / self.people.len() as f64,
+            ),
             ("pairs", pairs.len() as f64),
             ("texts", (TEXTS * writers.len()) as f64),
             ("delivered", delivered as f64),
@@ -234,9 +312,9 @@ impl Network {
         ];
         let fields: Vec<String> = numbers
             .iter()
-            .map(|(name, n)| format!("\"{name}\": {n:.2}"))
+            .map(|(name, n)| format!("\"{name}\": {n:.4}"))
             .collect();
-        println!("{{{}}}", fields.join(", "));
+        println!("{{{}, {}}}", fields.join(", "), flows.join(", "));
         self.note("done");
     }
 
