@@ -114,10 +114,10 @@ impl Side {
                 .take(limit as usize)
                 .map(row)
                 .collect(),
-            Query::Keys { keys, .. } if keys.len() == 1 && keys[0] == b"schema" => {
+            Query::Keys { keys, .. } if keys.contains(&b"schema".to_vec()) => {
                 let schema = [SCHEMA.to_le_bytes(), NETWORK.to_le_bytes()].concat();
                 vec![Row {
-                    key: keys[0].clone(),
+                    key: b"schema".to_vec(),
                     value: schema,
                 }]
             }

@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! META    "schema"            -> schema u32 | network u32 | made u64 (ms)
+//!         "bits"              -> bits u8 of the range, once it was divided
 //! HEADS   expiry u32 || arrival u64 (us) || id[0..8], numbers big-endian
 //!                             -> header[72] | version u64 (of records; else 0) | 1 u8 (0: has no
 //!                                body here)
@@ -24,6 +25,7 @@ pub const META: Table = Table(0);
 pub const HEADS: Table = Table(1);
 pub const BODIES: Table = Table(2);
 pub(super) const SCHEMA_KEY: &[u8] = b"schema";
+pub(super) const BITS_KEY: &[u8] = b"bits";
 
 const KEY_BYTES: usize = 20;
 

@@ -4,7 +4,7 @@
 //! Invariant: nothing is written to a store of an unknown schema or another network.
 
 use super::link::Phase;
-use super::rows::{self, HEADS, META, SCHEMA, SCHEMA_KEY};
+use super::rows::{self, BITS_KEY, HEADS, META, SCHEMA, SCHEMA_KEY};
 use super::{Effect, Relay, StartError, State};
 use crate::book::BOOK;
 use crate::io::{Batch, Change, LinkId, Query, Row};
@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 impl Relay {
     pub(super) fn load_schema(&mut self) {
-        let keys = vec![SCHEMA_KEY.to_vec()];
+        let keys = vec![BITS_KEY.to_vec(), SCHEMA_KEY.to_vec()];
         self.load(Effect::Schema, Query::Keys { table: META, keys });
     }
 
@@ -43,6 +43,10 @@ impl Relay {
         match r.u32() {
             Ok(network) if network == self.config.network => {
                 self.made = r.u64().unwrap_or(0);
+                let bits = rows.iter().find(|row| row.key == BITS_KEY);
+                if let Some([bits @ ..=32]) = bits.map(|row| &row.value[..]) {
+                    self.peers.swarm.bits = *bits;
+                }
                 self.load_heads(&[]);
             }
             found => {

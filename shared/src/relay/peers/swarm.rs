@@ -6,13 +6,14 @@
 
 use super::Peer;
 use crate::book::Group;
-use crate::io::LinkId;
+use crate::io::{Batch, Change, LinkId};
 use crate::limits::{
     PEERS_DIALLED, PEERS_ELSEWHERE, PEERS_FOR_ERRANDS, PEERS_OF_SIBLING, SWARM_RELAYS_MIN,
 };
 use crate::range::Range;
-use crate::relay::Relay;
 use crate::relay::link::Phase;
+use crate::relay::rows::{BITS_KEY, META};
+use crate::relay::{Effect, Relay};
 use crate::time::Millis;
 use crate::wire::Bye;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -148,15 +149,14 @@ impl Relay {
         let most = self.config.swarm_relays_max.max(SWARM_RELAYS_MIN);
         let mut bits = Members(members).bits(position, swarm.bits, most);
         if now - began < YOUNG_MS {
-            let mut said: Vec<u8> = self
-                .peers
-                .links
-                .values()
-                .map(|p| p.descriptor.bits)
-                .collect();
+            // Anybody may dial in, many times, and say anything.
+            let links = self.peers.links.values();
+            let chosen = links.clone().any(|peer| peer.dialled);
+            let asked = links.filter(|peer| peer.dialled || !chosen);
+            let mut said: Vec<u8> = asked.map(|peer| peer.descriptor.bits).collect();
             said.sort_unstable();
             let middle = said.get(said.len() / 2).copied();
-            bits = bits.max(middle.unwrap_or(0));
+            bits = bits.max(middle.unwrap_or(0)).max(swarm.bits);
         }
         let swarm = &mut self.peers.swarm;
         if bits < swarm.bits {
@@ -169,6 +169,17 @@ impl Relay {
         if bits != swarm.bits {
             swarm.bits = bits;
             self.peers.own.renew(now);
+            // A restart is no reason to take over what others keep.
+            let put = Change::Put {
+                table: META,
+                key: BITS_KEY.to_vec(),
+                value: [bits].into(),
+            };
+            let batch = Batch {
+                durable: false,
+                changes: [put].into(),
+            };
+            self.save(Effect::Sweep, batch);
         }
         self.hand_over();
         self.let_go_unneeded();

@@ -94,6 +94,20 @@ fn a_range_taken_while_the_descriptor_is_made_is_told_by_the_next_one() {
     assert_eq!(world.relay.range().bits(), 5);
 }
 
+#[test]
+fn a_restart_takes_over_nothing() {
+    let mut world = relay();
+    world.keeper(1, 5, Range::ALL);
+    world.advance(30_000);
+    world.solve();
+    assert_eq!(world.relay.range().bits(), 5);
+    let mut again = World::new(config(), world.disk);
+    let addresses = vec![([51, 1, 1, 1], 8420).into()];
+    again.input(Input::Reachable { addresses });
+    again.solve();
+    assert_eq!(again.relay.range().bits(), 5);
+}
+
 /// A client knows of a range from the Welcome; what is listed no more it would wait for.
 #[test]
 fn clients_are_sent_away_when_less_is_listed() {
