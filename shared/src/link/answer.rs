@@ -98,6 +98,13 @@ impl ClientLink {
                 _ => Err(LinkFault::BadAnswer),
             },
             Frame::Relay { header, body } => self.on_named(number, asked, header, body),
+            Frame::Answer { address } => match asked.what {
+                What::Offer => {
+                    self.requests.remove(&number);
+                    Ok(Reply::Answered { request, address })
+                }
+                _ => Err(LinkFault::BadAnswer),
+            },
             Frame::News { bucket, record } => {
                 self.on_push(number, asked, bucket)?;
                 Ok(Reply::News { bucket, record })
@@ -227,7 +234,7 @@ impl ClientLink {
                 (*previous, *count) = (Some((header.address, header.tag)), *count + 1);
                 fits && *count <= ANSWER_OBJECTS_MAX
             }
-            What::Put { .. } | What::Scan { .. } | What::Relays { .. } => false,
+            What::Put { .. } | What::Scan { .. } | What::Relays { .. } | What::Offer => false,
         };
         if !fits {
             return Err(LinkFault::BadAnswer);

@@ -3,6 +3,7 @@
 use crate::range::Range;
 use crate::wire::{Bye, Descriptor, Header, Receipt, Records, Refused, ScanRecord, Welcome};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 /// A request's number on its link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,6 +52,8 @@ pub enum Reply<'a> {
         /// What it keeps.
         range: Range,
     },
+    /// The answer to Offer: the relay that was named is dialled there.
+    Answered { request: ReqId, address: SocketAddr },
     /// The answer to Get, Find or Relays is complete.
     End { request: ReqId, count: u32 },
     /// Something arrived (Watch for scan records).

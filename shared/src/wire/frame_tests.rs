@@ -96,6 +96,17 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
             header: &HEADER,
             body: &descriptor,
         },
+        Frame::Offer {
+            node_key: [4; 32],
+            ports: &[[0, 0], [1, 2]],
+        },
+        Frame::Answer {
+            address: ([192, 0, 2, 7], 8420).into(),
+        },
+        Frame::Open {
+            ip: [7; 16].into(),
+            ports: &[[1, 2]],
+        },
         Frame::Watch { mode: 1 },
         Frame::News { bucket: 1, record },
         Frame::Lagged { bucket: 2 },

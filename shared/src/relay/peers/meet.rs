@@ -267,12 +267,16 @@ impl Relay {
         let max = usize::from(max).min(NAMES_MAX);
         let unix = self.now.unix;
         let local = state.origin.reach != Reach::Public;
-        let names = self
-            .peers
-            .book
-            .sample(&mut self.rng, unix, (max, near), local);
+        let undialled = match self.peers.is_peer(link) {
+            true => Vec::new(),
+            false => self.undialled(max, near),
+        };
+        let max = max - undialled.len();
+        let book = &self.peers.book;
+        let names = book.sample(&mut self.rng, unix, (max, near), local);
+        let names = undialled.iter().map(Vec::as_slice).chain(names);
         let mut count = 0;
-        for (header, body) in names.iter().filter_map(|raw| split(raw)) {
+        for (header, body) in names.filter_map(split) {
             count += 1;
             let bytes = Frame::Relay { header, body }.encode(request);
             self.out.push_back(Output::Send { link, bytes });
