@@ -5,6 +5,7 @@
 
 use crate::host::{Host, WORK_DIVISOR};
 use account::api::{Answer, Command, Event, Problem, Request};
+use core::net::SocketAddr;
 use shared::crypto::{Rng, sha256};
 use shared::io::{Batch, Input, LinkId, Origin, Output, Query, StoreError, Token};
 use shared::object::pow;
@@ -51,6 +52,13 @@ pub(crate) enum Coming {
     },
     DialFailed {
         token: Token,
+    },
+    Prepared {
+        token: Token,
+    },
+    Located {
+        token: Token,
+        addresses: Option<[SocketAddr; 2]>,
     },
     Frame {
         link: LinkId,
@@ -192,6 +200,8 @@ impl World {
     pub fn add_with_clock(&mut self, name: &str, is_relay: bool, skew: i64) -> At {
         let mut host = Host::new(name, is_relay);
         host.skew = skew;
+        let [_, _, a, b] = (self.hosts.len() as u32).to_be_bytes();
+        host.address = ([12 + a, b, 0, 1], 5000).into();
         self.hosts.push(host);
         let at = self.hosts.len() - 1;
         self.start(at);
@@ -214,7 +224,9 @@ impl World {
         let now = self.now;
         self.hosts[at].start(now, seed);
         if self.hosts[at].networked {
-            let addresses = vec![self.hosts[at].address];
+            let private = ([192, 168, 0, 1], 8420).into();
+            let host = &self.hosts[at];
+            let addresses = vec![if host.hidden { private } else { host.address }];
             self.hosts[at].input(now, Input::Reachable { addresses });
         }
         self.drain(at);
@@ -399,6 +411,13 @@ impl World {
                 let error = shared::io::DialError::NoAnswer;
                 host.input(now, Input::DialFailed { token, error });
             }
+            Coming::Prepared { token } => {
+                let ports = vec![0];
+                host.input(now, Input::Prepared { token, ports });
+            }
+            Coming::Located { token, addresses } => {
+                host.input(now, Input::Located { token, addresses });
+            }
             Coming::Frame { link, bytes } => {
                 if !self.links.contains_key(&link) {
                     return;
@@ -482,6 +501,12 @@ impl World {
             Output::Send { link, bytes } => self.send(at, link, bytes),
             Output::Close { link } => self.break_link(link),
             Output::Dial { token, to } => self.dial(at, token, &to),
+            Output::Prepare { token, .. } => self.push(at, 1, Coming::Prepared { token }),
+            Output::Locate { token, links } => {
+                let addresses = self.locate(links);
+                self.push(at, 1, Coming::Located { token, addresses });
+            }
+            Output::Knock { to } => self.hosts[at].let_in.extend(to),
             Output::Load { token, query } => self.push(at, 1, Coming::Loaded { token, query }),
             Output::Save { token, batch } => {
                 let delay = self.between(self.faults.save_ms);

@@ -93,6 +93,26 @@ impl RtcPort {
         &self.hub.sockets
     }
 
+    /// Sends one zero byte, which no protocol here heeds: a NAT in front of this port then lets in
+    /// what comes from that address.
+    pub fn knock(&self, to: SocketAddr) {
+        let of_family = |socket: &&Arc<UdpPort>| socket.local_addr().is_ipv4() == to.is_ipv4();
+        let suits = |socket: &&Arc<UdpPort>| {
+            let local = socket.local_addr().ip();
+            local.is_unspecified() || local.is_loopback() == to.ip().is_loopback()
+        };
+        let sockets = || self.hub.sockets.iter().filter(of_family);
+        let route = Route {
+            remote: to,
+            local: None,
+            socket: 0,
+        };
+        if let Some(socket) = sockets().find(suits).or_else(|| sockets().next()) {
+            // What is lost is not sent again: the dial comes to nothing, and may be made anew.
+            let _ = socket.try_send(&[0], None, &route);
+        }
+    }
+
     /// Queue one message. Never waits.
     pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
         self.hub.links.try_send(link, bytes)

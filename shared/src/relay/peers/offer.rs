@@ -209,7 +209,9 @@ impl Relay {
             return;
         };
         let peer = self.peers.links.get_mut(&offer.peer);
-        let found = addresses.filter(|[from, to]| have_way(*from, *to)).zip(peer);
+        let found = addresses
+            .filter(|[from, to]| have_way(*from, *to))
+            .zip(peer);
         let Some(([from, to], peer)) = found else {
             return self.end_offer(offer.client, offer.request, Refused::NoWay, 0);
         };

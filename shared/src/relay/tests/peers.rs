@@ -42,7 +42,7 @@ impl World {
         }
     }
 
-    fn dials(&mut self) -> Vec<(Token, SocketAddr)> {
+    pub(super) fn dials(&mut self) -> Vec<(Token, SocketAddr)> {
         let mut dials = Vec::new();
         self.effects.retain(|effect| match effect {
             Output::Dial {
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// The same, and it takes this relay as a peer.
-    fn taken(&mut self, link: u64, token: Token, n: u8) {
+    pub(super) fn taken(&mut self, link: u64, token: Token, n: u8) {
         self.answered(link, token, n, link as u8);
         let (header, body) = descriptor(n).sign(&key(n), START.unix, NETWORK);
         let peered = Frame::Peered {
