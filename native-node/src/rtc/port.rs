@@ -133,6 +133,8 @@ impl RtcPort {
                 ("packets_malformed", counters.dropped_garbage),
                 ("packets_of_no_link", counters.dropped_unknown),
                 ("checks_of_another_hint", counters.wrong_password),
+                ("addresses_told", counters.questions_answered),
+                ("addresses_not_told", counters.questions_dropped),
             ]
         })
     }
@@ -228,10 +230,10 @@ impl Hub {
         session.deliver(now, bytes);
         let hub = self.clone();
         tokio::spawn(async move {
-            hub.serve(link, &outbox, &session).await;
+            let open = hub.serve(link, &outbox, &session, ip).await;
             hub.links.remove(link);
             lock(&hub.sessions).remove(link);
-            lock(&hub.paths).on_closed(client, ip);
+            lock(&hub.paths).on_closed(client, ip, open);
         });
     }
 
@@ -249,8 +251,14 @@ impl Hub {
         made.is_ok()
     }
 
-    /// The life of one link.
-    async fn serve(&self, link: LinkId, outbox: &Outbox, session: &Arc<Session>) {
+    /// The life of one link from `ip`. Whether it was ever open.
+    async fn serve(
+        &self,
+        link: LinkId,
+        outbox: &Outbox,
+        session: &Arc<Session>,
+        ip: IpAddr,
+    ) -> bool {
         let (handler, channel) = Handler::listening(self.links.clone(), link);
         let runtime = VirtualRuntime {
             session: session.clone(),
@@ -261,7 +269,7 @@ impl Hub {
             Ok(connection) => connection,
             Err(error) => {
                 tracing::warn!(%error, "cannot make a peer connection");
-                return;
+                return false;
             }
         };
         let opening = async {
@@ -280,8 +288,10 @@ impl Hub {
             }
             _ = outbox.ended() => None,
         };
+        let open = opened.is_some();
         if let Some((channel, remote_fingerprint)) = opened {
             lock(&self.sessions).on_open(link);
+            lock(&self.paths).on_proven(ip);
             let up = LinkEvent::Up {
                 link,
                 remote: session.route().remote,
@@ -296,6 +306,7 @@ impl Hub {
         }
         // Closing cannot usefully fail.
         let _ = connection.close().await;
+        open
     }
 
     async fn keep_time(self: Arc<Self>) {
