@@ -28,7 +28,7 @@ PASSED = 0
 
 
 def main(programs, logs):
-    hosts = network.build(OUTER + led.OUTSIDE, INNER + led.INSIDE)
+    hosts = network.build(OUTER + led.OUTSIDE, INNER + led.INSIDE, led.YARD)
     DATA.mkdir()
     world = World(programs, logs, hosts)
     try:

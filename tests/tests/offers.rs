@@ -1,5 +1,5 @@
-//! A relay behind a NAT: nobody dials it, and accounts use it all the same, led to it by a relay that
-//! it dialled.
+//! A relay behind a NAT: nobody dials it, and accounts use it all the same, led to it by a relay
+//! that it dialled.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::api::*;

@@ -378,7 +378,7 @@ impl Paths {
         self.load.entry(block(ip)).or_default().open += 1;
     }
 
-    /// The session of `client`, which called from `ip`, is over. It was `open`, or never came to it.
+    /// The session of `client`, which called from `ip`, is over; it was `open` or never came to it.
     pub fn on_closed(&mut self, client: ClientKey, ip: IpAddr, open: bool) {
         self.unload(ip, |load| {
             load.links = load.links.saturating_sub(1);

@@ -1,7 +1,7 @@
 //! One relay of an account: where it is, how far its link is, how often it failed.
 //!
-//! Invariant: what it says of itself counts once its link is open, where it is said to have moved to
-//! once it has answered there.
+//! Invariant: what it says of itself counts once its link is open, where it is said to have moved
+//! to once it has answered there.
 
 use super::cx::Cx;
 use super::limits::PROMISES_BROKEN_MAX;

@@ -130,7 +130,7 @@ impl Relay {
                 && peer.descriptor.browsers
                 && peer.range.scanned().has(near)
                 && peer.is_fresh(hour)
-                && !book.is_tried(key)
+                && !book.is_found(key)
         };
         let mut fit: Vec<&Peer> = self.peers.links.values().filter(fit).collect();
         let count = max.min(NAMES_UNDIALLED_MAX).min(fit.len());
