@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::api::*;
+use shared::io::Input;
 use shared::wire::RelayHint;
 use tests::host::Host;
 use tests::world::{At, World};
@@ -81,6 +82,27 @@ fn accounts_are_led_to_a_relay_that_nobody_dials_and_stay_when_who_led_them_is_g
         world.run(10 * MINUTE);
     }
     assert!(uses(&world, ann, home) && uses(&world, bob, home));
+}
+
+/// Its address is public, and a firewall lets nobody in.
+#[test]
+fn a_public_address_that_does_not_answer_is_not_dialled() {
+    let (mut world, door, home) = door_and_home();
+    let addresses = vec![world.hosts[home].address];
+    let now = world.now;
+    world.hosts[home].input(now, Input::Reachable { addresses });
+    world.run(5 * MINUTE);
+    let ann = person(&mut world, "Ann", door);
+    let led = |world: &World| uses(world, ann, home);
+    assert!(world.run_until(2 * MINUTE, led));
+    assert_eq!(world.relay(door).counters().offers_answered, 1);
+    let shown = relays(&world, ann);
+    let errors: Vec<_> = shown
+        .iter()
+        .filter_map(|relay| relay.error.as_ref())
+        .collect();
+    // Of the one that is not there.
+    assert_eq!(errors.len(), 1, "{errors:?}");
 }
 
 /// A link that breaks is not dialled anew in vain: it is led there again.

@@ -97,7 +97,8 @@ impl ClientLink {
                 }
                 _ => Err(LinkFault::BadAnswer),
             },
-            Frame::Relay { header, body } => self.on_named(number, asked, header, body),
+            Frame::Relay { header, body } => self.on_named(number, asked, (header, body), false),
+            Frame::Undialled { header, body } => self.on_named(number, asked, (header, body), true),
             Frame::Answer { address } => match asked.what {
                 What::Offer => {
                     self.requests.remove(&number);
@@ -263,10 +264,12 @@ impl ClientLink {
         &mut self,
         number: u32,
         asked: Asked,
-        raw: &[u8; HEADER_BYTES],
-        body: &[u8],
+        (raw, body): (&[u8; HEADER_BYTES], &[u8]),
+        undialled: bool,
     ) -> Result<Reply<'a>, LinkFault> {
-        if let What::Put { id, address, .. } = asked.what {
+        if let What::Put { id, address, .. } = asked.what
+            && !undialled
+        {
             return self.on_keeper(number, asked, (id, address), raw, body);
         }
         let What::Relays { left } = asked.what else {
@@ -285,6 +288,7 @@ impl ClientLink {
                 request: ReqId(number),
                 descriptor,
                 range,
+                undialled,
             }),
             None => self.drop_it(),
         }

@@ -51,6 +51,8 @@ pub enum Reply<'a> {
         descriptor: Descriptor,
         /// What it keeps.
         range: Range,
+        /// Nobody dials it, whatever addresses it shows: the relay that names it leads there.
+        undialled: bool,
     },
     /// The answer to Offer: the relay that was named is dialled there.
     Answered { request: ReqId, address: SocketAddr },

@@ -277,6 +277,7 @@ impl Relay {
             | Frame::Relay { .. }
             | Frame::Offer { .. }
             | Frame::Answer { .. }
+            | Frame::Undialled { .. }
             | Frame::Open { .. }
             | Frame::Ask
             | Frame::Floor { .. }

@@ -151,6 +151,11 @@ pub enum Frame<'a> {
         header: &'a [u8; HEADER_BYTES],
         body: &'a [u8; DESCRIPTOR_BYTES],
     },
+    /// The same, of a peer that is reached by an Offer, whatever addresses it shows.
+    Undialled {
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8; DESCRIPTOR_BYTES],
+    },
     /// A link to a peer of this relay is wanted, from these UDP ports, little-endian.
     Offer {
         node_key: [u8; 32],
@@ -321,6 +326,10 @@ impl<'a> Frame<'a> {
                 ip: read_ip(r)?,
                 ports: open_ports(r)?,
             },
+            0x2b => Frame::Undialled {
+                header: r.array_ref()?,
+                body: r.array_ref()?,
+            },
             0x30 => Frame::Watch {
                 mode: flag(r)?.into(),
             },
@@ -363,9 +372,9 @@ impl<'a> Frame<'a> {
                 body,
                 ref signature,
             } => w.bytes(header).bytes(body).bytes(signature),
-            Frame::Peered { header, body } | Frame::Relay { header, body } => {
-                w.bytes(header).bytes(body)
-            }
+            Frame::Peered { header, body }
+            | Frame::Relay { header, body }
+            | Frame::Undialled { header, body } => w.bytes(header).bytes(body),
             Frame::Put { header, body } | Frame::Push { header, body } => {
                 w.bytes(header).bytes(body)
             }
@@ -462,6 +471,7 @@ impl<'a> Frame<'a> {
             Frame::Offer { .. } => 0x28,
             Frame::Answer { .. } => 0x29,
             Frame::Open { .. } => 0x2a,
+            Frame::Undialled { .. } => 0x2b,
             Frame::Watch { .. } => 0x30,
             Frame::News { .. } => 0x31,
             Frame::Lagged { .. } => 0x32,
@@ -476,9 +486,10 @@ impl<'a> Frame<'a> {
             Frame::Put { body, .. } | Frame::Push { body, .. } | Frame::Object { body, .. } => {
                 body.len() + 96
             }
-            Frame::Peer { .. } | Frame::Peered { .. } | Frame::Relay { .. } => {
-                DESCRIPTOR_BYTES + 192
-            }
+            Frame::Peer { .. }
+            | Frame::Peered { .. }
+            | Frame::Relay { .. }
+            | Frame::Undialled { .. } => DESCRIPTOR_BYTES + 192,
             Frame::ScanPage { records, .. } => records.len() * SCAN_RECORD_BYTES + 32,
             Frame::Have { headers } => headers.as_flattened().len() + 8,
             Frame::Want { ids } => ids.as_flattened().len() + 8,

@@ -175,8 +175,11 @@ impl Open {
             Reply::Asked => self.on_asked(cx, key),
             Reply::Wanted { ids } => self.on_wanted(cx, key, ids),
             Reply::Named {
-                descriptor, range, ..
-            } => self.on_named(cx, key, &descriptor, range),
+                descriptor,
+                range,
+                undialled,
+                ..
+            } => self.on_named(cx, key, (&descriptor, range), undialled),
             Reply::Nothing => {}
         }
     }

@@ -28,7 +28,7 @@ pub struct Heard {
     pub hint: RelayHint,
     /// What it keeps.
     pub range: Option<Range>,
-    /// Who named it since this start.
+    /// Who leads to it, if nobody dials it.
     pub by: Option<NodeKey>,
 }
 
@@ -50,7 +50,13 @@ pub struct Named {
 
 impl Open {
     /// A relay says that there is another one.
-    pub fn on_named(&mut self, cx: &mut Cx, by: NodeKey, descriptor: &Descriptor, range: Range) {
+    pub fn on_named(
+        &mut self,
+        cx: &mut Cx,
+        by: NodeKey,
+        (descriptor, range): (&Descriptor, Range),
+        undialled: bool,
+    ) {
         let reach = |ip: IpAddr| Group::of(ip).reach();
         let teller = self.relays.kept().find(|(key, _)| **key == by);
         let Some((_, teller)) = teller else { return };
@@ -61,23 +67,33 @@ impl Open {
             .iter()
             .find(|address| reach(address.ip()) >= nearest);
         let mut hint = nowhere(descriptor);
-        if let Some(address) = address {
-            (hint.address, hint.port) = (address.ip(), address.port());
+        match address {
+            _ if undialled => {}
+            Some(address) => (hint.address, hint.port) = (address.ip(), address.port()),
+            None => return,
         }
         let key = &descriptor.node_key;
-        let known = self.relays.note_door(key, by) || self.named.unwanted.contains(key);
+        if undialled {
+            self.relays.note_door(key, by);
+        }
+        let known = self.relays.is_known(key) || self.named.unwanted.contains(key);
         // Of use is only one that lists what is read here.
         if known || !descriptor.browsers || !self.is_read_from(range) {
             return;
         }
         let heard = &mut self.named.heard;
+        // Nobody takes away an address by saying that it is of no use.
+        let better = |heard: &Heard| undialled && is_somewhere(&heard.hint);
+        if heard.get(key).is_some_and(better) {
+            return;
+        }
         if heard.len() >= NAMED_MAX {
             let at = cx.visible.below(NAMED_MAX as u64) as usize;
             if let Some(key) = heard.keys().nth(at).copied() {
                 heard.remove(&key);
             }
         }
-        let (range, by) = (Some(range), Some(by));
+        let (range, by) = (Some(range), undialled.then_some(by));
         heard.insert(*key, Heard { hint, range, by });
         cx.touch_lazily(RowKey::Named);
     }

@@ -57,17 +57,16 @@ impl Relay {
 }
 
 impl Relays {
-    /// A relay in use is named by another one, which leads to it if nobody else does now. False: it
-    /// is not in use.
-    pub fn note_door(&mut self, key: &NodeKey, by: NodeKey) -> bool {
+    /// A relay leads to another one that is in use, if nobody else does now.
+    pub fn note_door(&mut self, key: &NodeKey, by: NodeKey) {
         let through = self.relays.get(key).and_then(|relay| relay.through);
         let leads = through.is_some_and(|door| self.link_of(&door).is_some());
-        match self.relays.get_mut(key) {
-            Some(relay) if !leads && *key != by => relay.through = Some(by),
-            Some(_) => {}
-            None => return false,
+        if let Some(relay) = self.relays.get_mut(key)
+            && !leads
+            && *key != by
+        {
+            relay.through = Some(by);
         }
-        true
     }
 
     /// A dial is prepared: the relay that leads there is told.

@@ -274,11 +274,18 @@ impl Relay {
         let max = max - undialled.len();
         let book = &self.peers.book;
         let names = book.sample(&mut self.rng, unix, (max, near), local);
-        let names = undialled.iter().map(Vec::as_slice).chain(names);
+        let frames = |raw: &[u8], is_dialled: bool| {
+            let (header, body) = split(raw)?;
+            Some(match is_dialled {
+                true => Frame::Relay { header, body }.encode(request),
+                false => Frame::Undialled { header, body }.encode(request),
+            })
+        };
+        let first = undialled.iter().filter_map(|raw| frames(raw, false));
+        let all = first.chain(names.into_iter().filter_map(|raw| frames(raw, true)));
         let mut count = 0;
-        for (header, body) in names.filter_map(split) {
+        for bytes in all {
             count += 1;
-            let bytes = Frame::Relay { header, body }.encode(request);
             self.out.push_back(Output::Send { link, bytes });
         }
         self.counters.relays_named += u64::from(count);

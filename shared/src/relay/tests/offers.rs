@@ -111,7 +111,7 @@ fn a_client_is_led_to_a_peer() {
     let mut world = led();
     world.message(CLIENT, &Frame::Relays { max: 9, near: 0 }.encode(1));
     let frames = world.frames(CLIENT);
-    assert!(matches!(parse(&frames[0]).1, Frame::Relay { .. }));
+    assert!(matches!(parse(&frames[0]).1, Frame::Undialled { .. }));
     assert!(matches!(parse(&frames[1]).1, Frame::End { count: 1 }));
     world.offer(CLIENT, 2, 1, &[0, 9]);
     world.located(Some(["5.6.7.8:77", "1.2.3.4:8420"]));

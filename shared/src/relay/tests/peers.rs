@@ -401,7 +401,7 @@ fn names_are_given_now_and_then_and_only_of_relays_that_were_dialled() {
         let mut names = 0;
         for frame in &frames {
             match asker.on_frame(world.now, frame) {
-                Ok(Reply::Named { .. }) => names += 1,
+                Ok(Reply::Named { undialled, .. }) => names += u32::from(!undialled),
                 Ok(Reply::End { .. }) => return Ok(names),
                 Ok(Reply::Refused { why, .. }) => return Err(why),
                 other => unreachable!("{other:?}"),
