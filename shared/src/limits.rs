@@ -100,6 +100,8 @@ pub const NAMES_UNDIALLED_MAX: usize = 2;
 pub const OFFERED_PORTS_MAX: usize = 2;
 /// Offers under way.
 pub const OFFERS_MAX: usize = 256;
+/// Offers of one source in a minute, so that others find their peers willing.
+pub const OFFERS_OF_SOURCE_MAX: u32 = 8;
 /// Clients that are let in within a minute: from one address, for one peer, and in all.
 pub const OPENS_OF_ADDRESS_MAX: u32 = 4;
 pub const OPENS_OF_PEER_MAX: u32 = 20;

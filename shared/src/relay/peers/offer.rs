@@ -10,7 +10,8 @@ use crate::book::{Reach, reach};
 use crate::crypto::sha256;
 use crate::io::{LinkId, Output, Token};
 use crate::limits::{
-    NAMES_UNDIALLED_MAX, OFFERS_MAX, OPENS_MAX, OPENS_OF_ADDRESS_MAX, OPENS_OF_PEER_MAX,
+    NAMES_UNDIALLED_MAX, OFFERS_MAX, OFFERS_OF_SOURCE_MAX, OPENS_MAX, OPENS_OF_ADDRESS_MAX,
+    OPENS_OF_PEER_MAX,
 };
 use crate::relay::Relay;
 use crate::relay::budget::Source;
@@ -32,7 +33,6 @@ const MINUTE_MS: Millis = 60_000;
 struct Offer {
     client: LinkId,
     request: u32,
-    source: Source,
     peer: LinkId,
     ports: Vec<[u8; 2]>,
     until: Millis,
@@ -45,6 +45,8 @@ pub(super) struct Offers {
     located: BTreeMap<Token, Offer>,
     /// By the peer's link and this side's request there; and where the peer is found.
     asked: BTreeMap<(LinkId, u32), (Offer, SocketAddr)>,
+    /// How many each source made in the minute that ends then.
+    sources: (Millis, BTreeMap<Source, u32>),
     opens: Opens,
 }
 
@@ -59,10 +61,21 @@ impl Offers {
         self.located.values().chain(asked)
     }
 
-    /// Whether there is room for one more of a source: it has no more than is free.
-    fn has_room(&self, source: Source) -> bool {
-        let own = self.each().filter(|offer| offer.source == source).count();
-        own < OFFERS_MAX.saturating_sub(self.each().count())
+    /// Counts one of a source, unless it or all have made too many.
+    fn count(&mut self, now: Millis, source: Source) -> Result<(), (Refused, u32)> {
+        if self.each().count() >= OFFERS_MAX {
+            return Err((Refused::TooManyRequests, 0));
+        }
+        if self.sources.0 <= now {
+            self.sources = (now + MINUTE_MS, BTreeMap::new());
+        }
+        let wait = (self.sources.0 - now).div_ceil(1000) as u32;
+        let count = self.sources.1.entry(source).or_default();
+        if *count >= OFFERS_OF_SOURCE_MAX {
+            return Err((Refused::OverQuota, wait));
+        }
+        *count += 1;
+        Ok(())
     }
 
     fn take(&mut self, is_over: impl Fn(&Offer) -> bool) -> Vec<Offer> {
@@ -181,14 +194,11 @@ impl Relay {
         let Some(peer) = peer.filter(|link| !dialled(link)) else {
             return Err((Refused::NoWay, 0));
         };
-        if !self.peers.offers.has_room(source) {
-            return Err((Refused::TooManyRequests, 0));
-        }
+        self.peers.offers.count(now, source)?;
         let token = self.next_token();
         let offer = Offer {
             client,
             request,
-            source,
             peer,
             ports: ports.to_vec(),
             until: now + ANSWER_MS,

@@ -3,7 +3,9 @@
 use super::peers::{address, key, relay};
 use super::*;
 use crate::io::{Finder, Origin};
-use crate::limits::{OFFERS_MAX, OPENS_MAX, OPENS_OF_ADDRESS_MAX, OPENS_OF_PEER_MAX};
+use crate::limits::{
+    OFFERS_MAX, OFFERS_OF_SOURCE_MAX, OPENS_MAX, OPENS_OF_ADDRESS_MAX, OPENS_OF_PEER_MAX,
+};
 use alloc::string::ToString;
 use alloc::{format, vec};
 use core::net::{IpAddr, SocketAddr};
@@ -204,31 +206,41 @@ fn offers_are_few_on_a_link_and_bounded_in_all() {
     // The number of one that is under way is in use.
     world.offer(CLIENT, 1, 1, &[0]);
     assert_eq!(world.refused(CLIENT).0, Refused::Malformed);
-    // A source has no more than it leaves free.
+    // A source has so many in a minute, others have their own.
     let mut world = led();
-    for link in 0..OFFERS_MAX as u64 {
-        let link = 1_000 + link;
+    let mut offer = |world: &mut World, link: u64, network: u64| {
         let address = link;
-        let from = Origin { address, ..from(7) };
+        let from = Origin {
+            address,
+            ..from(network)
+        };
         world.up_from(link, from);
         world.message(link, &client(link).hello());
         world.frames(link);
         world.offer(link, 1, 1, &[0]);
+    };
+    for link in 1_000..1_020 {
+        offer(&mut world, link, 7);
     }
-    assert_eq!(world.locates().len(), OFFERS_MAX / 2);
-    let last = 1_000 + OFFERS_MAX as u64 - 1;
-    assert_eq!(world.refused(last).0, Refused::TooManyRequests);
-    // The next source has its own.
-    world.up_from(500, from(8));
-    world.message(500, &client(500).hello());
-    world.frames(500);
-    world.offer(500, 1, 1, &[0]);
-    assert_eq!(world.locates().len(), 1);
+    assert_eq!(world.locates().len(), OFFERS_OF_SOURCE_MAX as usize);
+    assert!(matches!(world.refused(1_019), (Refused::OverQuota, 1..=60)));
+    // In all there are no more than that under way.
+    for link in 2_000..2_000 + OFFERS_MAX as u64 {
+        offer(&mut world, link, link);
+    }
+    let others = OFFERS_MAX - OFFERS_OF_SOURCE_MAX as usize;
+    assert_eq!(world.locates().len(), others);
+    let last = 2_000 + OFFERS_MAX as u64 - 1;
+    assert_eq!(world.refused(last), (Refused::TooManyRequests, 0));
     // Who leaves is forgotten, and what comes then is of no use.
-    world.input(Input::LinkDown { link: LinkId(500) });
+    world.input(Input::LinkDown {
+        link: LinkId(1_000),
+    });
     world.advance(5_000);
     let counters = world.relay.counters();
-    assert_eq!(counters.offers_in_vain, OFFERS_MAX as u64 + 1);
+    assert_eq!(counters.offers_in_vain, 20 + OFFERS_MAX as u64);
+    offer(&mut world, 3_000, 3_000);
+    assert_eq!(world.locates().len(), 1);
 }
 
 #[test]
