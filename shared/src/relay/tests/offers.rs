@@ -208,7 +208,7 @@ fn offers_are_few_on_a_link_and_bounded_in_all() {
     assert_eq!(world.refused(CLIENT).0, Refused::Malformed);
     // A source has so many in a minute, others have their own.
     let mut world = led();
-    let mut offer = |world: &mut World, link: u64, network: u64| {
+    let offer = |world: &mut World, link: u64, network: u64| {
         let address = link;
         let from = Origin {
             address,
