@@ -382,6 +382,16 @@ impl<N: Node> Driver<N> {
             Output::Send { link, bytes } => return self.links.send(link, bytes),
             Output::Close { link } => self.links.close(link),
             Output::Dial { token, to } => return self.links.dial(token, &to),
+            Output::Prepare { token, .. } => {
+                // All is dialled from one socket, the relay that leads there too.
+                let ports = vec![0];
+                return Some(Input::Prepared { token, ports });
+            }
+            Output::Locate { token, links } => {
+                let addresses = self.links.locate(links);
+                return Some(Input::Located { token, addresses });
+            }
+            Output::Knock { to } => self.links.knock(&to),
             Output::Load { token, query } => self.ask_store(StoreRequest::Load { token, query }),
             Output::Save { token, batch } => self.ask_store(StoreRequest::Save { token, batch }),
             Output::Erase { token } => {

@@ -95,7 +95,8 @@ struct Dial {
 pub struct Links {
     sides: Sides,
     dials: HashMap<LinkId, Dial>,
-    up: HashSet<LinkId>,
+    /// And where their other ends are.
+    up: HashMap<LinkId, SocketAddr>,
     /// Of these, those of which the node knows that they are congested.
     congested: HashSet<LinkId>,
     origin_key: [u8; 32],
@@ -126,7 +127,7 @@ impl Links {
         Self {
             sides,
             dials: HashMap::new(),
-            up: HashSet::new(),
+            up: HashMap::new(),
             congested: HashSet::new(),
             origin_key,
         }
@@ -150,6 +151,19 @@ impl Links {
         };
         self.dials.insert(link, Dial { token, otherwise });
         None
+    }
+
+    /// From which addresses two links come, `None` if one of them is gone.
+    pub fn locate(&self, links: [LinkId; 2]) -> Option<[SocketAddr; 2]> {
+        let [a, b] = links.map(|link| self.up.get(&link).copied());
+        Some([a?, b?])
+    }
+
+    /// Lets in what comes from these addresses to the port at which links come in.
+    pub fn knock(&self, to: &[SocketAddr]) {
+        if let Some(port) = &self.sides.port {
+            to.iter().for_each(|address| port.knock(*address));
+        }
     }
 
     /// Sends one frame; a link that cannot take it is closed. What is handed back tells the node
@@ -176,8 +190,8 @@ impl Links {
 
     /// Closes all links that are up, and names them.
     pub fn close_all(&self) -> Vec<LinkId> {
-        self.up.iter().for_each(|link| self.close(*link));
-        self.up.iter().copied().collect()
+        self.up.keys().for_each(|link| self.close(*link));
+        self.up.keys().copied().collect()
     }
 
     /// What an event of one side means to the node.
@@ -241,7 +255,7 @@ impl Links {
             None => (origin(&self.origin_key, remote.ip()), theirs, local),
             Some(_) => (Origin::default(), local, theirs),
         };
-        self.up.insert(link);
+        self.up.insert(link, remote);
         tracing::debug!(link = link.0, "link up");
         Input::LinkUp {
             link,

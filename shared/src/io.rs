@@ -79,6 +79,14 @@ pub enum Input<'a, C> {
     /// The addresses at which others reach this relay, the best first; told at the start and when
     /// they change.
     Reachable { addresses: Vec<SocketAddr> },
+    /// The answer to [`Output::Prepare`]: UDP ports from which the dial will be made, as the other
+    /// end of that link sees them; 0: the port of the link itself. None: it cannot be made.
+    Prepared { token: Token, ports: Vec<u16> },
+    /// The answer to [`Output::Locate`], in the same order; `None` if one of the links is gone.
+    Located {
+        token: Token,
+        addresses: Option<[SocketAddr; 2]>,
+    },
     /// Somewhere a relay may be listening.
     Found { address: SocketAddr, by: Finder },
     /// The answer to [`Output::Recall`]: the remembered key, if the shell still has it.
@@ -97,6 +105,14 @@ pub enum Output<E> {
     Close { link: LinkId },
     /// Open a link. Answered by `LinkUp` or `DialFailed`.
     Dial { token: Token, to: DialTo },
+    /// Prepare the dial of that token to a relay that lets in only whom the other end of a link
+    /// leads to it. Answered by `Prepared`; the dial follows within seconds, or never.
+    Prepare { token: Token, link: LinkId },
+    /// From which addresses two links come. Answered by `Located`.
+    Locate { token: Token, links: [LinkId; 2] },
+    /// Send one datagram of one byte to each address, from the port at which links come in: the
+    /// NAT or firewall of this machine lets in what comes back.
+    Knock { to: Vec<SocketAddr> },
     /// Read from the store. Answered by `Loaded` or `StoreFailed`.
     Load { token: Token, query: Query },
     /// Apply a batch, all or nothing, in the order given out. Answered by `Saved` or `StoreFailed`.
@@ -136,7 +152,8 @@ pub enum Output<E> {
 }
 
 /// Where a link came from, for limits: the /24 (IPv4) or /48 (IPv6) and the address, hashed by the
-/// shell with a secret of the process so that the core never holds addresses. Zero for links
+/// shell with a secret of the process so that the core never holds addresses ([`Input::Located`]
+/// only passes through). Zero for links
 /// dialled by this side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Origin {

@@ -94,6 +94,18 @@ pub const PEERS_OF_NETWORK_MAX: usize = 8;
 pub const NAMES_ASKED: u8 = 16;
 /// Relays named in one answer.
 pub const NAMES_MAX: usize = 64;
+/// Of these, such as nobody can dial.
+pub const NAMES_UNDIALLED_MAX: usize = 2;
+/// UDP ports in one Offer.
+pub const OFFERED_PORTS_MAX: usize = 2;
+/// Offers under way.
+pub const OFFERS_MAX: usize = 256;
+/// Offers of one source in a minute, so that others find their peers willing.
+pub const OFFERS_OF_SOURCE_MAX: u32 = 8;
+/// Clients that are let in within a minute: from one address, for one peer, and in all.
+pub const OPENS_OF_ADDRESS_MAX: u32 = 4;
+pub const OPENS_OF_PEER_MAX: u32 = 20;
+pub const OPENS_MAX: u32 = 120;
 /// Headers in one Have.
 pub const HAVE_HEADERS_MAX: usize = 200;
 /// Headers that a client that was asked offers in all, and in one Have.

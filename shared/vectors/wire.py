@@ -102,6 +102,10 @@ def frames():
         ("object", 0x23, 4, struct.pack("<I", 2833333) + raw + bytes(1024)),
         ("end", 0x24, 4, struct.pack("<I", 1)),
         ("find", 0x25, 5, struct.pack("<BQ", 64, 2**64 - 1)),
+        ("offer", 0x28, 7, NODE_KEY + struct.pack("<HH", 0, 65535)),
+        ("answer", 0x29, 7, bytes([6]) + ipaddress.ip_address("2001:db8::7").packed
+         + struct.pack("<H", 8420)),
+        ("open", 0x2A, 8, bytes([4, 192, 0, 2, 7]) + struct.pack("<H", 4433)),
         ("watch", 0x30, 6, bytes([1])),
         ("news", 0x31, 6, struct.pack("<I", 2833334) + record),
         ("lagged", 0x32, 0xFFFFFFFF, struct.pack("<I", 2833334)),

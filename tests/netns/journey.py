@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import led
 import network
 from programs import DATA, NETWORK, Account, Refused, Relay
 
@@ -27,10 +28,11 @@ PASSED = 0
 
 
 def main(programs, logs):
-    hosts = network.build(OUTER, INNER)
+    hosts = network.build(OUTER + led.OUTSIDE, INNER + led.INSIDE, led.YARD)
     DATA.mkdir()
     world = World(programs, logs, hosts)
     try:
+        led.run(programs, logs, hosts, wait, check)
         find_each_other(world)
         strangers_move_nobody(world)
         people = acquaint(world)

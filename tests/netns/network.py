@@ -1,5 +1,5 @@
-"""Networks made for the test: an outer LAN with public addresses, an inner one behind a NAT, and
-nothing else. Invariant: all of it lies in namespaces of the process that run.sh started, so it is
+"""Networks made for the test: an outer LAN with public addresses, two behind a NAT each, and nothing
+else. Invariant: all of it lies in namespaces of the process that run.sh started, so it is
 gone with that process, however that ends."""
 
 import os
@@ -8,7 +8,9 @@ import subprocess
 # Nobody's addresses here: no packet can leave.
 OUTER = '11.7.0.'
 INNER = '192.168.7.'
+YARD = '192.168.8.'
 NAT = 254
+GATE = 253
 # The test itself, on both bridges: it asks relays how they are, and forwards nothing.
 WATCHER = 1
 STRANGER = 66
@@ -24,7 +26,12 @@ table ip between {
     chain in {
         type filter hook forward priority 0; policy drop;
         ct state established,related accept
-        iifname "inner" accept
+        iifname "LAN" accept
+    }
+    chain own {
+        type filter hook input priority 0; policy drop;
+        ct state established,related accept
+        iifname != "outer" accept
     }
 }
 """
@@ -41,34 +48,37 @@ class Host:
         return ['ip', 'netns', 'exec', self.name, *command]
 
 
-def build(outer, inner):
-    """Hosts by their names, which are given; `nat` and `stranger` besides."""
+def build(outer, inner, yard):
+    """Hosts by their names, which are given; `nat`, `gate` and `stranger` besides."""
     if os.getpid() != 1 or links() != ['lo']:
         raise SystemExit('not in namespaces of its own: start it with tests/netns/run.sh')
     # Where `ip netns` keeps its names; and the data of relays and accounts.
     run('mount', '-t', 'tmpfs', 'tmpfs', '/run')
     run('ip', 'link', 'set', 'lo', 'up')
-    for lan, net in (('outer', OUTER), ('inner', INNER)):
+    lans = (('outer', OUTER, outer), ('inner', INNER, inner), ('yard', YARD, yard))
+    for lan, net, _ in lans:
         run('ip', 'link', 'add', f'br-{lan}', 'type', 'bridge')
         run('ip', 'addr', 'add', f'{net}{WATCHER}/24', 'brd', '+', 'dev', f'br-{lan}')
         run('ip', 'link', 'set', f'br-{lan}', 'up')
     hosts = {}
-    for lan, net, names in (('outer', OUTER, outer), ('inner', INNER, inner)):
+    for lan, net, names in lans:
         for number, name in enumerate(names, 11):
             hosts[name] = Host(name, f'{net}{number}')
             add_namespace(name)
             plug(name, lan, f'{net}{number}')
-    for name, number in (('nat', NAT), ('stranger', STRANGER)):
+    nats = (('nat', NAT, *lans[1]), ('gate', GATE, *lans[2]))
+    for name, number, lan, net in (*(nat[:4] for nat in nats), ('stranger', STRANGER, 'inner', INNER)):
         hosts[name] = Host(name, f'{OUTER}{number}')
         add_namespace(name)
         plug(name, 'outer', f'{OUTER}{number}')
-        plug(name, 'inner', f'{INNER}{number}')
+        plug(name, lan, f'{net}{number}')
     inside(hosts['stranger'], 'ip', 'addr', 'add', f'{OUTER}{VICTIM}/24', 'dev', 'outer')
-    setting(hosts['nat'], 'ip_forward', 1)
-    inside(hosts['nat'], 'nft', '-f', '-', stdin=NAT_RULES)
-    # Only the inner LAN has a way out, and it ends at the outer one.
-    for name in inner:
-        inside(hosts[name], 'ip', 'route', 'add', 'default', 'via', f'{INNER}{NAT}')
+    # Only those behind a NAT have a way out, and it ends at the outer LAN.
+    for name, number, lan, net, names in nats:
+        setting(hosts[name], 'ip_forward', 1)
+        inside(hosts[name], 'nft', '-f', '-', stdin=NAT_RULES.replace('LAN', lan))
+        for host in names:
+            inside(hosts[host], 'ip', 'route', 'add', 'default', 'via', f'{net}{number}')
     return hosts
 
 

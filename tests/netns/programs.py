@@ -9,7 +9,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-NETWORK = 'netns'
+# The one that pages know; nothing leaves the namespaces.
+NETWORK = 'main'
 PORT = 8420
 # A command is answered as soon as it is saved.
 ANSWER_S = 60
@@ -68,11 +69,12 @@ class Account(Program):
         self.events = []
         self.told = threading.Condition()
         self.last_id = 0
-        how = ['--network', NETWORK, '--relay', relay.page]
-        super().__init__(
-            host, name, logs, f'{programs}/wiremin', 'bot', '--data', str(DATA / name), *how
-        )
+        super().__init__(host, name, logs, *self.command(programs, name, relay))
         threading.Thread(target=self.listen, daemon=True).start()
+
+    def command(self, programs, name, relay):
+        how = ['--network', NETWORK, '--relay', relay.page]
+        return [f'{programs}/wiremin', 'bot', '--data', str(DATA / name), *how]
 
     def listen(self):
         for line in self.child.stdout:
@@ -130,3 +132,10 @@ class Account(Program):
     def contact(self, name):
         contacts = self.latest('contact', 'contact').values()
         return next((each for each in contacts if each['name'] == name), None)
+
+
+class Page(Account):
+    """An account in a browser, which `CHROMIUM` names."""
+
+    def command(self, programs, name, relay):
+        return ['node', str(Path(__file__).with_name('page.mjs')), relay.hint]

@@ -6,6 +6,8 @@
 # networks and processes end with that process, also when it is interrupted or killed.
 set -euo pipefail
 . "$(dirname "$0")/../step.sh"
+. "$WIREMIN_ROOT/tests/node.sh"
+. "$WIREMIN_ROOT/tests/chromium.sh"
 cd "$WIREMIN_ROOT"
 PATH=$PATH:/usr/sbin:/sbin
 export PYTHONDONTWRITEBYTECODE=1
@@ -43,6 +45,13 @@ if [ -z "${WIREMIN_BIN_DIR-}" ]; then
     need_rust
     step netns-programs "building the programs" \
         cargo build --locked -p native-node -p wiremin
+fi
+# A browser takes part if there is one.
+if command -v node >/dev/null && find_chromium; then
+    npm_install tests tests
+    [ -f www/src/wasm/web_node.js ] || step netns-web "building the browser peer" web-node/build.sh
+else
+    unset CHROMIUM
 fi
 rm -rf "$LOGS/netns"
 mkdir -p "$LOGS/netns"

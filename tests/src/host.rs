@@ -62,6 +62,11 @@ pub struct Host {
     pub hour_bytes: Option<u64>,
     /// A relay that knows other relays: it is told where it is reachable.
     pub networked: bool,
+    /// A relay behind a NAT: it is told a private address, and nobody reaches it whom it has not
+    /// let in.
+    pub hidden: bool,
+    /// Hosts that it has let in.
+    pub let_in: std::collections::BTreeSet<SocketAddr>,
     /// Raised at each start: what belongs to an earlier run is dropped.
     pub run: u64,
 }
@@ -90,6 +95,8 @@ impl Host {
             floor_raised: None,
             hour_bytes: None,
             networked: false,
+            hidden: false,
+            let_in: Default::default(),
             run: 0,
         }
     }
@@ -202,6 +209,7 @@ fn for_relay(input: Input<'_, Request>) -> Option<Input<'_, core::convert::Infal
         Input::Solved { token, nonce } => Input::Solved { token, nonce },
         Input::Reachable { addresses } => Input::Reachable { addresses },
         Input::Found { address, by } => Input::Found { address, by },
+        Input::Located { token, addresses } => Input::Located { token, addresses },
         _ => return None,
     })
 }
@@ -213,6 +221,8 @@ fn from_relay(output: Output<core::convert::Infallible>) -> Output<Event> {
         Output::Load { token, query } => Output::Load { token, query },
         Output::Save { token, batch } => Output::Save { token, batch },
         Output::Dial { token, to } => Output::Dial { token, to },
+        Output::Locate { token, links } => Output::Locate { token, links },
+        Output::Knock { to } => Output::Knock { to },
         Output::Solve {
             token,
             prefix,

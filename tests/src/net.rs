@@ -5,6 +5,7 @@
 use crate::host::Host;
 use crate::world::{At, Coming, End, Found, Seen, World};
 use account::api::Event;
+use core::net::SocketAddr;
 use shared::crypto::sha256;
 use shared::io::{DialTo, LinkId, Origin, Token};
 use shared::wire::RelayHint;
@@ -76,6 +77,11 @@ impl World {
             .filter(|at| is_it(&self.hosts[*at]))
             .or_else(|| self.hosts.iter().position(is_it));
         let reached = relay.filter(|relay| self.hosts[*relay].is_up() && !self.is_cut(at, *relay));
+        let from = self.hosts[at].address;
+        let reached = reached.filter(|relay| {
+            let host = &mut self.hosts[*relay];
+            !host.hidden || host.let_in.remove(&from)
+        });
         let Some(relay) = reached else {
             return self.push(at, 3_000, Coming::DialFailed { token });
         };
@@ -113,6 +119,12 @@ impl World {
         };
         self.push(relay, delay, up(theirs, None, from));
         self.push(at, delay, up(mine, Some(token), Origin::default()));
+    }
+
+    /// Where two links of a host come from.
+    pub(crate) fn locate(&self, links: [LinkId; 2]) -> Option<[SocketAddr; 2]> {
+        let [a, b] = links.map(|link| Some(self.hosts[self.links.get(&link)?.peer].address));
+        Some([a?, b?])
     }
 
     pub(crate) fn send(&mut self, at: At, link: LinkId, bytes: Vec<u8>) {

@@ -70,6 +70,15 @@ impl World {
 
     /// A relay that knows other relays, in a network group of its own.
     pub fn add_networked(&mut self, name: &str) -> At {
+        self.add_relay(name, false)
+    }
+
+    /// The same, behind a NAT: it dials others, and nobody dials it.
+    pub fn add_hidden(&mut self, name: &str) -> At {
+        self.add_relay(name, true)
+    }
+
+    fn add_relay(&mut self, name: &str, hidden: bool) -> At {
         let mut host = Host::new(name, true);
         host.store_bytes = self.store_bytes;
         host.swarm_relays = self.swarm_relays;
@@ -77,7 +86,7 @@ impl World {
         (host.hour_bytes, host.floor_raised) = (self.hour_bytes, self.floor_raised);
         let [_, _, a, b] = (self.hosts.len() as u32).to_be_bytes();
         host.address = ([20 + a, b, 0, 1], 8420).into();
-        host.networked = true;
+        (host.networked, host.hidden) = (true, hidden);
         self.add_host(host)
     }
 

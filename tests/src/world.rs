@@ -55,6 +55,13 @@ pub(crate) enum Coming {
     DialFailed {
         token: Token,
     },
+    Prepared {
+        token: Token,
+    },
+    Located {
+        token: Token,
+        addresses: Option<[SocketAddr; 2]>,
+    },
     Frame {
         link: LinkId,
         bytes: Vec<u8>,
@@ -217,6 +224,8 @@ impl World {
         host.skew = skew;
         host.scan_wider_bits = self.scan_wider_bits;
         host.carried_bytes_max = self.carried_bytes_max;
+        let [_, _, a, b] = (self.hosts.len() as u32).to_be_bytes();
+        host.address = ([12 + a, b, 0, 1], 5000).into();
         self.add_host(host)
     }
 
@@ -251,7 +260,9 @@ impl World {
         let now = self.now;
         self.hosts[at].start(now, seed);
         if self.hosts[at].networked {
-            let addresses = vec![self.hosts[at].address];
+            let private = ([192, 168, 0, 1], 8420).into();
+            let host = &self.hosts[at];
+            let addresses = vec![if host.hidden { private } else { host.address }];
             self.hosts[at].input(now, Input::Reachable { addresses });
         }
         self.drain(at);
@@ -436,6 +447,13 @@ impl World {
                 let error = shared::io::DialError::NoAnswer;
                 host.input(now, Input::DialFailed { token, error });
             }
+            Coming::Prepared { token } => {
+                let ports = vec![0];
+                host.input(now, Input::Prepared { token, ports });
+            }
+            Coming::Located { token, addresses } => {
+                host.input(now, Input::Located { token, addresses });
+            }
             Coming::Frame { link, bytes } => {
                 if !self.links.contains_key(&link) {
                     return;
@@ -519,6 +537,12 @@ impl World {
             Output::Send { link, bytes } => self.send(at, link, bytes),
             Output::Close { link } => self.break_link(link),
             Output::Dial { token, to } => self.dial(at, token, &to),
+            Output::Prepare { token, .. } => self.push(at, 1, Coming::Prepared { token }),
+            Output::Locate { token, links } => {
+                let addresses = self.locate(links);
+                self.push(at, 1, Coming::Located { token, addresses });
+            }
+            Output::Knock { to } => self.hosts[at].let_in.extend(to),
             Output::Load { token, query } => self.push(at, 1, Coming::Loaded { token, query }),
             Output::Save { token, batch } => {
                 let delay = self.between(self.faults.save_ms);

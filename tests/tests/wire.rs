@@ -74,7 +74,7 @@ fn targets_are_exact() {
 fn frames() {
     let all = vectors("links");
     let frames = all["frames"].as_object().unwrap();
-    assert_eq!(frames.len(), 19);
+    assert_eq!(frames.len(), 22);
     let key = SigningKey::from_bytes(&array(&all["node_secret"]));
     let (binding, nonce) = (array(&all["binding"]), array(&all["nonce"]));
     for (name, v) in frames {
@@ -117,6 +117,16 @@ fn frames() {
                 prefix,
             } => {
                 assert_eq!((bucket, bits, prefix), (2_833_333, 9, 0x8180 << 48));
+            }
+            Frame::Offer { node_key, ports } => {
+                assert_eq!(&node_key, key.public().as_bytes());
+                let ports = ports.iter().map(|port| u16::from_le_bytes(*port));
+                assert_eq!(ports.collect::<Vec<u16>>(), [0, 65_535]);
+            }
+            Frame::Answer { address } => assert_eq!(address.to_string(), "[2001:db8::7]:8420"),
+            Frame::Open { ip, ports } => {
+                assert_eq!(ip.to_string(), "192.0.2.7");
+                assert_eq!(ports, [4433u16.to_le_bytes()]);
             }
             _ => {}
         }

@@ -215,6 +215,7 @@ impl Driver {
             Output::Send { link, bytes } => return links.send(link, &bytes),
             Output::Close { link } => return links.close(link),
             Output::Dial { token, to } => return links.dial(token, &to),
+            Output::Prepare { token, link } => return links.prepare(token, link),
             Output::Load { token, query } => disk.ask(DiskRequest::Load { token, query }),
             Output::Save { token, batch } => disk.ask(DiskRequest::Save { token, batch }),
             Output::Erase { token } => {
@@ -239,8 +240,11 @@ impl Driver {
                 salt,
                 cost,
             } => derivers.derive(token, &secret, &salt, &cost),
-            // `drain` has taken these.
-            Output::Event(_) | Output::WaitUntil(_) => {}
+            // `drain` has taken these, and the others are a relay's.
+            Output::Event(_)
+            | Output::WaitUntil(_)
+            | Output::Locate { .. }
+            | Output::Knock { .. } => {}
         }
         None
     }

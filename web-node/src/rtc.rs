@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use js_sys::{ArrayBuffer, Reflect, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
 use shared::crypto::sha256;
 use shared::io::{DialError, DialTo, Input, LinkId, Origin, Token};
 use shared::limits::FRAME_BYTES_MAX;
@@ -13,8 +13,9 @@ use shared::wire::RelayHint;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
-    MessageEvent, RtcDataChannel, RtcDataChannelInit, RtcDataChannelType, RtcIceConnectionState,
-    RtcPeerConnection, RtcPeerConnectionState, RtcSdpType, RtcSessionDescriptionInit,
+    MessageEvent, RtcConfiguration, RtcDataChannel, RtcDataChannelInit, RtcDataChannelType,
+    RtcIceConnectionState, RtcIceGatheringState, RtcIceServer, RtcPeerConnection,
+    RtcPeerConnectionState, RtcSdpType, RtcSessionDescriptionInit,
 };
 
 use crate::driver::{Command, Happened, Inbox};
@@ -24,6 +25,8 @@ use crate::timer::Timer;
 const LABEL: &str = "wm1";
 /// How long a dial may take.
 const DIAL_MS: u64 = 10_000;
+/// How long the browser may take to find out its address.
+const GATHER_MS: u64 = 2_000;
 /// How long a closed link may take to send what was queued before.
 const FLUSH_MS: u64 = 2_000;
 /// Bytes queued above which a link is congested.
@@ -37,6 +40,8 @@ const QUEUE_BYTES_MAX: u32 = 4 * 1024 * 1024;
 pub enum LinkEvent {
     /// Offer and made-up answer are in place; the certificate hash of this side.
     Described([u8; 32]),
+    /// The browser has found out its addresses.
+    Gathered,
     /// The browser refused one of them.
     Undescribed,
     Opened,
@@ -53,6 +58,10 @@ pub enum LinkEvent {
 }
 
 enum State {
+    /// Finds out its own address, for a dial that another relay leads to.
+    Preparing(Token),
+    /// Has told it.
+    Prepared(Token),
     Dialling(Token),
     Up,
     /// Closed by this side and told; what was sent before is leaving.
@@ -63,16 +72,17 @@ struct Link {
     state: State,
     connection: RtcPeerConnection,
     channel: RtcDataChannel,
-    hint: RelayHint,
+    /// Where it is dialled, or to be dialled once that is known.
+    hint: Option<RelayHint>,
     certificate: Option<[u8; 32]>,
     congested: bool,
     timer: Timer,
     /// What the browser calls, kept as long as it may.
-    _calls: Calls,
+    calls: Calls,
 }
 
 struct Calls {
-    _plain: Vec<Closure<dyn FnMut()>>,
+    plain: Vec<Closure<dyn FnMut()>>,
     _message: Closure<dyn FnMut(MessageEvent)>,
 }
 
@@ -85,6 +95,7 @@ impl Drop for Link {
         channel.set_onerror(None);
         channel.set_onbufferedamountlow(None);
         self.connection.set_onconnectionstatechange(None);
+        self.connection.set_onicegatheringstatechange(None);
         channel.close();
         self.connection.close();
     }
@@ -113,6 +124,11 @@ impl Links {
             // A page has no UDP.
             DialTo::Relay { .. } => None,
         };
+        if let Some(hint) = hint
+            && let Some(link) = self.prepared(token)
+        {
+            return self.dial_prepared(link, token, hint);
+        }
         let link = LinkId(self.next);
         let dialled = hint.and_then(|hint| open(&self.inbox, link, token, hint));
         match dialled {
@@ -123,6 +139,61 @@ impl Links {
             }
             None => Some(dial_failed(token, DialError::Unsupported)),
         }
+    }
+
+    /// Prepares a dial to which the relay at the other end of a link is to lead: that relay tells
+    /// the browser its address.
+    pub fn prepare(&mut self, token: Token, by: LinkId) -> Option<Input<'static, Command>> {
+        let door = self.links.get(&by).and_then(|link| link.hint);
+        let link = LinkId(self.next);
+        match door.and_then(|door| prepare(&self.inbox, link, token, &door)) {
+            Some(prepared) => {
+                self.next += 1;
+                self.links.insert(link, prepared);
+                None
+            }
+            None => Some(Input::Prepared {
+                token,
+                ports: Vec::new(),
+            }),
+        }
+    }
+
+    fn prepared(&self, wanted: Token) -> Option<LinkId> {
+        let is_it = |link: &Link| matches!(link.state, State::Prepared(token) if token == wanted);
+        let found = self.links.iter().find(|(_, link)| is_it(link));
+        found.map(|(link, _)| *link)
+    }
+
+    fn dial_prepared(
+        &mut self,
+        link: LinkId,
+        token: Token,
+        hint: RelayHint,
+    ) -> Option<Input<'static, Command>> {
+        let found = self.links.get_mut(&link)?;
+        found.state = State::Dialling(token);
+        found.hint = Some(hint);
+        found.timer.set(DIAL_MS);
+        let (tell, connection) = (self.inbox.clone(), found.connection.clone());
+        let offer = offer_of(&connection);
+        spawn_local(async move {
+            let answered = answer(&connection, &offer, &hint).await;
+            tell.put(Happened::Link(link, described(answered)));
+        });
+        None
+    }
+
+    /// Addresses that are not known by now are not waited for.
+    fn on_gathered(&mut self, link: LinkId) -> Option<Input<'static, Command>> {
+        let found = self.links.get_mut(&link)?;
+        let State::Preparing(token) = found.state else {
+            return None;
+        };
+        found.state = State::Prepared(token);
+        found.timer.set(DIAL_MS);
+        let ports = sdp::ports(&offer_of(&found.connection));
+        Some(Input::Prepared { token, ports })
     }
 
     /// Sends one frame; a link that cannot take it is closed.
@@ -173,6 +244,10 @@ impl Links {
                 None
             }
             LinkEvent::Opened => self.on_opened(link),
+            LinkEvent::Gathered => self.on_gathered(link),
+            LinkEvent::TimedOut if matches!(found.state, State::Preparing(_)) => {
+                self.on_gathered(link)
+            }
             LinkEvent::Drained => {
                 let congested = false;
                 let told = std::mem::replace(&mut found.congested, congested);
@@ -199,7 +274,7 @@ impl Links {
         let State::Dialling(token) = found.state else {
             return None;
         };
-        let Some(certificate) = found.certificate else {
+        let Some((certificate, hint)) = found.certificate.zip(found.hint) else {
             return self.give_up(link, DialError::Unsupported);
         };
         found.state = State::Up;
@@ -208,7 +283,7 @@ impl Links {
             link,
             dialled: Some(token),
             from: Origin::default(),
-            binding: sha256(&[b"wm-bind", &certificate, &found.hint.certificate]),
+            binding: sha256(&[b"wm-bind", &certificate, &hint.certificate]),
         })
     }
 
@@ -216,9 +291,13 @@ impl Links {
     fn give_up(&mut self, link: LinkId, error: DialError) -> Option<Input<'static, Command>> {
         let gone = self.links.remove(&link)?;
         match gone.state {
+            State::Preparing(token) => Some(Input::Prepared {
+                token,
+                ports: Vec::new(),
+            }),
             State::Dialling(token) => Some(dial_failed(token, error)),
             State::Up => Some(Input::LinkDown { link }),
-            State::Closing => None,
+            State::Prepared(_) | State::Closing => None,
         }
     }
 
@@ -241,54 +320,104 @@ fn reached(link: &Link) -> bool {
 
 fn open(inbox: &Inbox, link: LinkId, token: Token, hint: RelayHint) -> Option<Link> {
     let connection = RtcPeerConnection::new().ok()?;
+    let mut opened = begin(inbox, link, State::Dialling(token), connection);
+    let (tell, connection) = (inbox.clone(), opened.connection.clone());
+    spawn_local(async move {
+        let answered = match offer(&connection).await {
+            Ok(text) => answer(&connection, &text, &hint).await,
+            Err(error) => Err(error),
+        };
+        tell.put(Happened::Link(link, described(answered)));
+    });
+    opened.timer.set(DIAL_MS);
+    opened.hint = Some(hint);
+    Some(opened)
+}
+
+/// The browser's own offer, and which addresses it has as the relay `door` sees it.
+fn prepare(inbox: &Inbox, link: LinkId, token: Token, door: &RelayHint) -> Option<Link> {
+    let server = RtcIceServer::new();
+    server.set_urls(&format!("stun:{}", door.address_text()).into());
+    let configuration = RtcConfiguration::new();
+    configuration.set_ice_servers(&Array::of1(&server));
+    let connection = RtcPeerConnection::new_with_configuration(&configuration).ok()?;
+    let mut opened = begin(inbox, link, State::Preparing(token), connection);
+    let (tell, watched) = (inbox.clone(), opened.connection.clone());
+    let gathered = Closure::<dyn FnMut()>::new(move || {
+        if watched.ice_gathering_state() == RtcIceGatheringState::Complete {
+            tell.put(Happened::Link(link, LinkEvent::Gathered));
+        }
+    });
+    let call = gathered.as_ref().unchecked_ref();
+    opened.connection.set_onicegatheringstatechange(Some(call));
+    opened.calls.plain.push(gathered);
+    let (tell, connection) = (inbox.clone(), opened.connection.clone());
+    spawn_local(async move {
+        if offer(&connection).await.is_err() {
+            tell.put(Happened::Link(link, LinkEvent::Undescribed));
+        }
+    });
+    opened.timer.set(GATHER_MS);
+    Some(opened)
+}
+
+/// A connection with the one channel of a link.
+fn begin(inbox: &Inbox, link: LinkId, state: State, connection: RtcPeerConnection) -> Link {
     let options = RtcDataChannelInit::new();
     options.set_ordered(true);
     let channel = connection.create_data_channel_with_data_channel_dict(LABEL, &options);
     channel.set_binary_type(RtcDataChannelType::Arraybuffer);
     channel.set_buffered_amount_low_threshold(QUEUE_LOW_BYTES);
-
     let calls = listen(inbox, link, &connection, &channel);
-    let (tell, describing) = (inbox.clone(), connection.clone());
-    spawn_local(async move {
-        let event = match describe(&describing, &hint).await {
-            Ok(Some(certificate)) => LinkEvent::Described(certificate),
-            Ok(None) | Err(_) => LinkEvent::Undescribed,
-        };
-        tell.put(Happened::Link(link, event));
-    });
     let late = inbox.clone();
-    let timer = Timer::new(move || late.put(Happened::Link(link, LinkEvent::TimedOut)));
-    timer.set(DIAL_MS);
-    Some(Link {
-        state: State::Dialling(token),
+    Link {
+        state,
         connection,
         channel,
-        hint,
+        hint: None,
         certificate: None,
         congested: false,
-        timer,
-        _calls: calls,
-    })
+        timer: Timer::new(move || late.put(Happened::Link(link, LinkEvent::TimedOut))),
+        calls,
+    }
 }
 
-/// The browser's own offer, unmodified, and the relay's made-up answer; gives the hash of this
-/// side's certificate.
-async fn describe(
-    connection: &RtcPeerConnection,
-    hint: &RelayHint,
-) -> Result<Option<[u8; 32]>, JsValue> {
+/// The browser's own offer, unmodified, is set and handed back.
+async fn offer(connection: &RtcPeerConnection) -> Result<String, JsValue> {
     let offer = JsFuture::from(connection.create_offer()).await?;
     let text = Reflect::get(&offer, &"sdp".into())?
         .as_string()
         .unwrap_or_default();
     JsFuture::from(connection.set_local_description(offer.unchecked_ref())).await?;
-    let Some(answer_text) = sdp::answer_from_hint(&text, hint) else {
+    Ok(text)
+}
+
+/// The offer that was set, with the addresses found out since.
+fn offer_of(connection: &RtcPeerConnection) -> String {
+    let offer = connection.local_description();
+    offer.map(|offer| offer.sdp()).unwrap_or_default()
+}
+
+/// Sets the relay's made-up answer; gives the hash of this side's certificate.
+async fn answer(
+    connection: &RtcPeerConnection,
+    offer: &str,
+    hint: &RelayHint,
+) -> Result<Option<[u8; 32]>, JsValue> {
+    let Some(text) = sdp::answer_from_hint(offer, hint) else {
         return Ok(None);
     };
     let answer = RtcSessionDescriptionInit::new(RtcSdpType::Answer);
-    answer.set_sdp(&answer_text);
+    answer.set_sdp(&text);
     JsFuture::from(connection.set_remote_description(&answer)).await?;
-    Ok(sdp::fingerprint(&text))
+    Ok(sdp::fingerprint(offer))
+}
+
+fn described(answered: Result<Option<[u8; 32]>, JsValue>) -> LinkEvent {
+    match answered {
+        Ok(Some(certificate)) => LinkEvent::Described(certificate),
+        Ok(None) | Err(_) => LinkEvent::Undescribed,
+    }
 }
 
 fn listen(
@@ -323,7 +452,7 @@ fn listen(
     });
     channel.set_onmessage(Some(message.as_ref().unchecked_ref()));
     Calls {
-        _plain: vec![opened, closed, drained, changed],
+        plain: vec![opened, closed, drained, changed],
         _message: message,
     }
 }

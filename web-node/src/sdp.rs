@@ -7,6 +7,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
+use shared::limits::OFFERED_PORTS_MAX;
 use shared::wire::RelayHint;
 
 /// What a relay announces; links carry less (`shared::limits::FRAME_BYTES_MAX`).
@@ -61,6 +62,34 @@ pub fn fingerprint(offer: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(pair, 16).ok()?;
     }
     pairs.next().is_none().then_some(bytes)
+}
+
+/// UDP ports of a browser as a STUN server sees them, those of its own candidates where it saw
+/// none, from the browser's own offer.
+pub fn ports(offer: &str) -> Vec<u16> {
+    let of = |kind: &str| {
+        let mut found: Vec<u16> = Vec::new();
+        for line in offer.lines() {
+            let Some(candidate) = line.trim_end().strip_prefix("a=candidate:") else {
+                continue;
+            };
+            // Foundation, component, transport, priority, address, port, `typ`, type (RFC 8839).
+            let fields: Vec<&str> = candidate.split(' ').take(8).collect();
+            if let [_, "1", transport, _, _, port, "typ", typ] = fields[..]
+                && transport.eq_ignore_ascii_case("udp")
+                && typ == kind
+                && let Ok(port) = port.parse()
+                && port != 0
+                && !found.contains(&port)
+                && found.len() < OFFERED_PORTS_MAX
+            {
+                found.push(port);
+            }
+        }
+        found
+    };
+    let seen = of("srflx");
+    if seen.is_empty() { of("host") } else { seen }
 }
 
 fn media_id(offer: &str) -> Option<&str> {
@@ -137,5 +166,28 @@ mod tests {
             assert_eq!(of(&bad), None, "{bad}");
         }
         assert_eq!(fingerprint("v=0\r\n"), None);
+    }
+
+    #[test]
+    fn the_ports_are_those_that_others_see() {
+        let host = "a=candidate:1 1 udp 2113937151 a-b-c.local 50001 typ host generation 0\r\n";
+        let tcp = "a=candidate:2 1 tcp 1518280447 a-b-c.local 9 typ host tcptype active\r\n";
+        let seen =
+            "a=candidate:3 1 udp 1677729535 5.6.7.8 60001 typ srflx raddr 0.0.0.0 rport 0\r\n";
+        let all = |parts: &[&str]| ports(&parts.concat());
+        assert_eq!(all(&[OFFER, host, tcp]), [50_001]);
+        assert_eq!(all(&[OFFER, host, tcp, seen, seen]), [60_001]);
+        let others: Vec<String> = (1..5)
+            .map(|n| seen.replace("60001", &n.to_string()))
+            .collect();
+        assert_eq!(ports(&others.concat()), [1, 2]);
+        for bad in [
+            "a=candidate:",
+            "a=candidate:3 1 udp 1 5.6.7.8 65536 typ srflx",
+            "",
+            OFFER,
+        ] {
+            assert_eq!(ports(bad), [0u16; 0], "{bad}");
+        }
     }
 }

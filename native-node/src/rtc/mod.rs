@@ -102,4 +102,7 @@ pub struct Counters {
     pub wrong_password: u64,
     /// Checks and handshakes over a limit.
     pub refused_full: u64,
+    /// Questions for the own address: of who has a link, and others or too many.
+    pub questions_answered: u64,
+    pub questions_dropped: u64,
 }

@@ -28,6 +28,9 @@ const FORGET_AT_ONCE: usize = 256;
 /// An address that is not a link's current one is forgotten after this silence.
 const PATH_IDLE: Duration = Duration::from_secs(30);
 
+/// Questions of one address (IPv6: /64) that are answered between two calls of `on_timer`.
+const QUESTIONS_MAX: u8 = 8;
+
 /// A client begins its handshake within milliseconds of the first answer, and repeats it. One that
 /// checks for longer without it has a link to an earlier run of this process. Browsers check each
 /// 2.5 s, so the second check tells.
@@ -92,6 +95,10 @@ pub struct Paths {
 struct Load {
     links: usize,
     paths: usize,
+    /// Of the links, those that are open: somebody receives at this address.
+    open: usize,
+    /// Questions answered a moment ago.
+    questions: u8,
 }
 
 impl Paths {
@@ -160,6 +167,9 @@ impl Paths {
             self.on_challenge_answered(now, route, transaction);
             return Verdict::Drop;
         }
+        if let Some(transaction) = stun::read_question(bytes) {
+            return self.on_question(route.remote, &transaction);
+        }
         let request = match stun::read_request(bytes, &self.key) {
             Ok(request) => request,
             Err(refused) => {
@@ -218,6 +228,23 @@ impl Paths {
             return Verdict::Drop;
         }
         Verdict::Answer(answer)
+    }
+
+    /// The answer is longer than the question: it goes only where somebody is known to receive, and
+    /// not often.
+    fn on_question(&mut self, from: SocketAddr, transaction: &Transaction) -> Verdict {
+        let load = self.load.get_mut(&block(from.ip()));
+        match load.filter(|load| load.open > 0 && load.questions < QUESTIONS_MAX) {
+            Some(load) => {
+                load.questions += 1;
+                self.counters.questions_answered += 1;
+                Verdict::Answer(stun::located(transaction, from))
+            }
+            None => {
+                self.counters.questions_dropped += 1;
+                Verdict::Drop
+            }
+        }
     }
 
     fn on_challenge_answered(&mut self, now: Instant, route: Route, transaction: Transaction) {
@@ -346,9 +373,17 @@ impl Paths {
         known.state = Client::Live(session);
     }
 
-    /// The session of `client`, which called from `ip`, is over.
-    pub fn on_closed(&mut self, client: ClientKey, ip: IpAddr) {
-        self.unload(ip, |load| load.links = load.links.saturating_sub(1));
+    /// A link from `ip` is open, so somebody receives there.
+    pub fn on_proven(&mut self, ip: IpAddr) {
+        self.load.entry(block(ip)).or_default().open += 1;
+    }
+
+    /// The session of `client`, which called from `ip`, is over; it was `open` or never came to it.
+    pub fn on_closed(&mut self, client: ClientKey, ip: IpAddr, open: bool) {
+        self.unload(ip, |load| {
+            load.links = load.links.saturating_sub(1);
+            load.open = load.open.saturating_sub(open.into());
+        });
         if let Some(known) = self.clients.get_mut(&client) {
             known.state = Client::Gone;
             if known.paths == 0 {
@@ -359,6 +394,7 @@ impl Paths {
 
     /// Forget addresses that fell silent. Call about once a second.
     pub fn on_timer(&mut self, now: Instant) {
+        self.load.values_mut().for_each(|load| load.questions = 0);
         let idle: Vec<SocketAddr> = self
             .paths
             .iter()

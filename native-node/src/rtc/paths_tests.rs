@@ -50,6 +50,7 @@ impl World {
         let session = Arc::new(Session::new(self.now, route(remote)));
         let ip = route(remote).remote.ip();
         self.paths.on_opened(client, ip, session.clone());
+        self.paths.on_proven(ip);
         session.prove();
         (client, session)
     }
@@ -170,7 +171,9 @@ fn an_address_that_never_returned_the_cookie_proves_nothing() {
 fn a_closed_links_checks_are_refused() {
     let mut world = world(LinkLimits::default());
     let (client, _) = world.open("1.1.1.1:10", "abcd", 1);
-    world.paths.on_closed(client, "1.1.1.1".parse().unwrap());
+    world
+        .paths
+        .on_closed(client, "1.1.1.1".parse().unwrap(), true);
     assert!(is_refusal(&world.check("1.1.1.1:10", "abcd", 1, true)));
     assert!(matches!(world.take("1.1.1.1:10", &HELLO), Verdict::Drop));
     // A new peer connection from the same port is a new client.
@@ -248,7 +251,7 @@ fn limits_hold_and_silence_frees() {
         .filter(|n| is_success(&world.check(&format!("5.5.5.{n}:1"), "wxyz", 8, true)))
         .count();
     assert_eq!(answered, 8);
-    world.paths.on_closed(first, ip);
+    world.paths.on_closed(first, ip, true);
     assert!(world.paths.has_room(ip, 3));
 
     world.now += PATH_IDLE + Duration::from_secs(1);
@@ -320,4 +323,64 @@ fn an_answer_is_never_longer_than_what_it_answers() {
             assert!(answer.as_bytes().len() <= bytes.len());
         }
     }
+}
+
+/// A binding request without anything, as browsers send it.
+fn question() -> Vec<u8> {
+    [&[0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42][..], b"its-question"].concat()
+}
+
+#[test]
+fn an_address_is_told_only_where_a_link_is_open_and_not_often() {
+    let mut world = world(LinkLimits::default());
+    assert!(matches!(
+        world.take("1.2.3.4:5", &question()),
+        Verdict::Drop
+    ));
+    // A check proves nothing, nor does the beginning of a handshake.
+    world.check("1.2.3.4:5", "abcd", 1, true);
+    assert!(matches!(
+        world.take("1.2.3.4:5", &question()),
+        Verdict::Drop
+    ));
+    let (client, _) = world.open("1.2.3.4:5", "abcd", 1);
+    for _ in 0..QUESTIONS_MAX {
+        let Verdict::Answer(answer) = world.take("1.2.3.4:258", &question()) else {
+            panic!("no answer")
+        };
+        let expected = [
+            &[1, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42][..],
+            b"its-question",
+            &[0, 0x20, 0, 8, 0, 1],
+            // 1.2.3.4:258, masked.
+            &[0x20, 0x10, 0x20, 0x10, 0xa7, 0x46],
+        ];
+        assert_eq!(answer.as_bytes(), expected.concat());
+    }
+    assert!(matches!(
+        world.take("1.2.3.4:258", &question()),
+        Verdict::Drop
+    ));
+    assert!(matches!(
+        world.take("1.2.3.5:5", &question()),
+        Verdict::Drop
+    ));
+    world.paths.on_timer(world.now);
+    assert!(matches!(
+        world.take("1.2.3.4:5", &question()),
+        Verdict::Answer(_)
+    ));
+    let mut long = question();
+    long.extend([0; 4]);
+    assert!(matches!(world.take("1.2.3.4:5", &long), Verdict::Drop));
+    world
+        .paths
+        .on_closed(client, Ipv4Addr::new(1, 2, 3, 4).into(), true);
+    world.paths.on_timer(world.now);
+    assert!(matches!(
+        world.take("1.2.3.4:5", &question()),
+        Verdict::Drop
+    ));
+    let told = world.paths.counters;
+    assert_eq!((told.questions_answered, told.questions_dropped), (9, 5));
 }

@@ -93,6 +93,26 @@ impl RtcPort {
         &self.hub.sockets
     }
 
+    /// Sends one zero byte, which no protocol here heeds: a NAT in front of this port then lets in
+    /// what comes from that address.
+    pub fn knock(&self, to: SocketAddr) {
+        let of_family = |socket: &&Arc<UdpPort>| socket.local_addr().is_ipv4() == to.is_ipv4();
+        let suits = |socket: &&Arc<UdpPort>| {
+            let local = socket.local_addr().ip();
+            local.is_unspecified() || local.is_loopback() == to.ip().is_loopback()
+        };
+        let sockets = || self.hub.sockets.iter().filter(of_family);
+        let route = Route {
+            remote: to,
+            local: None,
+            socket: 0,
+        };
+        if let Some(socket) = sockets().find(suits).or_else(|| sockets().next()) {
+            // What is lost is not sent again: the dial comes to nothing, and may be made anew.
+            let _ = socket.try_send(&[0], None, &route);
+        }
+    }
+
     /// Queue one message. Never waits.
     pub fn try_send(&self, link: LinkId, bytes: Bytes) -> Result<bool, SendError> {
         self.hub.links.try_send(link, bytes)
@@ -113,6 +133,8 @@ impl RtcPort {
                 ("packets_malformed", counters.dropped_garbage),
                 ("packets_of_no_link", counters.dropped_unknown),
                 ("checks_of_another_hint", counters.wrong_password),
+                ("addresses_told", counters.questions_answered),
+                ("addresses_not_told", counters.questions_dropped),
             ]
         })
     }
@@ -208,10 +230,10 @@ impl Hub {
         session.deliver(now, bytes);
         let hub = self.clone();
         tokio::spawn(async move {
-            hub.serve(link, &outbox, &session).await;
+            let open = hub.serve(link, &outbox, &session, ip).await;
             hub.links.remove(link);
             lock(&hub.sessions).remove(link);
-            lock(&hub.paths).on_closed(client, ip);
+            lock(&hub.paths).on_closed(client, ip, open);
         });
     }
 
@@ -229,8 +251,14 @@ impl Hub {
         made.is_ok()
     }
 
-    /// The life of one link.
-    async fn serve(&self, link: LinkId, outbox: &Outbox, session: &Arc<Session>) {
+    /// The life of one link from `ip`. Whether it was ever open.
+    async fn serve(
+        &self,
+        link: LinkId,
+        outbox: &Outbox,
+        session: &Arc<Session>,
+        ip: IpAddr,
+    ) -> bool {
         let (handler, channel) = Handler::listening(self.links.clone(), link);
         let runtime = VirtualRuntime {
             session: session.clone(),
@@ -244,7 +272,7 @@ impl Hub {
             Ok(connection) => connection,
             Err(error) => {
                 tracing::warn!(%error, "cannot make a peer connection");
-                return;
+                return false;
             }
         };
         let opening = async {
@@ -263,8 +291,10 @@ impl Hub {
             }
             _ = outbox.ended() => None,
         };
+        let open = opened.is_some();
         if let Some((channel, remote_fingerprint)) = opened {
             lock(&self.sessions).on_open(link);
+            lock(&self.paths).on_proven(ip);
             let up = LinkEvent::Up {
                 link,
                 remote: session.route().remote,
@@ -279,6 +309,7 @@ impl Hub {
         }
         // Closing cannot usefully fail.
         let _ = connection.close().await;
+        open
     }
 
     async fn keep_time(self: Arc<Self>) {

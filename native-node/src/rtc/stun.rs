@@ -1,8 +1,9 @@
 //! The little of STUN that an ICE-lite endpoint speaks (RFC 8489, RFC 8445): it reads binding
 //! requests and writes short answers, in place, without allocating.
 //!
-//! Invariant: nothing of a request is believed, stored or answered before its MESSAGE-INTEGRITY
-//! has been verified, and an answer is never longer than the request it answers.
+//! Invariant: nothing of a check is believed, stored or answered before its MESSAGE-INTEGRITY has
+//! been verified, and an answer is never longer than the check it answers. What asks for no more
+//! than its own address is a question: whom it is answered is decided in `paths.rs`.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
@@ -150,6 +151,20 @@ pub fn read_request<'a>(bytes: &'a [u8], key: &IceKey) -> Result<Request<'a>, Re
     })
 }
 
+/// The transaction of a binding request without a name: a client asks where it comes from.
+pub fn read_question(bytes: &[u8]) -> Option<Transaction> {
+    if !is_stun(bytes) || bytes.len() > REQUEST_BYTES_MAX {
+        return None;
+    }
+    let length = usize::from(read_u16(bytes, 2)?);
+    if read_u16(bytes, 0) != Some(BINDING_REQUEST) || HEADER + length != bytes.len() {
+        return None;
+    }
+    let found = Attributes::read(bytes)?;
+    let nameless = found.username.is_none() && found.integrity.is_none();
+    bytes.get(8..HEADER)?.try_into().ok().filter(|_| nameless)
+}
+
 /// A short message, on the stack.
 #[derive(Clone, Copy, Debug)]
 pub struct Answer {
@@ -209,6 +224,11 @@ impl Answer {
 
 /// The success answer to a request that came from `source`.
 pub fn success(transaction: &Transaction, source: SocketAddr, key: &IceKey) -> Answer {
+    located(transaction, source).seal(&key.mac)
+}
+
+/// The answer to a question that came from `source`: 32 bytes to an IPv4, 44 to an IPv6 address.
+pub fn located(transaction: &Transaction, source: SocketAddr) -> Answer {
     let mut answer = Answer::new(BINDING_SUCCESS, transaction);
     let port = source.port() ^ 0x2112;
     match source.ip() {
@@ -230,7 +250,8 @@ pub fn success(transaction: &Transaction, source: SocketAddr, key: &IceKey) -> A
             answer.put(&masked);
         }
     }
-    answer.seal(&key.mac)
+    answer.promise(0);
+    answer
 }
 
 /// The error 400 (Bad Request), without a reason phrase, 60 bytes: browsers give the path up at

@@ -211,6 +211,7 @@ pub(super) fn place(name: &str) -> (&'static str, &str) {
         "errands" | "errands_in_vain" | "errands_late" | "borrowed" | "borrowed_in_vain" => {
             "others"
         }
+        "offers" | "offers_answered" | "offers_in_vain" | "opens" | "opens_refused" => "offers",
         "headers_kept" | "pushes_elsewhere" | "left_range" | "handed_over" => "spreading",
         "pushed_to_peers" | "headers_told" | "headers_bad" | "wanted" | "wanted_in_vain"
         | "pushes" | "pushes_duplicate" | "pushes_taken" | "pushes_unfit" | "pushes_bad"

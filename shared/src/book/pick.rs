@@ -175,6 +175,13 @@ impl Book {
         })
     }
 
+    /// Whether a link has proved where that relay is, and no dial has failed there since.
+    pub fn is_found(&self, node_key: &[u8; 32]) -> bool {
+        let entry = self.table.of_key(node_key);
+        let entry = entry.and_then(|address| self.table.get(&address));
+        entry.is_some_and(|entry| entry.tried && entry.failures == 0)
+    }
+
     /// Where a relay says it is, if no link has proved it and it is time to look.
     pub fn unproved(&self, now: Millis, node_key: &[u8; 32]) -> Option<Candidate> {
         let address = self.table.of_key(node_key)?;

@@ -97,7 +97,15 @@ impl ClientLink {
                 }
                 _ => Err(LinkFault::BadAnswer),
             },
-            Frame::Relay { header, body } => self.on_named(number, asked, header, body),
+            Frame::Relay { header, body } => self.on_named(number, asked, (header, body), false),
+            Frame::Undialled { header, body } => self.on_named(number, asked, (header, body), true),
+            Frame::Answer { address } => match asked.what {
+                What::Offer => {
+                    self.requests.remove(&number);
+                    Ok(Reply::Answered { request, address })
+                }
+                _ => Err(LinkFault::BadAnswer),
+            },
             Frame::News { bucket, record } => {
                 self.on_push(number, asked, bucket)?;
                 Ok(Reply::News { bucket, record })
@@ -231,7 +239,7 @@ impl ClientLink {
                 (*previous, *count) = (Some((header.address, header.tag)), *count + 1);
                 fits && *count <= ANSWER_OBJECTS_MAX
             }
-            What::Put { .. } | What::Scan { .. } | What::Relays { .. } => false,
+            What::Put { .. } | What::Scan { .. } | What::Relays { .. } | What::Offer => false,
         };
         if !fits {
             return Err(LinkFault::BadAnswer);
@@ -260,10 +268,12 @@ impl ClientLink {
         &mut self,
         number: u32,
         asked: Asked,
-        raw: &[u8; HEADER_BYTES],
-        body: &[u8],
+        (raw, body): (&[u8; HEADER_BYTES], &[u8]),
+        undialled: bool,
     ) -> Result<Reply<'a>, LinkFault> {
-        if let What::Put { id, address, .. } = asked.what {
+        if let What::Put { id, address, .. } = asked.what
+            && !undialled
+        {
             return self.on_keeper(number, asked, (id, address), raw, body);
         }
         let What::Relays { left } = asked.what else {
@@ -282,6 +292,7 @@ impl ClientLink {
                 request: ReqId(number),
                 descriptor,
                 range,
+                undialled,
             }),
             None => self.drop_it(),
         }

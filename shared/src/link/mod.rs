@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! link.hello() -> frame                            send it first
-//! link.put / scan / get / find / relays / watch    send the frame; answers carry the ReqId
+//! link.put / scan / get / find / relays / offer / watch   send the frame; answers carry the ReqId
 //! link.on_frame(now, bytes) -> Reply               or the fault for which to close the link
 //! link.on_timer(now) -> maybe a frame              when link.next_time() has come
 //! ```
@@ -18,7 +18,8 @@ pub use reply::{LinkFault, Reply, ReqId};
 
 use crate::crypto::PublicKey;
 use crate::limits::{
-    ANSWER_AFTER_MS, DEAD_AFTER_MS, HANDSHAKE_MS, PING_AFTER_MS, REQUESTS_PER_LINK_MAX,
+    ANSWER_AFTER_MS, DEAD_AFTER_MS, HANDSHAKE_MS, OFFERED_PORTS_MAX, PING_AFTER_MS,
+    REQUESTS_PER_LINK_MAX,
 };
 use crate::time::{Millis, Now, hour};
 use crate::wire::frame::LINK_VERSION;
@@ -79,6 +80,7 @@ enum What {
     Relays {
         left: u8,
     },
+    Offer,
     /// Stays to the end of the link.
     Watch {
         whole: bool,
@@ -229,6 +231,20 @@ impl ClientLink {
     pub fn relays(&mut self, now: Now, max: u8, near: u32) -> Option<(ReqId, Vec<u8>)> {
         let what = What::Relays { left: max };
         self.ask(now, what, &Frame::Relays { max, near })
+    }
+
+    /// Answered by `Answered`, or `Refused`. Ports as in `Input::Prepared`, at most
+    /// [`OFFERED_PORTS_MAX`] count.
+    pub fn offer(
+        &mut self,
+        now: Now,
+        node_key: [u8; 32],
+        ports: &[u16],
+    ) -> Option<(ReqId, Vec<u8>)> {
+        let ports = ports.iter().take(OFFERED_PORTS_MAX);
+        let ports: Vec<[u8; 2]> = ports.map(|port| port.to_le_bytes()).collect();
+        let ports = &ports;
+        self.ask(now, What::Offer, &Frame::Offer { node_key, ports })
     }
 
     /// Answered by `Lagged` (scan from that bucket on), then `News` (or `Pushed` for whole objects)

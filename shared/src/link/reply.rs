@@ -3,6 +3,7 @@
 use crate::range::Range;
 use crate::wire::{Bye, Descriptor, Header, Receipt, Records, Refused, ScanRecord, Welcome};
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 
 /// A request's number on its link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,7 +51,11 @@ pub enum Reply<'a> {
         descriptor: Descriptor,
         /// What it keeps.
         range: Range,
+        /// Nobody dials it, whatever addresses it shows: the relay that names it leads there.
+        undialled: bool,
     },
+    /// The answer to Offer: the relay that was named is dialled there.
+    Answered { request: ReqId, address: SocketAddr },
     /// The answer to Get, Find or Relays is complete.
     End { request: ReqId, count: u32 },
     /// Something arrived (Watch for scan records).

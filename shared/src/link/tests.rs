@@ -52,6 +52,32 @@ fn open() -> ClientLink {
     link
 }
 
+#[test]
+fn where_another_relay_is_dialled_counts_only_when_it_was_asked() {
+    let address = ([5, 6, 7, 8], 8420).into();
+    let answer = |request| Frame::Answer { address }.encode(request);
+    let mut link = open();
+    let (request, frame) = link.offer(NOW, [4; 32], &[0, 7, 9]).unwrap();
+    let (node_key, ports) = ([4; 32], &[[0, 0], [7, 0]][..]);
+    assert_eq!(
+        Frame::parse(&frame),
+        Ok((request.0, Frame::Offer { node_key, ports }))
+    );
+    let answered = answer(request.0);
+    let reply = link.on_frame(NOW, &answered);
+    assert_eq!(reply, Ok(Reply::Answered { request, address }));
+    // Once.
+    assert_eq!(link.on_frame(NOW, &answered), Ok(Reply::Nothing));
+    let (find, _) = link.find(NOW, 0, 0).unwrap();
+    let false_answer = answer(find.0);
+    let fault = link.on_frame(NOW, &false_answer);
+    assert_eq!(fault, Err(LinkFault::BadAnswer));
+    let mut link = open();
+    let (request, _) = link.offer(NOW, [4; 32], &[0]).unwrap();
+    let end = Frame::End { count: 0 }.encode(request.0);
+    assert_eq!(link.on_frame(NOW, &end), Err(LinkFault::BadAnswer));
+}
+
 type Object = (Header, Vec<u8>);
 
 fn object(n: u64, kind: Kind) -> Object {

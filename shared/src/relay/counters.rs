@@ -60,6 +60,11 @@ pub struct Counters {
     pub errands: u64,
     pub errands_in_vain: u64,
     pub errands_late: u64,
+    pub offers: u64,
+    pub offers_answered: u64,
+    pub offers_in_vain: u64,
+    pub opens: u64,
+    pub opens_refused: u64,
     pub borrowed: u64,
     pub borrowed_in_vain: u64,
     pub reconciled: u64,
@@ -78,6 +83,7 @@ pub struct Counters {
     pub refused_too_many_requests: u64,
     pub refused_store_failed: u64,
     pub refused_elsewhere: u64,
+    pub refused_no_way: u64,
 }
 
 impl Counters {
@@ -96,6 +102,7 @@ impl Counters {
             Refused::TooManyRequests => &mut self.refused_too_many_requests,
             Refused::StoreFailed => &mut self.refused_store_failed,
             Refused::Elsewhere => &mut self.refused_elsewhere,
+            Refused::NoWay => &mut self.refused_no_way,
         };
         *counter += 1;
     }
@@ -115,12 +122,13 @@ impl Counters {
             relays_named pushed_to_peers headers_told headers_bad wanted wanted_in_vain pushes
             pushes_duplicate pushes_taken
             pushes_unfit pushes_bad pushes_elsewhere headers_kept range_changes left_range
-            handed_over errands errands_in_vain errands_late borrowed borrowed_in_vain
+            handed_over errands errands_in_vain errands_late offers offers_answered offers_in_vain
+            opens opens_refused borrowed borrowed_in_vain
             reconciled missed_here missed_there
             refused_unknown_request refused_malformed refused_wrong_network refused_expired
             refused_too_little_work refused_body_mismatch refused_over_quota refused_store_full
             refused_old_record refused_bad_record refused_too_many_requests refused_store_failed
-            refused_elsewhere
+            refused_elsewhere refused_no_way
         ]
         .into_iter()
     }

@@ -92,6 +92,8 @@ pub(super) struct Link {
     pub pushes: usize,
     /// When it may ask for the names of relays again.
     pub names_at: Millis,
+    /// When it may be led to a peer again.
+    pub offer_at: Millis,
 }
 
 /// Why a request number was not taken.
@@ -120,6 +122,7 @@ impl Link {
             offers: 0,
             pushes: 0,
             names_at: 0,
+            offer_at: 0,
         }
     }
 

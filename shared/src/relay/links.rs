@@ -246,6 +246,9 @@ impl Relay {
             Frame::Find { bits, prefix } => self.on_find(link, request, bits, prefix),
             Frame::Watch { mode } => self.on_watch(link, request, mode == 1),
             Frame::Relays { max, near } => self.on_relays(link, request, max, near),
+            Frame::Offer { node_key, ports } if !self.peers.is_peer(link) => {
+                self.on_offer(link, request, &node_key, ports);
+            }
             Frame::Have { headers } if self.may_offer(link, headers.len()) => {
                 self.on_have(link, headers);
             }
@@ -272,6 +275,10 @@ impl Relay {
             | Frame::Have { .. }
             | Frame::Want { .. }
             | Frame::Relay { .. }
+            | Frame::Offer { .. }
+            | Frame::Answer { .. }
+            | Frame::Undialled { .. }
+            | Frame::Open { .. }
             | Frame::Ask
             | Frame::Floor { .. }
             | Frame::Reconcile { .. }
@@ -288,6 +295,7 @@ impl Relay {
             Frame::Have { headers } => self.on_have(link, headers),
             Frame::Want { ids } => self.on_want(link, ids),
             Frame::Relay { header, body } => self.on_named(link, request, header, body),
+            Frame::Open { ip, ports } => self.on_open(link, request, ip, ports),
             Frame::Reconcile {
                 salt,
                 range,
@@ -306,10 +314,13 @@ impl Relay {
                 }
             }
             Frame::End { .. } if self.on_errand_end(link, request) => {}
+            Frame::End { .. } if self.on_let_in(link, request) => {}
             Frame::End { .. } => self.on_names_end(link, request),
             Frame::Refused { code, detail } => {
                 let why = Refused::from_code(code);
-                if !self.on_errand_refused(link, request, why, detail) {
+                if !self.on_errand_refused(link, request, why, detail)
+                    && !self.on_not_let_in(link, request, why, detail)
+                {
                     self.on_names_end(link, request);
                     self.on_reconcile_refused(link, request);
                 }

@@ -210,6 +210,7 @@ impl Relay {
             Input::Solved { token, nonce } => self.on_solved(token, nonce),
             Input::Reachable { addresses } => self.on_reachable(addresses),
             Input::Found { address, by } => self.on_found(address, by),
+            Input::Located { token, addresses } => self.on_located(token, addresses),
             Input::LinkMessage { link, bytes } => self.on_message(link, bytes),
             Input::LinkCongested { link, congested } => self.on_congested(link, congested),
             Input::LinkDown { link } => self.forget_link(link),
@@ -237,11 +238,12 @@ impl Relay {
                 None => {}
             },
             Input::Command(never) => match never {},
-            // A relay remembers no key.
+            // A relay remembers no key, and is led nowhere.
             Input::Wake
             | Input::Solving { .. }
             | Input::Derived { .. }
             | Input::DeriveFailed { .. }
+            | Input::Prepared { .. }
             | Input::Recalled { .. } => {}
         }
         self.on_time();

@@ -154,11 +154,7 @@ pub fn place(node_key: &[u8; 32]) -> (u32, [u8; 16]) {
 
 /// `4 or 6 u8 | address[4 or 16] | port u16`, the port not 0.
 pub fn read_address(r: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {
-    let ip = match r.u8()? {
-        4 => IpAddr::from(r.array::<4>()?),
-        6 => IpAddr::from(r.array::<16>()?),
-        _ => return Err(Malformed),
-    };
+    let ip = read_ip(r)?;
     match r.u16()? {
         0 => Err(Malformed),
         port => Ok(SocketAddr::new(ip, port)),
@@ -166,12 +162,25 @@ pub fn read_address(r: &mut Reader<'_>) -> Result<SocketAddr, Malformed> {
 }
 
 /// As [`read_address`] reads it.
-pub fn write_address(w: &mut Writer, address: &SocketAddr) {
-    match address.ip() {
+pub fn write_address<'w>(w: &'w mut Writer, address: &SocketAddr) -> &'w mut Writer {
+    write_ip(w, address.ip()).u16(address.port())
+}
+
+/// `4 or 6 u8 | address[4 or 16]`.
+pub fn read_ip(r: &mut Reader<'_>) -> Result<IpAddr, Malformed> {
+    match r.u8()? {
+        4 => Ok(IpAddr::from(r.array::<4>()?)),
+        6 => Ok(IpAddr::from(r.array::<16>()?)),
+        _ => Err(Malformed),
+    }
+}
+
+/// As [`read_ip`] reads it.
+pub fn write_ip(w: &mut Writer, ip: IpAddr) -> &mut Writer {
+    match ip {
         IpAddr::V4(ip) => w.u8(4).bytes(&ip.octets()),
         IpAddr::V6(ip) => w.u8(6).bytes(&ip.octets()),
-    };
-    w.u16(address.port());
+    }
 }
 
 #[cfg(test)]

@@ -4,16 +4,17 @@
 //! bytes.
 
 use super::codec::{Malformed, Reader, Writer};
-use super::descriptor::DESCRIPTOR_BYTES;
+use super::descriptor::{DESCRIPTOR_BYTES, read_address, read_ip, write_address, write_ip};
 use super::header::HEADER_BYTES;
 use super::receipt::Receipt;
 use super::scan::{Records, SCAN_RECORD_BYTES, ScanRecord, records};
 use crate::limits::{
-    BODY_BYTES_MAX, FRAME_BYTES_MAX, HAVE_HEADERS_MAX, PREFIX_BITS_MAX, RECONCILE_BYTES_MAX,
-    SALTED_BYTES, WANT_IDS_MAX,
+    BODY_BYTES_MAX, FRAME_BYTES_MAX, HAVE_HEADERS_MAX, OFFERED_PORTS_MAX, PREFIX_BITS_MAX,
+    RECONCILE_BYTES_MAX, SALTED_BYTES, WANT_IDS_MAX,
 };
 use crate::range::Range;
 use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
 
 /// The version in Hello and Welcome.
 pub const LINK_VERSION: u8 = 1;
@@ -149,6 +150,25 @@ pub enum Frame<'a> {
     Relay {
         header: &'a [u8; HEADER_BYTES],
         body: &'a [u8; DESCRIPTOR_BYTES],
+    },
+    /// The same, of a peer that is reached by an Offer, whatever addresses it shows.
+    Undialled {
+        header: &'a [u8; HEADER_BYTES],
+        body: &'a [u8; DESCRIPTOR_BYTES],
+    },
+    /// A link to a peer of this relay is wanted, from these UDP ports, little-endian.
+    Offer {
+        node_key: [u8; 32],
+        ports: &'a [[u8; 2]],
+    },
+    /// That peer is to be dialled there.
+    Answer {
+        address: SocketAddr,
+    },
+    /// A client will dial from there: let it in.
+    Open {
+        ip: IpAddr,
+        ports: &'a [[u8; 2]],
     },
     Watch {
         mode: u8,
@@ -298,6 +318,21 @@ impl<'a> Frame<'a> {
                 header: r.array_ref()?,
                 body: r.array_ref()?,
             },
+            0x28 => Frame::Offer {
+                node_key: r.array()?,
+                ports: list(r, OFFERED_PORTS_MAX)?,
+            },
+            0x29 => Frame::Answer {
+                address: read_address(r)?,
+            },
+            0x2a => Frame::Open {
+                ip: read_ip(r)?,
+                ports: open_ports(r)?,
+            },
+            0x2b => Frame::Undialled {
+                header: r.array_ref()?,
+                body: r.array_ref()?,
+            },
             0x30 => Frame::Watch {
                 mode: flag(r)?.into(),
             },
@@ -340,9 +375,9 @@ impl<'a> Frame<'a> {
                 body,
                 ref signature,
             } => w.bytes(header).bytes(body).bytes(signature),
-            Frame::Peered { header, body } | Frame::Relay { header, body } => {
-                w.bytes(header).bytes(body)
-            }
+            Frame::Peered { header, body }
+            | Frame::Relay { header, body }
+            | Frame::Undialled { header, body } => w.bytes(header).bytes(body),
             Frame::Put { header, body } | Frame::Push { header, body } => {
                 w.bytes(header).bytes(body)
             }
@@ -382,6 +417,12 @@ impl<'a> Frame<'a> {
             Frame::End { count } => w.u32(count),
             Frame::Find { bits, prefix } => w.u8(bits).u64(prefix),
             Frame::Relays { max, near } => w.u8(max).u32(near),
+            Frame::Offer {
+                ref node_key,
+                ports,
+            } => w.bytes(node_key).bytes(ports.as_flattened()),
+            Frame::Answer { ref address } => write_address(&mut w, address),
+            Frame::Open { ip, ports } => write_ip(&mut w, ip).bytes(ports.as_flattened()),
             Frame::Watch { mode } => w.u8(mode),
             Frame::News { bucket, ref record } => w.u32(bucket).bytes(&record.encode()),
             Frame::Lagged { bucket } => w.u32(bucket),
@@ -426,6 +467,10 @@ impl<'a> Frame<'a> {
             Frame::Find { .. } => 0x25,
             Frame::Relays { .. } => 0x26,
             Frame::Relay { .. } => 0x27,
+            Frame::Offer { .. } => 0x28,
+            Frame::Answer { .. } => 0x29,
+            Frame::Open { .. } => 0x2a,
+            Frame::Undialled { .. } => 0x2b,
             Frame::Watch { .. } => 0x30,
             Frame::News { .. } => 0x31,
             Frame::Lagged { .. } => 0x32,
@@ -440,9 +485,10 @@ impl<'a> Frame<'a> {
             Frame::Put { body, .. } | Frame::Push { body, .. } | Frame::Object { body, .. } => {
                 body.len() + 96
             }
-            Frame::Peer { .. } | Frame::Peered { .. } | Frame::Relay { .. } => {
-                DESCRIPTOR_BYTES + 192
-            }
+            Frame::Peer { .. }
+            | Frame::Peered { .. }
+            | Frame::Relay { .. }
+            | Frame::Undialled { .. } => DESCRIPTOR_BYTES + 192,
             Frame::ScanPage { records, .. } => records.len() * SCAN_RECORD_BYTES + 32,
             Frame::Have { headers } => headers.as_flattened().len() + 8,
             Frame::Want { ids } => ids.as_flattened().len() + 8,
@@ -510,6 +556,15 @@ fn list<'a, const N: usize>(r: &mut Reader<'a>, most: usize) -> Result<&'a [[u8;
     } else {
         Ok(parts)
     }
+}
+
+/// None of them is 0.
+fn open_ports<'a>(r: &mut Reader<'a>) -> Result<&'a [[u8; 2]], Malformed> {
+    let ports = list(r, OFFERED_PORTS_MAX)?;
+    if ports.contains(&[0, 0]) {
+        return Err(Malformed);
+    }
+    Ok(ports)
 }
 
 fn message<'a>(r: &mut Reader<'a>) -> Result<&'a [u8], Malformed> {

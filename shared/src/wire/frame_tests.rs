@@ -97,6 +97,21 @@ fn every_frame(out: &mut dyn FnMut(Frame<'_>)) {
             header: &HEADER,
             body: &descriptor,
         },
+        Frame::Offer {
+            node_key: [4; 32],
+            ports: &[[0, 0], [1, 2]],
+        },
+        Frame::Answer {
+            address: ([192, 0, 2, 7], 8420).into(),
+        },
+        Frame::Open {
+            ip: [7; 16].into(),
+            ports: &[[1, 2]],
+        },
+        Frame::Undialled {
+            header: &HEADER,
+            body: &descriptor,
+        },
         Frame::Watch { mode: 1 },
         Frame::News { bucket: 1, record },
         Frame::Lagged { bucket: 2 },
@@ -125,7 +140,8 @@ fn every_frame_comes_back_as_it_went() {
     });
     let table = [
         0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x0c, 0x10, 0x11, 0x12,
-        0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x30, 0x31, 0x32, 0x40, 0x41, 0x42,
+        0x20, 0x21, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x2b, 0x30, 0x31, 0x32,
+        0x40, 0x41, 0x42,
     ];
     assert_eq!(types, table);
 }
@@ -135,7 +151,8 @@ fn too_few_and_left_over_bytes_are_malformed() {
     every_frame(&mut |frame| {
         let mut bytes = frame.encode(1);
         let any_length = matches!(frame.code(), 0x08 | 0x10 | 0x23 | 0x40 | 0x41);
-        let open_ended = any_length || matches!(frame.code(), 0x09 | 0x0a | 0x21 | 0x42);
+        let open_ended =
+            any_length || matches!(frame.code(), 0x09 | 0x0a | 0x21 | 0x28 | 0x2a | 0x42);
         for n in 0..bytes.len() {
             match Frame::parse(&bytes[..n]) {
                 Ok(_) => assert!(open_ended),
@@ -164,6 +181,21 @@ fn bounds_of_fields() {
         malformed
     );
     assert_eq!(Frame::parse(&Frame::Watch { mode: 2 }.encode(1)), malformed);
+    let ports = &[[1, 0]; 3];
+    let (node_key, ip) = ([1; 32], [1, 2, 3, 4].into());
+    for frame in [
+        Frame::Offer { node_key, ports },
+        Frame::Open { ip, ports },
+        Frame::Open {
+            ip,
+            ports: &[[1, 0], [0, 0]],
+        },
+        Frame::Answer {
+            address: (ip, 0).into(),
+        },
+    ] {
+        assert_eq!(Frame::parse(&frame.encode(1)), malformed);
+    }
     let long = vec![0; 16_385];
     assert_eq!(
         Frame::parse(

@@ -47,6 +47,8 @@ pub enum Refused {
     StoreFailed = 12,
     /// Another relay's range.
     Elsewhere = 13,
+    /// To the relay that an Offer names, or to who is to be let in.
+    NoWay = 14,
 }
 
 impl Refused {
@@ -65,6 +67,7 @@ impl Refused {
             11 => Refused::TooManyRequests,
             12 => Refused::StoreFailed,
             13 => Refused::Elsewhere,
+            14 => Refused::NoWay,
             _ => return None,
         })
     }

@@ -7,7 +7,8 @@
 use super::cx::Cx;
 use super::model::RowKey;
 use super::open::Open;
-use super::relays::{NodeKey, Stage};
+use super::relay::Stage;
+use super::relays::NodeKey;
 use crate::sealed::locator;
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -5,7 +5,8 @@
 use super::cx::Cx;
 use super::open::Open;
 use super::problems;
-use super::relays::{NodeKey, Stage};
+use super::relay::Stage;
+use super::relays::NodeKey;
 use crate::api::Request;
 use crate::sealed::locator;
 use shared::io::{Input, LinkId, Output};
@@ -29,6 +30,7 @@ impl Open {
             Input::DialFailed { token, error } if self.relays.on_dial_failed(cx, token, error) => {
                 self.show_relays(cx);
             }
+            Input::Prepared { token, ports } => self.relays.on_prepared(cx, token, &ports),
             Input::LinkMessage { link, bytes } => self.on_frame(cx, link, bytes),
             Input::LinkDown { link } => {
                 if let Some(key) = self.relays.on_link_down(cx, link) {
@@ -52,6 +54,7 @@ impl Open {
         self.settle_lookups(cx);
         self.puts_link_down(&key);
         self.audits.on_link_down(&key);
+        self.relays.on_door_closed(cx, &key);
         self.show_relays(cx);
     }
 
@@ -106,7 +109,9 @@ impl Open {
                 why,
                 detail,
             } => {
-                if self.on_put_refused(cx, key, request, why, detail) {
+                if self.relays.on_offer_refused(cx, key, request, why) {
+                    self.show_relays(cx);
+                } else if self.on_put_refused(cx, key, request, why, detail) {
                     self.pump_puts(cx);
                 } else if self.lookups.on_end(key, request) {
                     self.settle_lookups(cx);
@@ -142,6 +147,9 @@ impl Open {
                 self.on_live(cx, key, bucket, body.len());
                 self.on_object(cx, header, body.to_vec(), true);
             }
+            Reply::Answered { request, address } => {
+                self.relays.on_answered(cx, key, request, address);
+            }
             Reply::End { request, .. } => {
                 if self.lookups.on_end(key, request) {
                     self.settle_lookups(cx);
@@ -167,8 +175,11 @@ impl Open {
             Reply::Asked => self.on_asked(cx, key),
             Reply::Wanted { ids } => self.on_wanted(cx, key, ids),
             Reply::Named {
-                descriptor, range, ..
-            } => self.on_named(cx, key, &descriptor, range),
+                descriptor,
+                range,
+                undialled,
+                ..
+            } => self.on_named(cx, key, (&descriptor, range), undialled),
             Reply::Nothing => {}
         }
     }

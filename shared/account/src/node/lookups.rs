@@ -6,7 +6,8 @@
 use super::cx::Cx;
 use super::model::Who;
 use super::open::Open;
-use super::relays::{NodeKey, Relay, Relays, Stage};
+use super::relay::{Relay, Stage};
+use super::relays::{NodeKey, Relays};
 use crate::invite::InviteLink;
 use crate::record::{self, Place};
 use alloc::{

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
-//!         -> Open -> relays, named, fetch, lookups  what comes
+//!         -> Open -> relays, offers, named, fetch, lookups  what comes
 //!                 -> jobs, seal, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people  what it means
 //! ```
@@ -25,10 +25,12 @@ mod lookups;
 mod mailbox;
 mod model;
 mod named;
+mod offers;
 mod open;
 mod outbox;
 mod people;
 mod problems;
+mod relay;
 mod relay_views;
 mod relays;
 mod seal;

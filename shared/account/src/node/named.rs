@@ -6,8 +6,10 @@
 use super::cx::Cx;
 use super::limits::{NAMED_KEPT, NAMED_MAX, RELAYS_NAMED_MAX};
 use super::model::{NamedRow, RowKey};
+use super::offers::{is_somewhere, nowhere};
 use super::open::Open;
-use super::relays::{NodeKey, Stage};
+use super::relay::Stage;
+use super::relays::NodeKey;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -20,10 +22,28 @@ use shared::wire::{Descriptor, Reader, RelayHint};
 const ASK_SOON_MS: Millis = 20_000;
 const ASK_LATER_MS: Millis = 30 * 60_000;
 
+/// A relay that another one named.
+#[derive(Clone, Copy)]
+pub struct Heard {
+    pub hint: RelayHint,
+    /// What it keeps.
+    pub range: Option<Range>,
+    /// Who leads to it, if nobody dials it.
+    pub by: Option<NodeKey>,
+}
+
+impl Heard {
+    /// Whether it is said to list something of a part. One that has not said what it keeps may.
+    fn lists(&self, part: Range, wider_bits: u8) -> bool {
+        let lists = |range: Range| range.wider(wider_bits).overlaps(part);
+        self.range.is_none_or(lists)
+    }
+}
+
 /// Relays heard of and not in use.
 #[derive(Default)]
 pub struct Named {
-    hints: BTreeMap<NodeKey, (RelayHint, Option<Range>)>,
+    heard: BTreeMap<NodeKey, Heard>,
     /// Removed by the person since this start.
     unwanted: BTreeSet<NodeKey>,
     ask_at: Millis,
@@ -33,7 +53,13 @@ pub struct Named {
 
 impl Open {
     /// A relay says that there is another one.
-    pub fn on_named(&mut self, cx: &mut Cx, by: NodeKey, descriptor: &Descriptor, range: Range) {
+    pub fn on_named(
+        &mut self,
+        cx: &mut Cx,
+        by: NodeKey,
+        (descriptor, range): (&Descriptor, Range),
+        undialled: bool,
+    ) {
         let reach = |ip: IpAddr| Group::of(ip).reach();
         let teller = self.relays.kept().find(|(key, _)| **key == by);
         let Some((_, teller)) = teller else { return };
@@ -43,27 +69,35 @@ impl Open {
             .addresses
             .iter()
             .find(|address| reach(address.ip()) >= nearest);
+        let mut hint = nowhere(descriptor);
+        match address {
+            _ if undialled => {}
+            Some(address) => (hint.address, hint.port) = (address.ip(), address.port()),
+            None => return,
+        }
         let key = &descriptor.node_key;
+        if undialled {
+            self.relays.note_door(key, by);
+        }
         let known = self.relays.is_known(key) || self.named.unwanted.contains(key);
         // Of use is only one that lists what is read here.
-        let of_use = descriptor.browsers && !known && self.is_read_from(range);
-        let Some(address) = address.filter(|_| of_use) else {
+        if known || !descriptor.browsers || !self.is_read_from(range) {
             return;
-        };
-        let hint = RelayHint {
-            address: address.ip(),
-            port: address.port(),
-            certificate: descriptor.certificate,
-            node_key: descriptor.node_key,
-        };
-        let hints = &mut self.named.hints;
-        if hints.len() >= NAMED_MAX {
+        }
+        let heard = &mut self.named.heard;
+        // Nobody takes away an address by saying that it is of no use.
+        let better = |heard: &Heard| undialled && is_somewhere(&heard.hint);
+        if heard.get(key).is_some_and(better) {
+            return;
+        }
+        if heard.len() >= NAMED_MAX {
             let at = cx.visible.below(NAMED_MAX as u64) as usize;
-            if let Some(key) = hints.keys().nth(at).copied() {
-                hints.remove(&key);
+            if let Some(key) = heard.keys().nth(at).copied() {
+                heard.remove(&key);
             }
         }
-        hints.insert(hint.node_key, (hint, Some(range)));
+        let (range, by) = (Some(range), undialled.then_some(by));
+        heard.insert(*key, Heard { hint, range, by });
         cx.touch_lazily(RowKey::Named);
     }
 
@@ -77,6 +111,10 @@ impl Open {
         let held = self.relays.kept().filter(|(_, relay)| relay.is_held());
         let held = held.map(|(_, r)| (r.hint.address, r.range));
         let mut held: Vec<(IpAddr, Option<Range>)> = held.collect();
+        // One that nobody dials depends on others: one of them is enough.
+        let mut kept = self.relays.kept();
+        let mut hidden = kept.any(|(_, relay)| relay.is_held() && relay.hidden);
+        drop(kept);
         let mut lonely = false;
         let wider = cx.config.scan_wider_bits;
         for (part, wanted) in self.parts() {
@@ -86,14 +124,15 @@ impl Open {
             while count < wanted {
                 let of_part = held.iter().filter(|(_, range)| lists(range));
                 let groups: BTreeSet<Group> = of_part.map(|(ip, _)| Group::of(*ip)).collect();
-                let Some((hint, range)) = self.named.take(cx, &groups, part) else {
+                let Some(heard) = self.named.take(cx, &groups, part, hidden) else {
                     break;
                 };
-                if !self.relays.add_named(cx, hint, range) {
+                if !self.relays.add_named(cx, heard) {
                     break;
                 }
                 cx.touch_lazily(RowKey::Named);
-                held.push((hint.address, range));
+                held.push((heard.hint.address, heard.range));
+                hidden |= !is_somewhere(&heard.hint);
                 count += 1;
             }
             lonely |= count < wanted;
@@ -155,9 +194,10 @@ impl Open {
 impl Named {
     /// What is kept of it, for a start at which none of those in use is there.
     pub fn row(&self) -> NamedRow {
-        let hints = self.hints.values().take(NAMED_KEPT);
+        let hints = self.heard.values().map(|heard| heard.hint);
+        let hints = hints.filter(is_somewhere).take(NAMED_KEPT);
         NamedRow {
-            hints: hints.flat_map(|(hint, _)| hint.encode()).collect(),
+            hints: hints.flat_map(|hint| hint.encode()).collect(),
         }
     }
 
@@ -165,13 +205,14 @@ impl Named {
     pub fn restore(&mut self, row: NamedRow) {
         let mut r = Reader::new(&row.hints);
         while let Ok(hint) = RelayHint::read(&mut r) {
-            self.hints.insert(hint.node_key, (hint, None));
+            let (range, by) = (None, None);
+            self.heard.insert(hint.node_key, Heard { hint, range, by });
         }
     }
 
     /// The person does not want that one.
     pub fn refuse(&mut self, key: NodeKey) {
-        self.hints.remove(&key);
+        self.heard.remove(&key);
         self.unwanted.insert(key);
     }
 
@@ -181,27 +222,26 @@ impl Named {
     }
 
     /// Any of them that lists a part of what is read, in a network that is not among these if there
-    /// is one.
+    /// is one. Where one without an address is held, one with an address if there is one.
     fn take(
         &mut self,
         cx: &mut Cx,
         groups: &BTreeSet<Group>,
         part: Range,
-    ) -> Option<(RelayHint, Option<Range>)> {
+        hidden: bool,
+    ) -> Option<Heard> {
         let wider = cx.config.scan_wider_bits;
-        let lists = |range: &Option<Range>| range.is_none_or(|r| r.wider(wider).overlaps(part));
-        let fit = self.hints.values().filter(|(_, range)| lists(range));
-        let elsewhere = |hint: &RelayHint| !groups.contains(&Group::of(hint.address));
-        let mut hints: Vec<_> = fit
-            .clone()
-            .filter(|(hint, _)| elsewhere(hint))
-            .copied()
-            .collect();
-        if hints.is_empty() {
-            hints = fit.copied().collect();
-        }
-        let found = *cx.visible.choose(&hints)?;
-        self.hints.remove(&found.0.node_key);
+        let fit = self.heard.values().filter(|heard| heard.lists(part, wider));
+        let mut fit: Vec<Heard> = fit.copied().collect();
+        let prefer = |fit: &mut Vec<Heard>, better: &dyn Fn(&Heard) -> bool| {
+            if fit.iter().any(better) {
+                fit.retain(better);
+            }
+        };
+        prefer(&mut fit, &|h| !hidden || is_somewhere(&h.hint));
+        prefer(&mut fit, &|h| !groups.contains(&Group::of(h.hint.address)));
+        let found = *cx.visible.choose(&fit)?;
+        self.heard.remove(&found.hint.node_key);
         Some(found)
     }
 }

@@ -2,14 +2,18 @@
 
 use super::cx::Cx;
 use super::model::Chooser;
-use super::relays::{NodeKey, Relay, Relays, Stage};
+use super::offers::is_somewhere;
+use super::relay::{Relay, Stage};
+use super::relays::{NodeKey, Relays};
 use crate::api::{Event, RelayState, RelayView};
 use alloc::{string::String, vec::Vec};
 use shared::io::Output;
 
 impl Relays {
     pub fn views(&self) -> Vec<RelayView> {
-        self.kept().map(|(key, relay)| relay.view(key)).collect()
+        // One of which no address is known was never reached.
+        let known = self.kept().filter(|(_, relay)| is_somewhere(&relay.hint));
+        known.map(|(key, relay)| relay.view(key)).collect()
     }
 
     /// Tells people how the relays stand.

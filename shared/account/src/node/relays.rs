@@ -5,17 +5,19 @@
 //! told and believed nothing else, and gone soon.
 
 use super::cx::Cx;
-use super::limits::PROMISES_BROKEN_MAX;
 use super::model::{Chooser, RelayRow, RowKey};
+use super::named::Heard;
+use super::offers::is_somewhere;
 use super::problems;
+use super::relay::{Relay, Stage};
 use crate::api::Problem;
 use alloc::{collections::BTreeMap, vec::Vec};
 use shared::crypto::PublicKey;
-use shared::io::{DialError, DialTo, LinkId, Output, Token};
+use shared::io::{DialError, LinkId, Output, Token};
 use shared::link::{ClientLink, LinkConfig};
 use shared::range::Range;
 use shared::time::{Millis, Now};
-use shared::wire::{RelayHint, Welcome};
+use shared::wire::RelayHint;
 
 /// Relays of one account.
 pub const RELAYS_MAX: usize = 16;
@@ -25,70 +27,17 @@ const CHOSEN_MAX: usize = 8;
 const GUESTS_MAX: usize = 6;
 /// How long after it was looked at.
 const GUEST_MS: Millis = 5 * 60_000;
-/// A relay that could not be reached so often in a row is not waited for before people are told.
-const HOPELESS_ATTEMPTS: u32 = 10;
-/// After so many failures in a row another one is held in its place.
-const HELD_ATTEMPTS: u32 = 2;
 /// After so many a relay that was only named is dropped.
 const NAMED_ATTEMPTS: u32 = 5;
-const PAUSE_MS_MIN: Millis = 1_000;
-const PAUSE_MS_MAX: Millis = 60_000;
 /// From dialling to Welcome.
-const WELCOME_MS_MAX: Millis = 15_000;
+pub(super) const WELCOME_MS_MAX: Millis = 15_000;
 
 /// A relay's node key.
 pub type NodeKey = [u8; 32];
 
-/// One relay and the state of its link.
-pub struct Relay {
-    pub hint: RelayHint,
-    pub row: RelayRow,
-    pub stage: Stage,
-    /// Until when it stays, if it is a guest (mono).
-    guest_until: Option<Millis>,
-    /// The effort it last asked for: in its Welcome, since then, or when it refused something.
-    pub effort_floor: u8,
-    /// Where it may have moved to, as somebody said. Kept once it has answered there.
-    moved: Option<RelayHint>,
-    /// Whether the last dial went there.
-    dials_moved: bool,
-    pub error: Option<Problem>,
-    /// What it keeps, as far as that is known.
-    pub range: Option<Range>,
-    /// Up to this bucket only scan records are watched: there was too much to take whole.
-    pub records_until: u32,
-    attempts: u32,
-    /// How often in a row it had lost what it had signed for.
-    pub promises_broken: u8,
-}
-
-/// How far a link is.
-pub enum Stage {
-    /// Dialled again at that time (mono).
-    Down {
-        until: Millis,
-    },
-    Dialling {
-        token: Token,
-        deadline: Millis,
-    },
-    /// Hello was sent.
-    Greeting {
-        link: LinkId,
-        client: ClientLink,
-        deadline: Millis,
-    },
-    Open {
-        link: LinkId,
-        client: ClientLink,
-        welcome: Welcome,
-        caught_up: bool,
-    },
-}
-
 /// All relays, by node key.
 pub struct Relays {
-    relays: BTreeMap<NodeKey, Relay>,
+    pub(super) relays: BTreeMap<NodeKey, Relay>,
     /// Bits by which what they list is wider than what they keep.
     pub wider_bits: u8,
 }
@@ -248,7 +197,8 @@ impl Relays {
     }
 
     /// Adds a relay that another one named; false if there is no room.
-    pub fn add_named(&mut self, cx: &mut Cx, hint: RelayHint, range: Option<Range>) -> bool {
+    pub fn add_named(&mut self, cx: &mut Cx, heard: Heard) -> bool {
+        let hint = heard.hint;
         let key = hint.node_key;
         if self.is_known(&key) || self.kept().count() >= RELAYS_MAX {
             return false;
@@ -257,7 +207,7 @@ impl Relays {
         let cursors = self.kept().map(|(_, r)| r.row.cursor);
         let cursor = cursors.filter(|cursor| *cursor > 0).min().unwrap_or(0);
         let relay = self.insert(cx, hint);
-        relay.range = range;
+        (relay.range, relay.through) = (heard.range, heard.by);
         let row = &mut relay.row;
         (row.by, row.cursor) = (Chooser::Relay, cursor);
         cx.touch(RowKey::Relay(key));
@@ -327,18 +277,12 @@ impl Relays {
     pub fn on_timer(&mut self, cx: &mut Cx) -> bool {
         let mut changed = false;
         let now = cx.now.mono;
+        let doors = self.doors();
         for relay in self.relays.values_mut() {
             match &relay.stage {
                 Stage::Down { until } if *until <= now => {
-                    let token = cx.token();
-                    relay.dials_moved = relay.moved.is_some() && !relay.dials_moved;
-                    let moved = relay.moved.filter(|_| relay.dials_moved);
-                    let to = DialTo::Hint(moved.unwrap_or(relay.hint).encode());
-                    relay.stage = Stage::Dialling {
-                        token,
-                        deadline: now + WELCOME_MS_MAX,
-                    };
-                    cx.at_once(Output::Dial { token, to });
+                    let door = doors.iter().find(|(key, _)| relay.through == Some(*key));
+                    relay.dial(cx, door.map(|(_, link)| *link));
                     changed = true;
                 }
                 Stage::Dialling { deadline, .. } if *deadline <= now => {
@@ -487,10 +431,11 @@ impl Relays {
         self.relays.iter().filter_map(link).collect()
     }
 
-    /// Hints for an invitation: open relays first, three at most.
+    /// Hints for an invitation: open relays first, those that nobody dials last, three at most.
     pub fn hints(&self) -> Vec<RelayHint> {
-        let mut relays: Vec<&Relay> = self.kept().map(|(_, r)| r).collect();
-        relays.sort_by_key(|r| !r.is_open());
+        let relays = self.kept().map(|(_, r)| r);
+        let mut relays: Vec<&Relay> = relays.filter(|r| is_somewhere(&r.hint)).collect();
+        relays.sort_by_key(|r| (r.hidden, !r.is_open()));
         relays.into_iter().take(3).map(|r| r.hint).collect()
     }
 
@@ -501,96 +446,5 @@ impl Relays {
                 cx.at_once(Output::Close { link });
             }
         }
-    }
-}
-
-impl Relay {
-    fn new(hint: RelayHint, row: RelayRow, stage: Stage) -> Self {
-        Self {
-            hint,
-            row,
-            stage,
-            guest_until: None,
-            effort_floor: 0,
-            moved: None,
-            dials_moved: false,
-            error: None,
-            range: None,
-            records_until: 0,
-            attempts: 0,
-            promises_broken: 0,
-        }
-    }
-
-    pub fn is_guest(&self) -> bool {
-        self.guest_until.is_some()
-    }
-
-    pub fn is_open(&self) -> bool {
-        matches!(self.stage, Stage::Open { .. })
-    }
-
-    /// Whether it counts among those that are held: it is there, or was a moment ago.
-    pub fn is_held(&self) -> bool {
-        self.attempts < HELD_ATTEMPTS && !self.is_broken()
-    }
-
-    /// Whether it is there, or may be again soon.
-    pub fn is_hoped_for(&self) -> bool {
-        self.attempts < HOPELESS_ATTEMPTS && !self.is_broken()
-    }
-
-    /// Whether what it signs for is not relied on.
-    pub fn is_broken(&self) -> bool {
-        self.promises_broken >= PROMISES_BROKEN_MAX
-    }
-
-    pub fn link(&self) -> Option<LinkId> {
-        match &self.stage {
-            Stage::Greeting { link, .. } | Stage::Open { link, .. } => Some(*link),
-            _ => None,
-        }
-    }
-
-    fn fail(&mut self, cx: &mut Cx, problem: Problem) {
-        let was_open = self.is_open();
-        self.attempts = if was_open {
-            0
-        } else {
-            self.attempts.saturating_add(1)
-        };
-        let pause = (PAUSE_MS_MIN << self.attempts.min(6)).min(PAUSE_MS_MAX);
-        let jitter = cx.visible.below(pause / 2 + 1);
-        self.error = Some(problem);
-        self.stage = Stage::Down {
-            until: cx.now.mono + pause / 2 + jitter,
-        };
-    }
-
-    /// Welcome arrived: the link is open. True if that was at another address than before.
-    pub fn opened(&mut self, welcome: &Welcome) -> bool {
-        self.effort_floor = welcome.effort_floor;
-        self.range = Some(welcome.range);
-        let moved = self.moved.take().filter(|_| self.dials_moved);
-        self.dials_moved = false;
-        if let Some(hint) = moved {
-            self.row.hint = hint.encode();
-            self.hint = hint;
-        }
-        let taken = core::mem::replace(&mut self.stage, Stage::Down { until: 0 });
-        self.stage = match taken {
-            Stage::Greeting { link, client, .. } => {
-                self.attempts = 0;
-                self.error = None;
-                Stage::Open {
-                    link,
-                    client,
-                    welcome: *welcome,
-                    caught_up: false,
-                }
-            }
-            other => other,
-        };
-        moved.is_some()
     }
 }

@@ -267,14 +267,25 @@ impl Relay {
         let max = usize::from(max).min(NAMES_MAX);
         let unix = self.now.unix;
         let local = state.origin.reach != Reach::Public;
-        let names = self
-            .peers
-            .book
-            .sample(&mut self.rng, unix, (max, near), local);
+        let undialled = match self.peers.is_peer(link) {
+            true => Vec::new(),
+            false => self.undialled(max, near),
+        };
+        let max = max - undialled.len();
+        let book = &self.peers.book;
+        let names = book.sample(&mut self.rng, unix, (max, near), local);
+        let frames = |raw: &[u8], is_dialled: bool| {
+            let (header, body) = split(raw)?;
+            Some(match is_dialled {
+                true => Frame::Relay { header, body }.encode(request),
+                false => Frame::Undialled { header, body }.encode(request),
+            })
+        };
+        let first = undialled.iter().filter_map(|raw| frames(raw, false));
+        let all = first.chain(names.iter().filter_map(|raw| frames(raw, true)));
         let mut count = 0;
-        for (header, body) in names.iter().filter_map(|raw| split(raw)) {
+        for bytes in all {
             count += 1;
-            let bytes = Frame::Relay { header, body }.encode(request);
             self.out.push_back(Output::Send { link, bytes });
         }
         self.counters.relays_named += u64::from(count);

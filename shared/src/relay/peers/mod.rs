@@ -7,11 +7,13 @@
 //! own    this relay's descriptor     shake      from a link to a peer      meet   whom to dial
 //! spread push, Have, Want            reconcile  what was missed            set    negentropy
 //! swarm  what to keep, with whom     errand     for ranges of others       dropped  no room for it
+//! offer  clients are led to peers
 //! ```
 
 mod dropped;
 mod errand;
 mod meet;
+mod offer;
 mod own;
 mod reconcile;
 mod set;
@@ -52,6 +54,7 @@ pub(super) struct Peers {
     pub dropped: dropped::Dropped,
     pub swarm: swarm::Swarm,
     errands: errand::Errands,
+    offers: offer::Offers,
 }
 
 /// A relay with which this one has a proved link.
@@ -114,9 +117,13 @@ impl Peer {
 
     /// Whether its descriptor shows to others that it keeps an address.
     fn shows(&self, address: u32, hour: u32) -> bool {
+        self.is_fresh(hour) && self.range.has(address)
+    }
+
+    /// Whether its descriptor has not expired.
+    fn is_fresh(&self, hour: u32) -> bool {
         let header = self.raw.first_chunk().map(Header::parse);
-        let is_fresh = header.and_then(Result::ok).is_some_and(|h| h.expiry > hour);
-        is_fresh && self.range.has(address)
+        header.and_then(Result::ok).is_some_and(|h| h.expiry > hour)
     }
 
     fn request(&mut self) -> u32 {
@@ -168,6 +175,7 @@ impl Peers {
             dropped: dropped::Dropped::default(),
             swarm: swarm::Swarm::new(config.scan_wider_bits),
             errands: errand::Errands::default(),
+            offers: offer::Offers::default(),
         }
     }
 
@@ -258,6 +266,7 @@ impl Peers {
             self.reconcile.next_time(),
             self.swarm.next_time(),
             self.errands.next_time(),
+            self.offers.next_time(),
         ]
         .into_iter()
         .min()
@@ -276,6 +285,7 @@ impl Relay {
         self.look_around();
         self.meet_relays();
         self.errands_on_time();
+        self.offers_on_time();
         self.tell_headers();
         self.reconcile_next();
         self.save_book();
@@ -300,6 +310,7 @@ impl Relay {
         self.peers.spread.forget(link);
         self.peers.errands.leave(link);
         self.forget_errands(link);
+        self.forget_offers(link);
         let Some(peer) = self.peers.links.remove(&link) else {
             return;
         };

@@ -6,6 +6,7 @@ mod floor;
 mod headers;
 mod hostile;
 mod links;
+mod offers;
 mod peers;
 mod puts;
 mod ranges;
