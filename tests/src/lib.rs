@@ -5,6 +5,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod disk;
+pub mod faults;
 pub mod host;
 pub mod net;
 pub mod network;

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::api::Command;
+use tests::faults::Faults;
 use tests::people::passcode;
-use tests::world::{Faults, World};
+use tests::world::World;
 
 /// Seeds to play: one named by `WIREMIN_SEED`, or some.
 fn seeds(count: u64) -> Vec<u64> {
