@@ -382,9 +382,12 @@ impl<N: Node> Driver<N> {
             Output::Send { link, bytes } => return self.links.send(link, bytes),
             Output::Close { link } => self.links.close(link),
             Output::Dial { token, to } => return self.links.dial(token, &to),
-            Output::Prepare { token, .. } => {
-                // All is dialled from one socket, the relay that leads there too.
-                let ports = vec![0];
+            Output::Prepare { token, link } => {
+                // Over QUIC all is dialled from one socket, the relay that leads there too.
+                let ports = match self.links.is_quic(link) {
+                    true => vec![0],
+                    false => Vec::new(),
+                };
                 return Some(Input::Prepared { token, ports });
             }
             Output::Locate { token, links } => {

@@ -153,6 +153,10 @@ impl Links {
         None
     }
 
+    pub fn is_quic(&self, link: LinkId) -> bool {
+        side_of(link).0 == Side::Quic
+    }
+
     /// From which addresses two links come, `None` if one of them is gone.
     pub fn locate(&self, links: [LinkId; 2]) -> Option<[SocketAddr; 2]> {
         let [a, b] = links.map(|link| self.up.get(&link).copied());

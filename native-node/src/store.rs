@@ -19,8 +19,6 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Requests that wait for the store's thread.
-const QUEUE_MAX: usize = 4_096;
 /// Batches in one commit.
 const GROUP_MAX: usize = 1_024;
 /// From the beginning of one commit to that of the next: after a pause there is no wait.
@@ -84,7 +82,7 @@ impl std::error::Error for OpenError {}
 
 /// A running store. Dropping it finishes what was asked before.
 pub struct Store {
-    requests: Option<mpsc::SyncSender<StoreRequest>>,
+    requests: Option<mpsc::Sender<StoreRequest>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -95,7 +93,7 @@ impl Store {
         answer: impl Fn(StoreAnswer) + Send + 'static,
     ) -> Result<Self, OpenError> {
         let mut file = StoreFile::open(path)?;
-        let (requests, queue) = mpsc::sync_channel(QUEUE_MAX);
+        let (requests, queue) = mpsc::channel();
         let thread = std::thread::Builder::new()
             .name("store".into())
             .spawn(move || serve(&mut file, &queue, &answer))
@@ -106,7 +104,7 @@ impl Store {
         })
     }
 
-    /// Hands a request to the thread; waits only while thousands are queued.
+    /// Hands a request to the thread and does not wait: a node bounds what it has under way.
     pub fn request(&self, request: StoreRequest) {
         if let Some(requests) = &self.requests {
             // The thread ends only after this sender is gone.

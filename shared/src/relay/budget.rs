@@ -201,7 +201,8 @@ impl Relay {
         let budget = self.budgets.of(source);
         budget.begin(hour);
         let room = budget.room(source, entry.bytes(), most);
-        let stays = |arrival: &u64| self.index.at(*arrival).is_none();
+        // Where only a header is listed, its body is on its way.
+        let stays = |arrival: &u64| self.index.at(*arrival).is_none_or(|entry| !entry.held);
         match room {
             // What is still on its way to the store can't give way.
             Some(gone) if !gone.iter().any(stays) => Ok(Some(gone)),

@@ -156,7 +156,7 @@ impl Slots {
             self.0.push((at, entry));
             return false;
         }
-        // Only what comes back after a failed eviction.
+        // What comes back after a failed eviction, or was saved in another order.
         let found = self.0.binary_search_by_key(&at, |(offset, _)| *offset);
         match found {
             Ok(found) => {

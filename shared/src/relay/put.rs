@@ -24,6 +24,8 @@ use core::ops::Bound;
 
 /// Bytes of a source in its turn, times its weight.
 const QUANTUM_BYTES: usize = BODY_BYTES_MAX + HEADER_BYTES;
+/// Requests the store may not have answered before headers are left to reconciliation.
+const EFFECTS_MAX: usize = 1_024;
 /// Batches under way; while both are, the next one grows.
 const BATCHES_MAX: usize = 2;
 
@@ -357,6 +359,10 @@ impl Relay {
     /// disk.
     pub(super) fn take_headers(&mut self, headers: &[(Header, [u8; HEADER_BYTES])]) {
         let mut batch = Batch::default();
+        if self.effects.len() > EFFECTS_MAX {
+            // The store is slow or opened anew.
+            return;
+        }
         for (header, raw) in headers {
             let id = header.id();
             let full = self.index.unheld() as u64 >= self.config.store_objects_max / 2
@@ -399,6 +405,7 @@ impl Relay {
     fn forget_double(&mut self, arrival: u64, entry: &Entry) {
         let kept = self.index.arrival(&entry.id);
         if kept.is_some_and(|kept| kept != arrival) {
+            self.budgets.remove(arrival);
             self.forget_row(arrival, entry);
         }
     }
@@ -526,7 +533,11 @@ impl Relay {
                 self.index.remove(listed);
                 self.forget_row(listed, &entry);
             }
-            self.index.insert(arrival, entry);
+            // Of two versions of a record the newer one stays.
+            if let (_, Some((at, loser))) = self.index.insert(arrival, entry) {
+                self.budgets.remove(at);
+                self.forget_row(at, &loser);
+            }
             self.forget_double(arrival, &entry);
         }
         for (link, request) in pending.waiters {

@@ -45,7 +45,7 @@ impl Relay {
                 self.made = r.u64().unwrap_or(0);
                 let bits = rows.iter().find(|row| row.key == BITS_KEY);
                 if let Some([bits @ ..=32]) = bits.map(|row| &row.value[..]) {
-                    self.peers.swarm.bits = *bits;
+                    self.peers.swarm.begin_with(*bits);
                 }
                 self.load_heads(&[]);
             }
@@ -75,8 +75,16 @@ impl Relay {
                 Ok((arrival, entry)) => match self.index.insert(arrival, entry) {
                     (true, None) => {}
                     (true, Some((at, older))) => rows::delete(&mut gone, at, &older),
-                    // It gave way, came again, and was back: one row is enough.
+                    // It gave way, came again, and was back: one row is enough, the one with the body.
                     (false, _) if self.index.contains(&entry.id) => {
+                        let listed = self.index.arrival(&entry.id);
+                        let worse = entry.held && !self.index.holds(&entry.id);
+                        let other = listed.filter(|_| worse).and_then(|at| {
+                            let other = self.index.remove(at)?;
+                            self.index.insert(arrival, entry);
+                            Some((at, other))
+                        });
+                        let (arrival, entry) = other.unwrap_or((arrival, entry));
                         rows::delete(&mut gone, arrival, &entry);
                     }
                     (false, _) => self.counters.rows_damaged += 1,

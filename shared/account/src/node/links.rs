@@ -109,7 +109,10 @@ impl Open {
                 why,
                 detail,
             } => {
-                if self.relays.on_offer_refused(cx, key, request, why) {
+                if self
+                    .relays
+                    .on_offer_refused(cx, key, request, (why, detail))
+                {
                     self.show_relays(cx);
                 } else if self.on_put_refused(cx, key, request, why, detail) {
                     self.pump_puts(cx);

@@ -6,7 +6,7 @@
 
 use super::cx::Cx;
 use super::problems;
-use super::relay::{Relay, Stage};
+use super::relay::{PAUSE_MS_MIN, Relay, Stage};
 use super::relays::{NodeKey, Relays, WELCOME_MS_MAX};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -14,6 +14,9 @@ use shared::book::{Group, reach};
 use shared::io::{DialTo, LinkId, Output, Token};
 use shared::link::ReqId;
 use shared::wire::{Descriptor, Refused, RelayHint};
+
+/// However long a relay says that it leads nobody, it is asked again after so many seconds.
+const OFFERS_WAIT_S_MAX: u32 = 60;
 
 /// The hint of a relay of which no address is known.
 pub fn nowhere(descriptor: &Descriptor) -> RelayHint {
@@ -129,11 +132,18 @@ impl Relays {
         cx: &mut Cx,
         by: NodeKey,
         request: ReqId,
-        why: Option<Refused>,
+        (why, detail): (Option<Refused>, u32),
     ) -> bool {
         let Some(relay) = self.take_asked(by, request) else {
             return false;
         };
+        if why == Some(Refused::OverQuota) {
+            // Nothing is wrong with it: others are led somewhere just now.
+            let pause = u64::from(detail.min(OFFERS_WAIT_S_MAX)) * 1000;
+            let until = cx.now.mono + pause + cx.visible.below(PAUSE_MS_MIN);
+            relay.stage = Stage::Down { until };
+            return true;
+        }
         if why == Some(Refused::NoWay) {
             relay.through = None;
             if is_somewhere(&relay.hint) {

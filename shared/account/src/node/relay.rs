@@ -5,7 +5,8 @@
 
 use super::cx::Cx;
 use super::limits::PROMISES_BROKEN_MAX;
-use super::model::RelayRow;
+use super::model::{Chooser, RelayRow};
+use super::offers::is_somewhere;
 use super::relays::NodeKey;
 use crate::api::Problem;
 use shared::io::{LinkId, Token};
@@ -18,7 +19,7 @@ use shared::wire::{RelayHint, Welcome};
 const HOPELESS_ATTEMPTS: u32 = 10;
 /// After so many failures in a row another one is held in its place.
 const HELD_ATTEMPTS: u32 = 2;
-const PAUSE_MS_MIN: Millis = 1_000;
+pub(super) const PAUSE_MS_MIN: Millis = 1_000;
 const PAUSE_MS_MAX: Millis = 60_000;
 
 /// One relay and the state of its link.
@@ -154,8 +155,12 @@ impl Relay {
         self.range = Some(welcome.range);
         let moved = self.moved.take().filter(|_| self.dials_moved);
         self.dials_moved = false;
-        let moved = self.answered.take().filter(|_| self.by_offer).or(moved);
-        self.hidden = self.by_offer;
+        // An address that somebody chose is not given up for one that another relay said.
+        let is_unsure = !is_somewhere(&self.hint) || self.row.by == Chooser::Relay;
+        let led_to = self.answered.take().filter(|_| self.by_offer && is_unsure);
+        let moved = led_to.or(moved);
+        // Its door may still be open for a direct dial, a moment later.
+        self.hidden = self.by_offer || self.hidden && self.through.is_some();
         if let Some(hint) = moved {
             self.row.hint = hint.encode();
             self.hint = hint;

@@ -269,7 +269,7 @@ impl Relay {
         let local = state.origin.reach != Reach::Public;
         let undialled = match self.peers.is_peer(link) {
             true => Vec::new(),
-            false => self.undialled(max, near),
+            false => self.undialled(link, max, near),
         };
         let max = max - undialled.len();
         let book = &self.peers.book;

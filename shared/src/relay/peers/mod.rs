@@ -201,6 +201,21 @@ impl Peers {
         keeping.map(|(link, _)| *link).collect()
     }
 
+    /// The same, those that this relay dialled before others.
+    fn keepers(&self, address: u32) -> Vec<LinkId> {
+        let links = self.links.iter();
+        let keeping = links.filter(|(_, peer)| peer.range.has(address));
+        let (mut dialled, mut others) = (Vec::new(), Vec::new());
+        for (link, peer) in keeping {
+            match peer.dialled {
+                true => dialled.push(*link),
+                false => others.push(*link),
+            }
+        }
+        dialled.append(&mut others);
+        dialled
+    }
+
     /// A peer was of use.
     pub fn use_of(&mut self, link: LinkId, now: Millis) {
         if let Some(peer) = self.links.get_mut(&link) {

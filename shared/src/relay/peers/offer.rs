@@ -134,18 +134,25 @@ impl Relay {
     // For clients.
 
     /// Descriptors of peers that dialled this relay and that no dial has found.
-    pub(super) fn undialled(&mut self, max: usize, near: u32) -> Vec<RawDescriptor> {
+    pub(super) fn undialled(&mut self, by: LinkId, max: usize, near: u32) -> Vec<RawDescriptor> {
         let hour = hour(self.now.unix);
+        let links = &self.links;
+        let is_public = |link: &LinkId| {
+            let state = links.get(link);
+            state.is_some_and(|state| state.origin.reach == Reach::Public)
+        };
         let (book, wider) = (&self.peers.book, self.peers.swarm.wider);
-        let fit = |peer: &&Peer| {
+        let fit = |(link, peer): &(&LinkId, &Peer)| {
             let key = &peer.descriptor.node_key;
             !peer.dialled
+                && is_public(link) == is_public(&by)
                 && peer.descriptor.browsers
                 && peer.range.wider(wider).has(near)
                 && peer.is_fresh(hour)
                 && !book.is_found(key)
         };
-        let mut fit: Vec<&Peer> = self.peers.links.values().filter(fit).collect();
+        let fit = self.peers.links.iter().filter(fit);
+        let mut fit: Vec<&Peer> = fit.map(|(_, peer)| peer).collect();
         let count = max.min(NAMES_UNDIALLED_MAX).min(fit.len());
         let mut names = Vec::with_capacity(count);
         for _ in 0..count {
@@ -342,8 +349,8 @@ impl Relay {
     }
 }
 
-/// Whether who comes from one address can dial the other.
+/// Whether who comes from one address can dial the other, which is to believe it, too.
 fn have_way(from: SocketAddr, to: SocketAddr) -> bool {
     let is_public = |address: SocketAddr| reach(address.ip()) == Some(Reach::Public);
-    from.is_ipv4() == to.is_ipv4() && (is_public(to) || !is_public(from))
+    from.is_ipv4() == to.is_ipv4() && is_public(to) == is_public(from)
 }

@@ -24,10 +24,18 @@ const LOOK_MS: Millis = 30_000;
 /// A relay that has just started believes for so long what its peers say of how far the network is
 /// divided, until it has counted itself.
 const YOUNG_MS: Millis = 15 * 60_000;
+/// Of so many at least.
+const SAID_MIN: usize = 3;
 /// Between two steps towards a wider range: those it would take over are counted in between.
 const JOIN_EVERY_MS: Millis = 10 * 60_000;
 /// What left the range is kept so long, for those who still look for it here.
 pub(in crate::relay) const HANDOVER_MS: Millis = 48 * 3_600_000;
+/// Objects that left the range and are looked at at a time, and headers of them that one relay is
+/// told: it asks for no more at a time.
+const LEFT_LOOKED_AT: usize = 4_096;
+const LEFT_TOLD: usize = 500;
+/// Relays that are told of each, those that this one dialled before others.
+const LEFT_TOLD_TO: usize = 2;
 /// A peer that is not needed goes when it was not of use for so long.
 const UNUSED_MS: Millis = 5 * 60_000;
 
@@ -39,6 +47,8 @@ pub(in crate::relay) struct Swarm {
     pub range: Range,
     /// What the next descriptor is to say.
     pub bits: u8,
+    /// Those that it had when it ended the last time.
+    began_with: u8,
     /// Bits by which ranges of headers are wider.
     pub wider: u8,
     /// When the range last changed, and when it was last made wider (mono).
@@ -58,6 +68,10 @@ impl Swarm {
             wider,
             ..Swarm::default()
         }
+    }
+
+    pub fn begin_with(&mut self, bits: u8) {
+        (self.bits, self.began_with) = (bits, bits);
     }
 
     pub fn next_time(&self) -> Millis {
@@ -136,6 +150,11 @@ impl Relay {
         self.peers.swarm.look_at = now + LOOK_MS;
         let Some(own) = self.peers.own.addresses().first() else {
             // It can't be dialled, so nobody counts on it.
+            let swarm = &mut self.peers.swarm;
+            if swarm.bits != 0 {
+                swarm.bits = 0;
+                self.peers.own.renew(now);
+            }
             return self.let_go_unneeded();
         };
         let (book, unix) = (&self.peers.book, self.now.unix);
@@ -155,8 +174,10 @@ impl Relay {
             let asked = links.filter(|peer| peer.dialled || !chosen);
             let mut said: Vec<u8> = asked.map(|peer| peer.descriptor.bits).collect();
             said.sort_unstable();
-            let middle = said.get(said.len() / 2).copied();
-            bits = bits.max(middle.unwrap_or(0)).max(swarm.bits);
+            // One or two may lie.
+            let middle = said.get(said.len() / 2).filter(|_| said.len() >= SAID_MIN);
+            let middle = middle.copied().unwrap_or(0);
+            bits = bits.max(middle).max(swarm.began_with);
         }
         let swarm = &mut self.peers.swarm;
         if bits < swarm.bits {
@@ -175,11 +196,13 @@ impl Relay {
                 key: BITS_KEY.to_vec(),
                 value: [bits].into(),
             };
-            let batch = Batch {
-                durable: false,
-                changes: [put].into(),
-            };
-            self.save(Effect::Sweep, batch);
+            if now - began >= YOUNG_MS {
+                let batch = Batch {
+                    durable: false,
+                    changes: [put].into(),
+                };
+                self.save(Effect::Sweep, batch);
+            }
         }
         self.hand_over();
         self.let_go_unneeded();
@@ -216,8 +239,10 @@ impl Relay {
     /// it has heard of others. Those who are to keep it are told its header, and ask for what they
     /// lack.
     fn hand_over(&mut self) {
-        let left = core::mem::take(&mut self.peers.swarm.left);
+        let mut left = core::mem::take(&mut self.peers.swarm.left);
+        let later = left.split_off(left.len().min(LEFT_LOOKED_AT));
         let mut told: BTreeMap<LinkId, Vec<u64>> = BTreeMap::new();
+        let mut waiting = Vec::new();
         let mut wanted = None;
         for arrival in left {
             let Some(entry) = self.index.at(arrival).filter(|entry| entry.held) else {
@@ -227,16 +252,23 @@ impl Relay {
             if self.range().has(address) {
                 continue;
             }
-            match self.rng.choose(&self.peers.keeping(address)) {
-                Some(keeper) => told.entry(*keeper).or_default().push(arrival),
-                None => {
-                    self.peers.swarm.left.push(arrival);
-                    wanted = wanted.or(Some(address));
-                }
+            let keepers = self.peers.keepers(address);
+            wanted = wanted.or_else(|| keepers.is_empty().then_some(address));
+            let mut free = keepers;
+            free.retain(|link| told.get(link).is_none_or(|told| told.len() < LEFT_TOLD));
+            if free.is_empty() {
+                waiting.push(arrival);
+                continue;
+            }
+            for keeper in free.into_iter().take(LEFT_TOLD_TO) {
+                told.entry(keeper).or_default().push(arrival);
+                self.counters.handed_over += 1;
             }
         }
+        // What waits for somebody has its turn after the rest.
+        self.peers.swarm.left = later;
+        self.peers.swarm.left.append(&mut waiting);
         for (keeper, arrivals) in told {
-            self.counters.handed_over += arrivals.len() as u64;
             self.tell_headers_later(keeper, arrivals);
         }
         if let Some(address) = wanted {

@@ -82,8 +82,10 @@ impl World {
 #[test]
 fn a_range_taken_while_the_descriptor_is_made_is_told_by_the_next_one() {
     let mut world = relay();
-    world.peer(1);
-    world.renewed(1, 5, Range::ALL, 1);
+    for n in 1..=3 {
+        world.peer(n);
+        world.renewed(n, 5, Range::ALL, 1);
+    }
     world.now.mono += 30_000;
     // Its addresses change at the moment when it looks around.
     let addresses = vec![([51, 1, 1, 1], 8420).into()];
@@ -97,31 +99,54 @@ fn a_range_taken_while_the_descriptor_is_made_is_told_by_the_next_one() {
 #[test]
 fn a_restart_takes_over_nothing() {
     let mut world = relay();
-    world.keeper(1, 5, Range::ALL);
+    let keepers = 1..=3;
+    keepers.clone().for_each(|n| world.keeper(n, 5, Range::ALL));
     world.advance(30_000);
     world.solve();
     assert_eq!(world.relay.range().bits(), 5);
+    // Until it has counted itself, which finds nobody.
+    for _ in 0..32 {
+        for n in keepers.clone() {
+            world.message(n, &Frame::Ping { echo: 0 }.encode(0));
+        }
+        world.advance(30_000);
+        world.solve();
+    }
+    let bits = world.relay.range().bits();
+    assert_eq!(bits, 4);
     let mut again = World::new(config(), world.disk);
     let addresses = vec![([51, 1, 1, 1], 8420).into()];
     again.input(Input::Reachable { addresses });
     again.solve();
-    assert_eq!(again.relay.range().bits(), 5);
+    assert_eq!(again.relay.range().bits(), bits);
+}
+
+#[test]
+fn two_who_dialled_first_do_not_say_how_far_the_network_is_divided() {
+    let mut world = relay();
+    world.keeper(1, 32, Range::ALL);
+    world.keeper(2, 32, Range::ALL);
+    world.advance(30_000);
+    world.solve();
+    assert_eq!(world.relay.range(), Range::ALL);
 }
 
 /// A client knows of a range from the Welcome; what is listed no more it would wait for.
 #[test]
 fn clients_are_sent_away_when_less_is_listed() {
     let mut world = relay();
-    world.keeper(1, 3, Range::ALL);
+    (1..=3).for_each(|n| world.keeper(n, 3, Range::ALL));
     world.client(100);
     world.advance(30_000);
     world.solve();
     assert_eq!(world.relay.range().bits(), 3);
     // All headers still come here.
     assert!(!world.is_closed(100));
-    world.renewed(1, 6, Range::ALL, 1);
-    world.frames(1);
-    world.message(1, &Frame::Ping { echo: 0 }.encode(0));
+    for n in 1..=3 {
+        world.renewed(n, 6, Range::ALL, 1);
+        world.frames(n);
+        world.message(n, &Frame::Ping { echo: 0 }.encode(0));
+    }
     world.message(100, &Frame::Ping { echo: 0 }.encode(0));
     world.advance(30_000);
     world.solve();
@@ -404,7 +429,9 @@ fn what_leaves_the_range_is_told_to_those_who_are_to_keep_it() {
     }
     // Two halves are known: most peers say one bit.
     let own = Range::of(world.relay.peers.swarm.position, 1);
-    world.keeper(1, 1, own);
+    for n in [1, 3, 4] {
+        world.keeper(n, 1, own);
+    }
     world.advance(30_000);
     world.solve();
     assert_eq!(world.relay.range(), own);
