@@ -64,7 +64,8 @@ pub fn run(most: usize, swarm: usize) {
     waves.world.run(120 * MINUTE);
     let end = waves.look("few again");
     println!(
-        "{{\"waves\": {most}, \"swarm\": {swarm}, \"few\": {FEW}, \"few_bits\": {:.2}, \"many_bits\": {:.2}, \
+        "{{\"waves\": {most}, \"swarm\": {swarm}, \
+         \"few\": {FEW}, \"few_bits\": {:.2}, \"many_bits\": {:.2}, \
          \"end_bits\": {:.2}, \"objects\": {}, \"lost_at_most\": {}, \"lost_in_the_end\": {}, \
          \"hours\": {:.1}, \"seconds\": {:.0}}}",
         few.1,
