@@ -72,6 +72,8 @@ const flows = (of) => {
   return [...head(`kB an hour`), ...codes.map((code) => line(frames[code], kb(code))), line(last, rest)]
 }
 
+const dials = () => runs.map((run) => (run.relay_06[1] / run.relay_10[1]).toFixed(2)).join(', ')
+
 const most = (key) => Math.max(...steps((run) => run[key]).map(Math.abs), 0)
 const grows = Object.entries(shown).filter(([key]) => most(key) > 10)
 const verdict =
@@ -123,7 +125,9 @@ A person:
 ${flows('person').join('\n')}
 
 Peer, Peered and Welcome rise for relays because what somebody puts is passed on to the range it is for: the more ranges there are,
-the more seldom a relay has a link there already. It ends where each of them needs a dial: two such frames for every two of Put and Stored, 2.3 kB a Put.
+the more seldom a relay has a link there already. For this it ends where each of them needs a dial, 2.3 kB a Put.
+Besides, who dialled is looked for at its address once, and others are now and then (feelers). For each Put that was passed on there were, of both
+kinds, ${dials()} dials. This is the one part that grows with the network, and how far has not been measured.
 
 ## What a person costs by calculation
 
