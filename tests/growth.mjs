@@ -72,7 +72,7 @@ const flows = (of) => {
   return [...head(`kB an hour`), ...codes.map((code) => line(frames[code], kb(code))), line(last, rest)]
 }
 
-const dials = () => runs.map((run) => (run.relay_06[1] / run.relay_10[1]).toFixed(2)).join(', ')
+const dials = () => runs.map((run) => ((run.relay_06?.[1] ?? 0) / (run.relay_10?.[1] ?? Infinity)).toFixed(2)).join(', ')
 
 const most = (key) => Math.max(...steps((run) => run[key]).map(Math.abs), 0)
 const grows = Object.entries(shown).filter(([key]) => most(key) > 10)
