@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Networks that double, on a virtual clock, one that grows and shrinks, and the report on both:
-# docs/growth.md. SIZES="625 1250" takes others than usual, WAVES=500 fewer relays. Each is a process
-# of its own, and needs about 1 MB of memory a node.
+# docs/growth.md. SIZES="625 1250" takes others than usual, WAVES=500 and WAVES_REAL=200 fewer relays
+# (ranges halved at 12, and at 40 as in earnest). Each is a process of its own, and needs about 1 MB
+# of memory a node.
 #
 #   tests/sim_large.sh          everything
 #   tests/sim_large.sh waves    the network that grows and shrinks; the rest as it was found last
@@ -29,6 +30,7 @@ if [ "${1:-}" != waves ]; then
     done
 fi
 sed -i '/"waves"/d' "$found"
-measure waves "${WAVES:-1000}"
+measure waves "${WAVES:-1000}" 12
+measure waves "${WAVES_REAL:-300}" 40
 node tests/growth.mjs "$found"
 cat docs/growth.md

@@ -3,7 +3,8 @@
 //! stubbed but for a sample. `make sim-large`; sizes are numbers of nodes, a fifth of them relays:
 //! `cargo run --release -p tests --example sim_large -- 625 1250 > report`.
 //!
-//! `waves 1000` is a network of relays alone that grows from 50 to so many and shrinks to 50 again.
+//! `waves 1000` is a network of relays alone that grows from 50 to so many and shrinks to 50 again;
+//! a second number says at how many relays a range is halved.
 //! Each line of the output is a JSON object. `tests/growth.mjs` makes docs/growth.md of them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -11,6 +12,7 @@ mod waves;
 
 use account::api::*;
 use shared::crypto::Rng;
+use shared::limits::SWARM_RELAYS_MAX;
 use shared::object::pow;
 use shared::wire::Header;
 use std::time::Instant;
@@ -33,7 +35,8 @@ const MEASURED_MS: u64 = 10 * MINUTE;
 fn main() {
     let mut args = std::env::args().skip(1).peekable();
     if args.next_if_eq("waves").is_some() {
-        return waves::run(args.next().map_or(1_000, |n| n.parse().unwrap()));
+        let mut number = |usual| args.next().map_or(usual, |n| n.parse().unwrap());
+        return waves::run(number(1_000), number(SWARM_RELAYS_MAX));
     }
     let sizes: Vec<usize> = args.map(|n| n.parse().unwrap()).collect();
     for nodes in sizes {
@@ -162,6 +165,24 @@ impl Network {
                     world.ask(*a, Command::Accept { greeting });
                 }
             }
+        }
+        let world = &self.world;
+        for (a, b) in &pairs {
+            let (host, guest) = (world.knows(*a, *b), world.knows(*b, *a));
+            if host && guest {
+                continue;
+            }
+            // How far they came.
+            let problems = |at: At| {
+                let events = world.hosts[at].events.iter();
+                let failed = events.filter(|event| matches!(event, Event::Failed { .. }));
+                failed
+                    .map(|event| format!("{event:?}"))
+                    .collect::<Vec<String>>()
+            };
+            let asked = world.greeting(*a).is_some();
+            let all = [problems(*a), problems(*b)].concat();
+            eprintln!("{a} and {b}: {asked} {host} {guest} {all:?}");
         }
         self.forget_events();
         let world = &mut self.world;

@@ -1,7 +1,7 @@
 //! Fifty relays, many, fifty again: ranges are halved and joined, and every object that was put on
 //! the way is looked for in the end.
 
-use crate::{MINUTE, SCAN_WIDER_BITS, SWARM_RELAYS};
+use crate::{MINUTE, SCAN_WIDER_BITS};
 use shared::crypto::Rng;
 use std::time::Instant;
 use tests::disk::Disk;
@@ -25,8 +25,9 @@ struct Waves {
     started: Instant,
 }
 
-/// Relays come until there are so many, then leave in any order, without a word and for good.
-pub fn run(most: usize) {
+/// Relays come until there are so many, then leave in any order, without a word and for good. A
+/// range is halved at `swarm` relays.
+pub fn run(most: usize, swarm: usize) {
     let mut waves = Waves {
         world: World::new(3),
         rng: Rng::new([3; 32]),
@@ -34,7 +35,7 @@ pub fn run(most: usize) {
         objects: Vec::new(),
         started: Instant::now(),
     };
-    waves.world.swarm_relays = Some(SWARM_RELAYS);
+    waves.world.swarm_relays = Some(swarm);
     waves.world.scan_wider_bits = SCAN_WIDER_BITS;
     for _ in 0..FEW {
         waves.come();
@@ -63,7 +64,8 @@ pub fn run(most: usize) {
     waves.world.run(120 * MINUTE);
     let end = waves.look("few again");
     println!(
-        "{{\"waves\": {most}, \"few\": {FEW}, \"few_bits\": {:.2}, \"many_bits\": {:.2}, \
+        "{{\"waves\": {most}, \"swarm\": {swarm}, \
+         \"few\": {FEW}, \"few_bits\": {:.2}, \"many_bits\": {:.2}, \
          \"end_bits\": {:.2}, \"objects\": {}, \"lost_at_most\": {}, \"lost_in_the_end\": {}, \
          \"hours\": {:.1}, \"seconds\": {:.0}}}",
         few.1,
