@@ -28,9 +28,9 @@ pub fn start_log() {
         .try_init();
 }
 
-/// What the tasks of a relay run on: one thread, as the core does, so that an object on its way from
-/// link to core to link wakes no other one. Store, puzzles and name look-ups have threads of their
-/// own.
+/// What the tasks of a relay run on: one thread, as the core does, so that an object on its way
+/// from link to core to link wakes no other one. Store, puzzles and name look-ups have threads of
+/// their own.
 pub fn relay_runtime() -> std::io::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build()

@@ -75,7 +75,7 @@ impl Relay {
                 Ok((arrival, entry)) => match self.index.insert(arrival, entry) {
                     (true, None) => {}
                     (true, Some((at, older))) => rows::delete(&mut gone, at, &older),
-                    // It gave way, came again, and was back: one row is enough, the one with the body.
+                    // It gave way, came again, and was back: one row is enough, that with the body.
                     (false, _) if self.index.contains(&entry.id) => {
                         let listed = self.index.arrival(&entry.id);
                         let worse = entry.held && !self.index.holds(&entry.id);

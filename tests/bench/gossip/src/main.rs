@@ -8,9 +8,9 @@
 //! driver, store, QUIC. It checks work and body, commits durably, signs a receipt for the
 //! publisher, and pushes to the watcher meanwhile. Work was done beforehand, little of it, which
 //! makes the check no cheaper. Its publisher uses as few links as will do, 32 at most, since a link
-//! has 16 unanswered puts at most. Gossipsub's defaults stand, signatures included; it keeps nothing. Ours with its database
-//! in memory (`/dev/shm`) and gossipsub without signatures run along, to show what waiting for the
-//! disk and what signatures cost.
+//! has 16 unanswered puts at most. Gossipsub's defaults stand, signatures included; it keeps
+//! nothing. Ours with its database in memory (`/dev/shm`) and gossipsub without signatures run
+//! along, to show what waiting for the disk and what signatures cost.
 //!
 //! *swarm*: what is sent for each delivered copy of 1 KiB among a hundred: see `swarm.rs`.
 
