@@ -280,10 +280,8 @@ mod terminal {
         chat.wait("no contacts yet");
         chat.wait("/history [N]");
         // Ctrl-C asks first, Ctrl-D leaves.
-        chat.say("\u{3}");
-        chat.wait("Ctrl-C once more");
+        chat.press("\u{3}", "Ctrl-C once more");
         chat.wait("> ");
-        // A key that comes between two prompts is the terminal's, and is pressed again.
         while chat.child.try_wait().unwrap().is_none() {
             chat.say("\u{4}");
             std::thread::sleep(std::time::Duration::from_millis(300));

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Only a bound on hanging: proof-of-work on a slow or busy machine takes long.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -78,6 +78,19 @@ impl Chat {
             }
             self.read(text);
         }
+    }
+
+    /// Presses a key until that is told: one that comes between two prompts is the terminal's.
+    pub fn press(&mut self, key: &str, text: &str) {
+        let begun = Instant::now();
+        while !self.told[self.seen..].contains(text) {
+            assert!(begun.elapsed() < PATIENCE, "no {text:?}: {}", self.told);
+            self.say(key);
+            while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(300)) {
+                self.told += &String::from_utf8_lossy(&bytes);
+            }
+        }
+        self.wait(text);
     }
 
     /// Waits until that is told, whatever else was before.
