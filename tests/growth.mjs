@@ -108,7 +108,7 @@ Networks of this size are scaled down, or they would not be divided as large one
 ${table.join('\n')}
 
 ${verdict}
-Pairs that had not met five minutes after the last greeting were shown no error on either side: their greetings had not been read yet. Why is not known.
+Pairs that had not met five minutes after the last greeting were (but for one) shown no error on either side: their greetings had not been read yet. Why is not known.
 The memory of the simulation grows with what relays know of each other: each has an address book of its own, about 0.7 kB an entry and a
 row on its disk, which ends at 10,240 entries (PROTOCOL.md section 9).
 
