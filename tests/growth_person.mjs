@@ -15,7 +15,8 @@ const AUDITS = 6
 const BLOCK = 11.5
 const NEWS = FRAME + 4 + 24
 const OBJECT = FRAME + 4 + HEADER
-const STORED = FRAME + 32 + 8 + 32 + 64
+/** Signed for alone, as most are where little comes. */
+const STORED = FRAME + 32 + 8 + 32 + 64 + 2
 const RELAY = FRAME + HEADER + 1024
 const PING = FRAME + 8
 /** Of the headers listed, those whose bodies are kept: 2 ranges are listed. */
