@@ -7,6 +7,9 @@
 //! alike; the figures are medians over the rounds. No target flags: the kernel is chosen at run
 //! time.
 
+mod measure;
+
+use measure::median;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -72,11 +75,6 @@ fn calibrate(scan: Scan) -> u64 {
         }
         count *= 2;
     }
-}
-
-fn median(mut numbers: Vec<f64>) -> f64 {
-    numbers.sort_by(f64::total_cmp);
-    numbers[numbers.len() / 2]
 }
 
 fn main() {

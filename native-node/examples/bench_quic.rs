@@ -6,7 +6,10 @@
 //! resident memory is read from /proc. Loopback only.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod measure;
+
 use bytes::Bytes;
+use measure::{PWD, UFRAG, end_with_parent, resident_kib, verdict};
 use native_node::quic::{QuicConfig, QuicPort};
 use native_node::rtc::{CertificateFile, RtcConfig, RtcPort};
 use native_node::transport::{LinkEvent, LinkId, LinkLimits};
@@ -49,8 +52,8 @@ async fn listen() {
     let config = RtcConfig {
         bind: vec!["127.0.0.1:0".parse().unwrap()],
         certificate: certificate.clone(),
-        ufrag: "relayFrg".to_owned(),
-        pwd: "abcdefghijklmnopqrstuvwx".to_owned(),
+        ufrag: UFRAG.to_owned(),
+        pwd: PWD.to_owned(),
         limits,
     };
     let (rtc, _rtc_events) = RtcPort::listen(config).await.unwrap();
@@ -60,24 +63,12 @@ async fn listen() {
     };
     let (quic, mut events) = QuicPort::sharing(&rtc, &certificate, config).unwrap();
     println!("{}", rtc.local_addr());
-    // It ends with the other process, however that ends.
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(0);
-    });
+    end_with_parent();
     while let Some(event) = events.recv().await {
         if let LinkEvent::Message { link, bytes } = event {
             let _ = quic.try_send(link, bytes);
         }
     }
-}
-
-/// Resident memory of a process, KiB.
-fn resident_kib(process: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let number = line.unwrap().split_whitespace().nth(1);
-    number.unwrap().parse().unwrap()
 }
 
 /// Dials, and sees one frame there and back.
@@ -147,7 +138,7 @@ async fn measure(arguments: &[String]) {
     let opening = begin.elapsed();
     tokio::time::sleep(SETTLE).await;
     let opened = (links / AT_ONCE * AT_ONCE) as f64;
-    let each = |process, before| (resident_kib(process) - before) as f64 / opened;
+    let each = |process, before| (resident_kib(process) - before) / opened;
     let listening = each(listener.id(), before);
     let dialling = each(std::process::id(), own_before);
 
@@ -176,10 +167,6 @@ async fn measure(arguments: &[String]) {
     println!("  resident a link   {listening:>6.1} KiB listening, {dialling:.1} KiB dialling");
     println!("  opened            {per_second:>6.0} a second, {AT_ONCE} at a time");
     println!("  1 KiB and back    {p50:>6.0} us (p50), {p99:.0} us (p99)");
-    let verdict = if listening <= GOAL_KIB {
-        "met"
-    } else {
-        "MISSED"
-    };
-    println!("  goal {GOAL_KIB} KiB a listening link: {verdict}");
+    let met = verdict(listening <= GOAL_KIB);
+    println!("  goal {GOAL_KIB} KiB a listening link: {met}");
 }

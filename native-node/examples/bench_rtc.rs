@@ -7,7 +7,10 @@
 //! there and back. Resident memory is read from /proc. Loopback only.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod measure;
+
 use bytes::BytesMut;
+use measure::{PWD, UFRAG, end_with_parent, median, resident_kib, verdict};
 use native_node::rtc::{CertificateFile, RtcConfig, RtcPort, answer_from_hint};
 use native_node::transport::{LinkEvent, LinkLimits};
 use rtc::ice::mdns::MulticastDnsMode;
@@ -33,8 +36,6 @@ const GOAL_RATIO: f64 = 1.2;
 /// Time for what is not needed any more to be given back.
 const SETTLE: Duration = Duration::from_secs(3);
 const LABEL: &str = "wm1";
-const UFRAG: &str = "relayFrg";
-const PWD: &str = "abcdefghijklmnopqrstuvwx";
 
 #[tokio::main]
 async fn main() {
@@ -74,14 +75,6 @@ async fn relay() {
     }
 }
 
-/// It ends with the other process, however that ends.
-fn end_with_parent() {
-    std::thread::spawn(|| {
-        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
-        std::process::exit(0);
-    });
-}
-
 /// The bare crate in a process of its own: an answer for each offer, and echoes.
 async fn bare() {
     let (read, mut offers) = mpsc::unbounded_channel();
@@ -95,25 +88,14 @@ async fn bare() {
     let mut connections: Vec<Arc<dyn PeerConnection>> = Vec::new();
     while let Some(line) = offers.recv().await {
         let offer = RTCSessionDescription::offer(unescape(&line)).unwrap();
-        let (gathered, mut done) = mpsc::unbounded_channel();
-        // The one setting, and in the crate's favour: each connection would have a second socket.
-        let engine = SettingEngineBuilder::new()
-            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
-            .build();
-        let connection = PeerConnectionBuilder::new()
-            .with_setting_engine(engine)
-            .with_handler(Arc::new(Plain { gathered }))
-            .with_udp_addrs(vec!["127.0.0.1:0"])
-            .build()
-            .await
-            .unwrap();
+        let (connection, mut done) = connection(settings()).await;
         connection.set_remote_description(offer).await.unwrap();
         let answer = connection.create_answer(None).await.unwrap();
         connection.set_local_description(answer).await.unwrap();
         done.recv().await.unwrap();
         let answer = connection.local_description().await.unwrap();
         println!("{}", escape(&answer.sdp));
-        connections.push(Arc::new(connection));
+        connections.push(connection);
     }
 }
 
@@ -139,6 +121,26 @@ impl PeerConnectionEventHandler for Plain {
             }
         });
     }
+}
+
+/// The one setting, and in the crate's favour: each connection would have a second socket.
+fn settings() -> SettingEngineBuilder {
+    SettingEngineBuilder::new().with_multicast_dns_mode(MulticastDnsMode::Disabled)
+}
+
+/// A connection on loopback, and what says when all its candidates are known.
+async fn connection(
+    settings: SettingEngineBuilder,
+) -> (Arc<dyn PeerConnection>, mpsc::UnboundedReceiver<()>) {
+    let (gathered, done) = mpsc::unbounded_channel();
+    let connection = PeerConnectionBuilder::new()
+        .with_setting_engine(settings.build())
+        .with_handler(Arc::new(Plain { gathered }))
+        .with_udp_addrs(vec!["127.0.0.1:0"])
+        .build()
+        .await
+        .unwrap();
+    (Arc::new(connection), done)
 }
 
 /// A description as one line.
@@ -203,11 +205,7 @@ impl Listener {
 
     /// Resident memory, KiB.
     fn resident_kib(&self) -> f64 {
-        let process = self.process.id().unwrap();
-        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-        let number = line.unwrap().split_whitespace().nth(1);
-        number.unwrap().parse().unwrap()
+        resident_kib(self.process.id().unwrap())
     }
 }
 
@@ -228,19 +226,10 @@ async fn open(listener: &Arc<Mutex<Listener>>, count: usize, clients: &mut Vec<C
 }
 
 async fn open_one(listener: Arc<Mutex<Listener>>) -> Client {
-    let (gathered, mut done) = mpsc::unbounded_channel();
-    let engine = SettingEngineBuilder::new()
-        .with_multicast_dns_mode(MulticastDnsMode::Disabled)
+    let settings = settings()
         .with_ice_connection_attempts(Some(Duration::from_millis(20)), Some(500))
-        .with_host_acceptance_min_wait(Some(Duration::ZERO))
-        .build();
-    let connection = PeerConnectionBuilder::new()
-        .with_setting_engine(engine)
-        .with_handler(Arc::new(Plain { gathered }))
-        .with_udp_addrs(vec!["127.0.0.1:0"])
-        .build()
-        .await
-        .unwrap();
+        .with_host_acceptance_min_wait(Some(Duration::ZERO));
+    let (connection, mut done) = connection(settings).await;
     let channel = connection.create_data_channel(LABEL, None).await.unwrap();
     let offer = connection.create_offer(None).await.unwrap();
     connection.set_local_description(offer).await.unwrap();
@@ -251,7 +240,7 @@ async fn open_one(listener: Arc<Mutex<Listener>>) -> Client {
     connection.set_remote_description(answer).await.unwrap();
     echoed(&channel).await;
     Client {
-        connection: Arc::new(connection),
+        connection,
         _channel: channel,
     }
 }
@@ -291,11 +280,6 @@ async fn round(kind: Kind, links: usize) -> (f64, f64) {
     (each, opened / opening.as_secs_f64())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 async fn measure(arguments: &[String]) {
     let links = arguments.first().and_then(|first| first.parse().ok());
     let links: usize = links.unwrap_or(LINKS_DEFAULT);
@@ -323,6 +307,6 @@ async fn measure(arguments: &[String]) {
     println!(
         "  bare `webrtc`     {bare:>6.1} KiB resident a link, {bare_opened:.0} opened a second"
     );
-    let verdict = if ratio <= GOAL_RATIO { "met" } else { "MISSED" };
-    println!("  relay / bare      {ratio:>6.2}; goal at most {GOAL_RATIO}: {verdict}");
+    let met = verdict(ratio <= GOAL_RATIO);
+    println!("  relay / bare      {ratio:>6.2}; goal at most {GOAL_RATIO}: {met}");
 }

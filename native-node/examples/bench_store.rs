@@ -17,6 +17,9 @@
 //! an empty store: the index, and the database's own cache.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod measure;
+
+use measure::{median, resident_kib, verdict};
 use native_node::clock::Clock;
 use native_node::pow;
 use native_node::scratch::Scratch;
@@ -74,18 +77,6 @@ fn run(what: &str, dir: &Path) -> Vec<f64> {
     let said = String::from_utf8(output.stdout).unwrap();
     let numbers = said.split_whitespace().map(|word| word.parse().unwrap());
     numbers.collect()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn verdict(met: bool) -> &'static str {
-    match met {
-        true => "met",
-        false => "MISSED",
-    }
 }
 
 /// An envelope of 1 KiB that arrives in the present hour, or so many hours before it. Work is done
@@ -393,20 +384,14 @@ fn fill(dir: &Path) {
     }
 }
 
-fn resident_bytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
-    let number = line.unwrap().split_whitespace().nth(1);
-    number.unwrap().parse::<f64>().unwrap() * 1024.0
-}
-
 /// Says how long the relay took to serve, how many objects it has, and what it takes.
 fn start(dir: &Path) {
     let started = Instant::now();
     let relay = Driven::open(dir);
     let took = started.elapsed().as_secs_f64();
     let objects = relay.relay.status().objects;
-    println!("{took} {objects} {}", resident_bytes());
+    let resident = resident_kib(std::process::id()) * 1024.0;
+    println!("{took} {objects} {resident}");
 }
 
 /// Takes a file out of the system's cache.

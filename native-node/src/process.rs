@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
@@ -34,6 +35,15 @@ pub fn start_log() {
 pub fn relay_runtime() -> std::io::Result<Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     builder.worker_threads(1).enable_all().build()
+}
+
+/// Says that there is no runtime, and why.
+pub fn no_runtime(error: &std::io::Error) -> ExitCode {
+    eprintln!(
+        "The system refuses threads ({error}). Nothing was changed. Close other programs and start \
+         again."
+    );
+    ExitCode::FAILURE
 }
 
 /// Comes back when the process is asked to end.

@@ -15,7 +15,7 @@ mod tests;
 use file::StoreFile;
 use shared::io::{Batch, Query, Row, StoreError, Token};
 use std::path::Path;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -173,11 +173,11 @@ fn gather(
     let mut changes = first.1.changes.len();
     let mut group = vec![first];
     while group.len() < GROUP_MAX {
-        let received = match changes < COMMIT_CHANGES {
-            true => queue.recv_timeout(due.saturating_duration_since(Instant::now())),
-            false => queue.try_recv().map_err(|_| RecvTimeoutError::Timeout),
+        let left = match changes < COMMIT_CHANGES {
+            true => due.saturating_duration_since(Instant::now()),
+            false => Duration::ZERO,
         };
-        match received {
+        match queue.recv_timeout(left) {
             Ok(StoreRequest::Save { token, batch }) => {
                 changes += batch.changes.len();
                 group.push((token, batch));

@@ -37,12 +37,6 @@ fn run(program: impl Future<Output = ExitCode>) -> ExitCode {
             runtime.shutdown_background();
             code
         }
-        Err(error) => {
-            eprintln!(
-                "The system refuses threads ({error}). Nothing was changed. Close other programs \
-                 and start again."
-            );
-            ExitCode::FAILURE
-        }
+        Err(error) => process::no_runtime(&error),
     }
 }

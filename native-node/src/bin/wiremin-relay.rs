@@ -130,13 +130,7 @@ fn main() -> ExitCode {
     match process::relay_runtime() {
         // It is dropped in the end, which waits for what still writes.
         Ok(runtime) => runtime.block_on(run(args)),
-        Err(error) => {
-            eprintln!(
-                "The system refuses threads ({error}). Nothing was changed. Close other programs \
-                 and start again."
-            );
-            ExitCode::FAILURE
-        }
+        Err(error) => process::no_runtime(&error),
     }
 }
 

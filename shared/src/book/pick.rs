@@ -86,9 +86,7 @@ impl Book {
         if only_new && let Some(address) = self.next_doubted(now, taken) {
             return self.candidate(address);
         }
-        let all = self.table.buckets();
-        let all = all.map(|(bucket, held)| (*bucket, held.clone()));
-        self.draw(rng, now, taken, only_new, all)
+        self.draw(rng, now, taken, only_new, self.table.buckets())
     }
 
     /// The same of those that keep something of a range.
@@ -99,30 +97,25 @@ impl Book {
         taken: &Taken,
         range: Range,
     ) -> Option<Candidate> {
-        let mut held: BTreeMap<Bucket, Vec<SocketAddr>> = BTreeMap::new();
         if range == Range::ALL {
-            held.extend(
-                self.table
-                    .buckets()
-                    .map(|(bucket, all)| (*bucket, all.clone())),
-            );
-        } else {
-            for (address, entry) in self.table.keeping(range) {
-                for bucket in self.table.buckets_of(address, entry) {
-                    held.entry(bucket).or_default().push(*address);
-                }
+            return self.draw(rng, now, taken, false, self.table.buckets());
+        }
+        let mut held: BTreeMap<Bucket, Vec<SocketAddr>> = BTreeMap::new();
+        for (address, entry) in self.table.keeping(range) {
+            for bucket in self.table.buckets_of(address, entry) {
+                held.entry(bucket).or_default().push(*address);
             }
         }
-        self.draw(rng, now, taken, false, held.into_iter())
+        self.draw(rng, now, taken, false, held.iter())
     }
 
-    fn draw(
+    fn draw<'a>(
         &self,
         rng: &mut Rng,
         now: Millis,
         taken: &Taken,
         only_new: bool,
-        buckets: impl Iterator<Item = (Bucket, Vec<SocketAddr>)>,
+        buckets: impl Iterator<Item = (&'a Bucket, &'a Vec<SocketAddr>)>,
     ) -> Option<Candidate> {
         // Of groups that are free, and of the others.
         let mut tried = [Draw::default(); 2];
@@ -134,7 +127,7 @@ impl Book {
                 Bucket::New(_) => &mut new,
             };
             let mut inside = [Draw::default(); 2];
-            for address in &held {
+            for address in held {
                 if !self.is_free(now, address, taken) {
                     continue;
                 }

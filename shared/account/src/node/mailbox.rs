@@ -19,6 +19,12 @@ impl Relays {
         range.wider(self.wider_bits)
     }
 
+    /// Whether one that keeps a range lists something of a part. One that has not said what it
+    /// keeps may.
+    pub fn may_list(&self, range: Option<Range>, part: Range) -> bool {
+        range.is_none_or(|range| self.listed(range).overlaps(part))
+    }
+
     /// What those that are in use keep, as far as that is known.
     pub fn ranges(&self) -> impl Iterator<Item = Range> {
         self.kept().filter_map(|(_, relay)| relay.range)

@@ -9,7 +9,7 @@ use super::model::{NamedRow, RowKey};
 use super::offers::{is_somewhere, nowhere};
 use super::open::Open;
 use super::relay::Stage;
-use super::relays::NodeKey;
+use super::relays::{NodeKey, Relays};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -30,14 +30,6 @@ pub struct Heard {
     pub range: Option<Range>,
     /// Who leads to it, if nobody dials it.
     pub by: Option<NodeKey>,
-}
-
-impl Heard {
-    /// Whether it is said to list something of a part. One that has not said what it keeps may.
-    fn lists(&self, part: Range, wider_bits: u8) -> bool {
-        let lists = |range: Range| range.wider(wider_bits).overlaps(part);
-        self.range.is_none_or(lists)
-    }
 }
 
 /// Relays heard of and not in use.
@@ -112,30 +104,25 @@ impl Open {
         let held = held.map(|(_, r)| (r.hint.address, r.range));
         let mut held: Vec<(IpAddr, Option<Range>)> = held.collect();
         // One that nobody dials depends on others: one of them is enough.
-        let mut kept = self.relays.kept();
-        let mut hidden = kept.any(|(_, relay)| relay.is_held() && relay.hidden);
-        drop(kept);
+        let mut hidden = (self.relays.kept()).any(|(_, relay)| relay.is_held() && relay.hidden);
         let mut lonely = false;
-        let wider = cx.config.scan_wider_bits;
         for (part, wanted) in self.parts() {
-            // Of those that have not said what they keep, it may be any.
-            let lists = |range: &Option<Range>| range.is_none_or(|r| r.wider(wider).overlaps(part));
-            let mut count = held.iter().filter(|(_, range)| lists(range)).count();
-            while count < wanted {
-                let of_part = held.iter().filter(|(_, range)| lists(range));
-                let groups: BTreeSet<Group> = of_part.map(|(ip, _)| Group::of(*ip)).collect();
-                let Some(heard) = self.named.take(cx, &groups, part, hidden) else {
-                    break;
-                };
-                if !self.relays.add_named(cx, heard) {
+            loop {
+                let relays = &self.relays;
+                let of_part = held.iter().filter(|(_, it)| relays.may_list(*it, part));
+                let groups: Vec<Group> = of_part.map(|(ip, _)| Group::of(*ip)).collect();
+                if groups.len() >= wanted {
                     break;
                 }
+                let heard = self.named.take(cx, relays, &groups, (part, hidden));
+                let Some(heard) = heard.filter(|heard| self.relays.add_named(cx, *heard)) else {
+                    lonely = true;
+                    break;
+                };
                 cx.touch_lazily(RowKey::Named);
                 held.push((heard.hint.address, heard.range));
                 hidden |= !is_somewhere(&heard.hint);
-                count += 1;
             }
-            lonely |= count < wanted;
         }
         self.feed_from_others(cx);
         if lonely && !self.named.lonely {
@@ -226,12 +213,12 @@ impl Named {
     fn take(
         &mut self,
         cx: &mut Cx,
-        groups: &BTreeSet<Group>,
-        part: Range,
-        hidden: bool,
+        relays: &Relays,
+        groups: &[Group],
+        (part, hidden): (Range, bool),
     ) -> Option<Heard> {
-        let wider = cx.config.scan_wider_bits;
-        let fit = self.heard.values().filter(|heard| heard.lists(part, wider));
+        let fit = self.heard.values();
+        let fit = fit.filter(|heard| relays.may_list(heard.range, part));
         let mut fit: Vec<Heard> = fit.copied().collect();
         let prefer = |fit: &mut Vec<Heard>, better: &dyn Fn(&Heard) -> bool| {
             if fit.iter().any(better) {

@@ -91,7 +91,7 @@ impl Relay {
             dials_moved: false,
             through: None,
             by_offer: false,
-            hidden: hint.address.is_unspecified(),
+            hidden: !is_somewhere(&hint),
             asked: None,
             answered: None,
             error: None,

@@ -203,17 +203,9 @@ impl Peers {
 
     /// The same, those that this relay dialled before others.
     fn keepers(&self, address: u32) -> Vec<LinkId> {
-        let links = self.links.iter();
-        let keeping = links.filter(|(_, peer)| peer.range.has(address));
-        let (mut dialled, mut others) = (Vec::new(), Vec::new());
-        for (link, peer) in keeping {
-            match peer.dialled {
-                true => dialled.push(*link),
-                false => others.push(*link),
-            }
-        }
-        dialled.append(&mut others);
-        dialled
+        let mut mates: Vec<(LinkId, bool)> = self.mates(Range::of(address, 32)).collect();
+        mates.sort_by_key(|(_, dialled)| !dialled);
+        mates.into_iter().map(|(link, _)| link).collect()
     }
 
     /// A peer was of use.

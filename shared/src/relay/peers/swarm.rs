@@ -191,12 +191,12 @@ impl Relay {
             swarm.bits = bits;
             self.peers.own.renew(now);
             // A restart is no reason to take over what others keep.
-            let put = Change::Put {
-                table: META,
-                key: BITS_KEY.to_vec(),
-                value: [bits].into(),
-            };
             if now - began >= YOUNG_MS {
+                let put = Change::Put {
+                    table: META,
+                    key: BITS_KEY.to_vec(),
+                    value: [bits].into(),
+                };
                 let batch = Batch {
                     durable: false,
                     changes: [put].into(),
@@ -252,15 +252,14 @@ impl Relay {
             if self.range().has(address) {
                 continue;
             }
-            let keepers = self.peers.keepers(address);
+            let mut keepers = self.peers.keepers(address);
             wanted = wanted.or_else(|| keepers.is_empty().then_some(address));
-            let mut free = keepers;
-            free.retain(|link| told.get(link).is_none_or(|told| told.len() < LEFT_TOLD));
-            if free.is_empty() {
+            keepers.retain(|link| told.get(link).is_none_or(|told| told.len() < LEFT_TOLD));
+            if keepers.is_empty() {
                 waiting.push(arrival);
                 continue;
             }
-            for keeper in free.into_iter().take(LEFT_TOLD_TO) {
+            for keeper in keepers.into_iter().take(LEFT_TOLD_TO) {
                 told.entry(keeper).or_default().push(arrival);
                 self.counters.handed_over += 1;
             }
