@@ -173,8 +173,25 @@ export class Person {
   }
 
   /** Waits until the message of that text is there, in that state when one is given. */
-  hears(text, state) {
-    return this.message(text, state).waitFor()
+  async hears(text, state) {
+    try {
+      await this.message(text, state).waitFor()
+    } catch (error) {
+      throw new Error(`${error.message}\n${await this.shown()}`)
+    }
+  }
+
+  /** What all open pages show, for who looks into why a test failed. */
+  async shown() {
+    const pages = this.context.browser().contexts().flatMap((context) => context.pages())
+    const texts = pages.map((page) =>
+      page.evaluate(() => {
+        const states = [...document.querySelectorAll('[data-testid][data-state]')]
+        const state = ({ dataset }) => `${dataset.testid}: ${dataset.state}`
+        return `${document.body.innerText}\n${states.map(state).join(', ')}`
+      }),
+    )
+    return (await Promise.allSettled(texts)).map(({ value }) => `--- ${value}`).join('\n')
   }
 
   /** All texts of the open conversation, oldest first. */
