@@ -219,7 +219,46 @@ fn people_meet_and_talk_where_no_relay_lists_everything() {
 /// list: others are asked for at once, not at the next half hour.
 #[test]
 fn an_invitation_is_read_where_nobody_held_lists_its_mailbox() {
-    let mut world = World::new(5);
+    let (mut world, people) = twelve_in_parts(5);
+    for pair in people.chunks_exact(2) {
+        let link = world.invite_for(pair[0], 24).fragment;
+        world.greet(pair[1], &link).unwrap();
+        let came = |world: &World| world.greeting(pair[0]).is_some();
+        assert!(world.run_until(3 * MINUTE, came), "{}", world.replay());
+    }
+}
+
+/// Nobody names such a relay while the greeting comes, and a quarter of an hour later the relays
+/// that are held have been read on.
+#[test]
+fn a_greeting_from_before_its_mailbox_was_read_is_found() {
+    let (mut world, people) = twelve_in_parts(6);
+    const RELAYS: u8 = 0x26;
+    world.liars = people.iter().step_by(2).copied().collect();
+    world.lie = Some(|_, _, bytes| (bytes[0] != RELAYS).then_some(bytes));
+    for pair in people.chunks_exact(2) {
+        let link = world.invite_for(pair[0], 24).fragment;
+        world.greet(pair[1], &link).unwrap();
+    }
+    world.run(15 * MINUTE);
+    let waits = |world: &World| {
+        let hosts = people.iter().step_by(2);
+        hosts.filter(|at| world.greeting(**at).is_none()).count()
+    };
+    let before = waits(&world);
+    println!("{before} of 6 have not read their greeting");
+    assert!(before > 0);
+    world.lie = None;
+    assert!(
+        world.run_until(3 * MINUTE, |world| waits(world) == 0),
+        "{}",
+        world.replay()
+    );
+}
+
+/// People where each relay lists a part of the mail only.
+fn twelve_in_parts(seed: u64) -> (World, Vec<At>) {
+    let mut world = World::new(seed);
     (world.swarm_relays, world.scan_wider_bits) = (Some(4), 1);
     let relays = world.relays(60, |n| n / 2);
     world.run(30 * MINUTE);
@@ -229,10 +268,5 @@ fn an_invitation_is_read_where_nobody_held_lists_its_mailbox() {
         .map(|n| world.person(&format!("person {n}"), &format!("relay {}", n * 5)))
         .collect();
     world.run(3 * MINUTE);
-    for pair in people.chunks_exact(2) {
-        let link = world.invite_for(pair[0], 24).fragment;
-        world.greet(pair[1], &link).unwrap();
-        let came = |world: &World| world.greeting(pair[0]).is_some();
-        assert!(world.run_until(3 * MINUTE, came), "{}", world.replay());
-    }
+    (world, people)
 }

@@ -15,6 +15,7 @@ use alloc::{
     vec::Vec,
 };
 use shared::link::ReqId;
+use shared::range::Range;
 use shared::recent::Recent;
 use shared::time::{self, Millis};
 use shared::wire::scan::prefix_range;
@@ -24,6 +25,8 @@ use shared::wire::{Header, Records, ScanRecord};
 pub const TAKE_ALL_BYTES_MAX: u64 = 4 << 20;
 /// Envelopes live that long, so nothing older is missed.
 const BUCKETS_MAX: u32 = 48 * 6;
+/// How far back a relay is read that lists what no other one listed: two hours.
+const OVERLAP_BUCKETS: u32 = 2 * 6;
 /// No clock that is right comes near it.
 const BUCKET_LAST: u32 = u32::MAX - 1;
 /// Scans and gets under way on a link at once.
@@ -151,6 +154,7 @@ impl Open {
     pub fn begin_feed(&mut self, cx: &mut Cx, key: NodeKey, relay_unix: u64) {
         let current = time::bucket(relay_unix).min(BUCKET_LAST);
         let of_use = self.reads_from(&key);
+        let first = self.first_bucket(&key, current);
         let Some(relay) = self.relays.get_mut(&key) else {
             return;
         };
@@ -163,7 +167,7 @@ impl Open {
         }
         let oldest = current.saturating_sub(BUCKETS_MAX);
         if relay.row.cursor == 0 {
-            relay.row.cursor = current;
+            relay.row.cursor = first;
             cx.touch(RowKey::Relay(key));
         } else if relay.row.cursor > current {
             // Its clock was set back: what came since is somewhere in the last two days.
@@ -187,6 +191,29 @@ impl Open {
             },
         );
         self.pump_feed(cx, key);
+    }
+
+    /// From where a relay is read for the first time: it has what came while no other one was there.
+    /// Others may have been read on meanwhile that list something else.
+    fn first_bucket(&self, key: &NodeKey, current: u32) -> u32 {
+        let listed = self.relays.listed(self.relays.range_of(key));
+        let read = || {
+            let kept = self.relays.kept().map(|(_, relay)| relay);
+            kept.filter(|relay| relay.row.cursor > 0)
+        };
+        let Some(any) = read().map(|relay| relay.row.cursor).min() else {
+            return current;
+        };
+        let apart = any.min(self.named.lonely_since().unwrap_or(current));
+        let since = |wanted: Range| {
+            let part = wanted.and(listed)?;
+            let lists = |range: Range| self.relays.listed(range).wider_or_same(part);
+            let same = read().filter(|relay| relay.range.is_some_and(lists));
+            let same = same.map(|relay| relay.row.cursor).min();
+            Some(same.unwrap_or(apart.saturating_sub(OVERLAP_BUCKETS)))
+        };
+        let all = self.reads().into_iter().filter_map(since);
+        all.min().unwrap_or(current).min(current)
     }
 
     /// Asks for the next buckets, or notes that all are here.

@@ -8,14 +8,14 @@ use super::limits::{NAMED_KEPT, NAMED_MAX, RELAYS_NAMED_MAX};
 use super::model::{NamedRow, RowKey};
 use super::offers::{is_somewhere, nowhere};
 use super::open::Open;
-use super::relay::Stage;
+use super::relay::{Relay, Stage};
 use super::relays::{NodeKey, Relays};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use shared::book::Group;
 use shared::range::Range;
-use shared::time::Millis;
+use shared::time::{self, Millis};
 use shared::wire::{Descriptor, Reader, RelayHint};
 
 /// Between two questions for names while there are too few relays, and otherwise.
@@ -41,6 +41,8 @@ pub struct Named {
     ask_at: Millis,
     /// There are too few for something that is read.
     lonely: bool,
+    /// The bucket since when that is so, or one that was taken since is not read yet.
+    lonely_since: Option<u32>,
 }
 
 impl Open {
@@ -131,6 +133,13 @@ impl Open {
             self.named.hurry();
         }
         self.named.lonely = lonely;
+        let unread = |(_, relay): (_, &Relay)| relay.is_held() && relay.row.cursor == 0;
+        if lonely || self.relays.kept().any(unread) {
+            let bucket = time::bucket(self.clock.assumed());
+            self.named.lonely_since.get_or_insert(bucket);
+        } else {
+            self.named.lonely_since = None;
+        }
         if self.named.ask_at <= cx.now.mono {
             let pause = if lonely { ASK_SOON_MS } else { ASK_LATER_MS };
             self.named.ask_at = cx.now.mono + pause + cx.visible.below(pause / 2);
@@ -201,6 +210,11 @@ impl Named {
     pub fn refuse(&mut self, key: NodeKey) {
         self.heard.remove(&key);
         self.unwanted.insert(key);
+    }
+
+    /// Since when there may have been nobody to read something from.
+    pub fn lonely_since(&self) -> Option<u32> {
+        self.lonely_since
     }
 
     /// Asks again soon: a new relay may know others.

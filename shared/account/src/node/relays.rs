@@ -203,13 +203,9 @@ impl Relays {
         if self.is_known(&key) || self.kept().count() >= RELAYS_MAX {
             return false;
         }
-        // It has what came while none of the others was there.
-        let cursors = self.kept().map(|(_, r)| r.row.cursor);
-        let cursor = cursors.filter(|cursor| *cursor > 0).min().unwrap_or(0);
         let relay = self.insert(cx, hint);
         (relay.range, relay.through) = (heard.range, heard.by);
-        let row = &mut relay.row;
-        (row.by, row.cursor) = (Chooser::Relay, cursor);
+        relay.row.by = Chooser::Relay;
         cx.touch(RowKey::Relay(key));
         true
     }
