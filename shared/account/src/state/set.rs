@@ -243,11 +243,12 @@ impl Set {
         self.entries.get(key).map(cbor::to_vec)
     }
 
-    /// Takes back what [`Set::encode`] gave.
-    pub fn load(&mut self, bytes: &[u8]) -> Result<(), Malformed> {
+    /// Takes back what [`Set::encode`] gave, and says of which key.
+    pub fn load(&mut self, bytes: &[u8]) -> Result<Key, Malformed> {
         let held: Held = cbor::from_slice(bytes)?;
+        let key = held.entry.key.clone();
         self.put(held.entry, held.took);
-        Ok(())
+        Ok(key)
     }
 
     /// Entries with their spots.

@@ -196,14 +196,17 @@ pub fn read_order(value: &Value) -> Result<u64, Malformed> {
     cbor::from_slice(value.as_bytes())
 }
 
-/// Where the account's mail comes.
-pub fn mailbox(mailbox: Mailbox) -> Option<Value> {
-    value(&mailbox)
+/// The place of which the account's mailbox is the first bits, as many as it has now.
+pub fn place(place: u32, bits: u8) -> Option<Value> {
+    (bits <= 32).then(|| value(&(place, bits)))?
 }
 
-pub fn read_mailbox(value: &Value) -> Result<Mailbox, Malformed> {
-    let mailbox: Mailbox = cbor::from_slice(value.as_bytes())?;
-    Mailbox::new(mailbox.prefix(), mailbox.bits()).ok_or(Malformed)
+pub fn read_place(value: &Value) -> Result<(u32, u8), Malformed> {
+    let (place, bits) = cbor::from_slice(value.as_bytes())?;
+    match bits <= 32 {
+        true => Ok((place, bits)),
+        false => Err(Malformed),
+    }
 }
 
 /// The avatar's hash, or the contact read secret.

@@ -189,8 +189,10 @@ fn values_round_trip() {
     assert_eq!(read_order(&order(u64::MAX).unwrap()), Ok(u64::MAX));
     assert_eq!(*read_bytes32(&bytes32(&[6; 32]).unwrap()).unwrap(), [6; 32]);
     cut_everywhere(&bytes32(&[6; 32]).unwrap(), read_bytes32);
-    let place = Mailbox::new(0xf000_0000, 4).unwrap();
-    assert_eq!(read_mailbox(&mailbox(place).unwrap()), Ok(place));
+    let value = place(0xf123_4567, 4).unwrap();
+    assert_eq!(read_place(&value), Ok((0xf123_4567, 4)));
+    cut_everywhere(&value, read_place);
+    assert_eq!(place(0, 33), None);
     assert_eq!(settings(b"{}".to_vec()).unwrap().as_bytes(), b"{}");
 }
 
@@ -212,7 +214,7 @@ fn values_keep_their_bounds() {
     let read = |bytes: &[u8]| Value::new(bytes.into()).unwrap();
     assert_eq!(read_name(&read(&[0x61, 0xff])), Err(Malformed));
     assert_eq!(Existence::decode(&read(&[0x82, 9, 0])), Err(Malformed));
-    assert_eq!(read_mailbox(&read(&[0x82, 0, 0x18, 33])), Err(Malformed));
+    assert_eq!(read_place(&read(&[0x82, 0, 0x18, 33])), Err(Malformed));
     // An element that a newer version put behind.
     assert_eq!(
         Existence::decode(&read(&[0x83, 1, 5, 0x81, 7])),
