@@ -235,6 +235,45 @@ fn nothing_is_written_back() {
     assert_eq!(a.entries(), b.entries());
 }
 
+/// A newer version says more, and shows names otherwise: what this one makes of it stays here.
+#[test]
+fn what_is_not_understood_stands() {
+    let mut a = Device::new(0, "Me", false);
+    let raw = |field, bytes: &[u8]| Entry {
+        key: Key::Contact(somebody(1), field),
+        stamp: Stamp {
+            time: NOW.unix,
+            slot: 1,
+        },
+        value: crate::state::Value::new(bytes.into()),
+    };
+    let theirs = [
+        raw(
+            ContactField::Existence,
+            &[0x83, 1, 5, 0x63, b'n', b'e', b'w'],
+        ),
+        raw(ContactField::Name, b"\x65 Ann "),
+    ];
+    a.open.merge_state(&mut a.cx, theirs.clone().into());
+    a.turn();
+    assert_eq!(
+        (a.row(&somebody(1)).name.as_str(), a.row(&somebody(1)).added),
+        ("Ann", 5)
+    );
+    let (mut a, _) = a.again(|_| true);
+    a.cx.touch(RowKey::Contact(somebody(1)));
+    a.turn();
+    assert!(theirs.iter().all(|entry| a.entries().contains(entry)));
+
+    // A standing that this version does not know: nothing is done about it.
+    let mut unknown = raw(ContactField::Existence, &[0x82, 9, 5]);
+    unknown.stamp.time += 1;
+    a.open.merge_state(&mut a.cx, [unknown.clone()].into());
+    a.turn();
+    assert!(a.entries().contains(&unknown));
+    assert_eq!(a.row(&somebody(1)).state, 1);
+}
+
 #[test]
 fn read_markers_are_written_every_ten_seconds_at_most() {
     let (mut a, mut b) = (Device::new(0, "Me", false), Device::new(1, "Me", false));
