@@ -105,6 +105,11 @@ as_bytes!(kem_public, KemPublic, KEM_PUBLIC_LEN, |b| {
 #[cbor(transparent)]
 pub(crate) struct Bytes16(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 16]);
 
+/// A hash as a CBOR byte string.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub(crate) struct Bytes32(#[cbor(n(0), with = "minicbor::bytes")] pub [u8; 32]);
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]

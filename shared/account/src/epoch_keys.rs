@@ -287,6 +287,11 @@ impl ContactKeys {
         self.generation
     }
 
+    /// What opens their records.
+    pub fn read_secret(&self) -> &[u8; 32] {
+        self.read.as_bytes()
+    }
+
     /// Where their record may lie at that hour, the most likely place first.
     pub fn places(&self, owner: &PublicKey, hour: u32) -> [Place; 2] {
         let period = record::period(hour);

@@ -1,7 +1,7 @@
 //! The only part of WireMin that sees plaintext: identity, vault, sessions, conversations.
 //!
-//! Sans-IO like `shared`, which it builds on; relays do not link this crate. PROTOCOL.md sections 1
-//! and 4 to 7.
+//! Sans-IO like `shared`, which it builds on; relays do not link this crate. PROTOCOL.md sections
+//! 1, 4 to 7 and 13.
 #![no_std]
 extern crate alloc;
 
@@ -21,5 +21,6 @@ pub mod rows;
 pub mod sealed;
 pub mod session;
 pub mod shown;
+pub mod state;
 pub mod vault;
 pub mod words;

@@ -9,6 +9,7 @@ use super::model::*;
 use super::open::{Contact, Invite, Open};
 use super::problems;
 use super::relays::Relays;
+use super::state::State;
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::Problem;
@@ -61,6 +62,7 @@ impl Open {
     ) -> Self {
         clock.tick(cx.now);
         let identity = Identity::from_seed(&Seed::from_bytes(profile.seed));
+        let restored = profile.restored;
         Self {
             rows: Rows::new(&data),
             data,
@@ -70,6 +72,7 @@ impl Open {
             profile,
             epoch_keys,
             clock,
+            state: State::new(restored),
             relays: Relays::new(cx.config.scan_wider_bits),
             named: Default::default(),
             sync: Default::default(),
@@ -153,6 +156,8 @@ impl Open {
                 self.jobs.restore_sequence(parcel.sequence);
                 self.parcels.insert(*owner, parcel);
             }
+            RowKey::StateEntry(_) => self.state.restore(value)?,
+            RowKey::StateParts => self.state.restore_parts(minicbor::decode(value).ok()?),
             RowKey::Profile | RowKey::EpochKeys | RowKey::Clock | RowKey::Message(..) => {}
         }
         Some(())
@@ -161,6 +166,7 @@ impl Open {
     /// Starts everything: expected tags, the queue, the relays.
     pub fn begin(&mut self, cx: &mut Cx) {
         self.on_epoch(cx);
+        self.note_all(cx);
         let invites: Vec<Id16> = self.invites.keys().copied().collect();
         for id in invites {
             self.expect_greetings(&id);

@@ -56,3 +56,5 @@ pub const NAMED_KEPT: usize = 16;
 pub const RELAYS_NAMED_MAX: u8 = 16;
 /// Messages in one answer to `History`.
 pub const HISTORY_MAX: u32 = 100;
+/// From one time that it is written down what was read to the next, ms.
+pub const READ_MARK_MS: u64 = 10_000;

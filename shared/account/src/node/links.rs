@@ -254,6 +254,7 @@ impl Open {
         if self.house_at <= cx.now.mono {
             self.house_at = cx.now.mono + HOUSE_MS;
             self.on_epoch(cx);
+            self.note_read(cx);
             self.expire_parcels(cx);
             self.expire_invites(cx);
             self.expire_greetings(cx);

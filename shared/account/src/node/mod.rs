@@ -6,6 +6,7 @@
 //!         -> Open -> relays, offers, named, fetch, lookups  what comes
 //!                 -> jobs, seal, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people  what it means
+//!                 -> state, state_facts, state_taken  what all devices of the account agree on
 //! ```
 
 mod assemble;
@@ -34,6 +35,12 @@ mod relay;
 mod relay_views;
 mod relays;
 mod seal;
+#[cfg_attr(not(test), expect(dead_code, reason = "no record carries it yet"))]
+mod state;
+mod state_facts;
+mod state_taken;
+#[cfg(test)]
+mod state_tests;
 mod transfer;
 mod unlock;
 mod views;
@@ -107,7 +114,9 @@ impl Account {
     fn flush(&mut self) {
         match &mut self.open {
             Some(open) => {
-                let dirty = self.cx.take_dirty();
+                let mut dirty = self.cx.take_dirty();
+                open.note(&mut self.cx, &dirty);
+                dirty.extend(self.cx.take_dirty());
                 let encoded = dirty
                     .into_iter()
                     .map(|key| (key, open.encode(&key)))

@@ -428,6 +428,10 @@ pub enum RowKey {
     Greeting(Id16),
     Outgoing(Who, Id16),
     Parcel(Owner),
+    /// An entry of the state, by H of its key.
+    StateEntry(Id16),
+    /// What is known of the state's parts at relays.
+    StateParts,
     /// In the table of messages.
     Message(Who, u64),
 }
@@ -459,6 +463,8 @@ impl RowKey {
                 Owner::Keys => join(10, &[&[4]]),
                 Owner::Ack(who) => join(10, &[&[5], who]),
             },
+            Self::StateEntry(hash) => join(40, &[hash]),
+            Self::StateParts => join(41, &[]),
             Self::Message(who, index) => join(11, &[who, &index.to_be_bytes()]),
         }
     }
@@ -510,6 +516,8 @@ impl RowKey {
                     _ => return None,
                 })
             }
+            40 => Self::StateEntry(rest.try_into().ok()?),
+            41 => Self::StateParts,
             11 => {
                 let (who, tail) = who_and(rest)?;
                 Self::Message(who, u64::from_be_bytes(tail.try_into().ok()?))

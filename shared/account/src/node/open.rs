@@ -13,6 +13,7 @@ use super::model::*;
 use super::named::Named;
 use super::outbox::Puts;
 use super::relays::{NodeKey, Relays};
+use super::state::State;
 use super::{limits, views};
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
@@ -91,6 +92,7 @@ pub struct Open {
     pub invites: BTreeMap<Id16, Invite>,
     pub greetings: BTreeMap<Id16, GreetingRow>,
     pub outgoing: BTreeMap<(Who, Id16), MessageRow>,
+    pub state: State,
     pub parcels: BTreeMap<Owner, ParcelRow>,
     /// What is being put on each relay's link.
     pub puts: BTreeMap<NodeKey, Puts>,
@@ -140,6 +142,8 @@ impl Open {
                 })
             }),
             RowKey::Parcel(owner) => self.parcels.get(owner).and_then(cbor),
+            RowKey::StateEntry(hash) => self.state.row(hash),
+            RowKey::StateParts => cbor(self.state.parts_row()),
             RowKey::Message(..) => None,
         }
     }

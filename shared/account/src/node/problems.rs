@@ -25,6 +25,9 @@ macro_rules! problems {
 }
 
 problems! {
+    state_full: "There is no more room for what your devices and the network agree on.",
+        "Everything is kept on this device, but not all of it would come back from your 18 words.",
+        "Remove contacts you no longer need.";
     locked: "The account is locked.", NOTHING_CHANGED, "Unlock it with the passcode first.";
     no_account: "There is no account on this device yet.", NOTHING_CHANGED,
         "Create one, restore one from its 18 words, or import an exported file.";

@@ -83,6 +83,7 @@ impl Open {
             all.push(RowKey::Contact(*who));
             all.extend(contact.seen.keys().map(|chunk| RowKey::Seen(*who, *chunk)));
         }
+        all.extend(self.state.rows());
         all.extend(self.invites.keys().map(|id| RowKey::Invite(*id)));
         all.extend(self.greetings.keys().map(|id| RowKey::Greeting(*id)));
         let outgoing = self.outgoing.keys();
