@@ -288,10 +288,18 @@ impl ContactKeys {
     }
 
     /// Where their record may lie at that hour, the most likely place first.
-    pub fn places(&self, owner: &PublicKey, hour: u32) -> [Place; 2] {
-        let period = record::period(hour);
-        [period, period.saturating_sub(1)]
-            .map(|p| Place::find(owner, self.read.as_bytes(), SLOT_EPOCH_KEYS, p))
+    pub fn places(&self, owner: &PublicKey, hour: u32) -> Vec<Place> {
+        record::places(owner, self.read.as_bytes(), SLOT_EPOCH_KEYS, hour)
+    }
+
+    /// What opens their records.
+    pub fn read_secret(&self) -> &[u8; 32] {
+        self.read.as_bytes()
+    }
+
+    /// They have drawn another one.
+    pub fn change_read(&mut self, read: [u8; 32]) {
+        self.read = Key::new(read);
     }
 
     /// Takes what a record at one of these places says. True if anything changed.

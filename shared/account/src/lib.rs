@@ -9,6 +9,7 @@ pub mod acceptance;
 pub mod agreed_time;
 pub mod api;
 pub mod cbor;
+pub mod delegation;
 pub mod epoch_keys;
 pub mod export;
 pub mod greeting;

@@ -7,7 +7,7 @@ use super::cx::Cx;
 use super::model::*;
 use super::open::{Open, Ride};
 use crate::identity::Certificate;
-use crate::record::Author;
+use crate::record::{Author, Signer};
 use crate::sealed::{Sealed, Sender};
 use crate::session::{ACKS_MAX, Draft, SealError, message_id};
 use alloc::vec::Vec;
@@ -126,7 +126,7 @@ impl Open {
         let secret = invite.secret.as_ref()?;
         let account = self.identity.account_key();
         let by = Author {
-            account,
+            signer: Signer::Account(account),
             version,
             effort,
             network: cx.config.network,
@@ -143,7 +143,7 @@ impl Open {
         let effort = self.effort(owner, 0);
         let account = self.identity.account_key();
         let by = Author {
-            account,
+            signer: Signer::Account(account),
             version,
             effort,
             network: cx.config.network,

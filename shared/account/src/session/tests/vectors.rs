@@ -5,7 +5,7 @@ use super::*;
 use crate::acceptance;
 use crate::greeting::{self, Exchange};
 use crate::invite::{InviteLink, greeting_step};
-use crate::record::{self, Writing};
+use crate::record::{self, Signer, Writing};
 use crate::sealed::{Step, tag};
 use crate::session::chain::{chain_id, step};
 use crate::session::opener::{Who, exchange};
@@ -90,7 +90,7 @@ fn records() {
     let v = Vector::of("record");
     let account = SigningKey::from_bytes(&v.array("account"));
     let by = Author {
-        account: &account,
+        signer: Signer::Account(&account),
         version: v.number("version"),
         effort: v.number("effort") as u8,
         network: v.number("network") as u32,
