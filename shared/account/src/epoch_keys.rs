@@ -215,6 +215,12 @@ impl EpochKeys {
         Some(record::write(&writing, &text, fresh))
     }
 
+    /// Generation and time (s) in the text of such a record: what makes one newer than another.
+    pub fn age_of(text: &[u8]) -> Option<(u64, u64)> {
+        let text: RecordText = cbor::from_slice(text).ok()?;
+        Some((text.generation.into(), text.time))
+    }
+
     fn record_text(&self, now_epoch: u32, now: Millis) -> Option<Vec<u8>> {
         let keys = self
             .publics(now_epoch, EPOCHS_AHEAD)?
@@ -319,7 +325,8 @@ impl ContactKeys {
             .map_err(|_| LearnError::Malformed)
     }
 
-    fn learn_text(&mut self, text: &[u8], now_epoch: u32) -> Result<bool, Malformed> {
+    /// Takes the text of such a record. True if anything changed.
+    pub fn learn_text(&mut self, text: &[u8], now_epoch: u32) -> Result<bool, Malformed> {
         let text: RecordText = cbor::from_slice(text)?;
         if text.keys.len() > EPOCHS_AHEAD as usize {
             return Err(Malformed);

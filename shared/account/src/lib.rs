@@ -17,6 +17,8 @@ pub mod identity;
 pub mod invite;
 pub mod node;
 pub mod passcode;
+pub mod picture;
+pub mod profile;
 pub mod record;
 pub mod rows;
 pub mod sealed;

@@ -162,6 +162,12 @@ impl Open {
             return;
         }
         let oldest = current.saturating_sub(BUCKETS_MAX);
+        if self.relays.kept().all(|(_, r)| r.row.cursor < oldest) {
+            self.missed_heads(cx);
+        }
+        let Some(relay) = self.relays.get_mut(&key) else {
+            return;
+        };
         if relay.row.cursor == 0 {
             relay.row.cursor = current;
             cx.touch(RowKey::Relay(key));
