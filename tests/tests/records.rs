@@ -12,6 +12,7 @@ const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 const PUT: u8 = 0x10;
 const FIND: u8 = 0x25;
+const REFUSED: u8 = 0x12;
 /// The kind of a record, in the fifth byte of a header.
 const RECORD: u8 = 2;
 
@@ -33,6 +34,16 @@ fn shown(world: &World, at: At, other: At) -> Option<ContactView> {
 
 fn about(world: &World, at: At, other: At) -> String {
     shown(world, at, other).map_or(String::new(), |contact| contact.about)
+}
+
+/// The relays of somebody, as they were last shown.
+fn relays(world: &World, at: At) -> Vec<RelayView> {
+    let mut told = world.hosts[at].events.iter().rev();
+    let relays = told.find_map(|event| match event {
+        Event::Relays { relays, .. } => Some(relays.clone()),
+        _ => None,
+    });
+    relays.unwrap()
 }
 
 fn has_trouble(world: &World, at: At, wanted: &str) -> bool {
@@ -228,17 +239,17 @@ fn what_one_relay_has_counts() {
     set_about(&mut world, ann, "still there");
     world.run(10 * MINUTE);
     assert_eq!(about(&world, bob, ann), "still there");
+    // What has just been written may be on its way to the other.
+    assert!(relays(&world, bob).iter().all(|relay| !relay.withheld));
+    world.kill(bob);
+    world.run(3 * DAY);
+    world.start(bob);
+    world.run(MINUTE);
+    world.unlock(bob);
+    world.run(10 * MINUTE);
     assert!(!has_trouble(&world, bob, "record_withheld"));
-    let relays = |world: &World| {
-        let mut told = world.hosts[bob].events.iter().rev();
-        let relays = told.find_map(|event| match event {
-            Event::Relays { relays, .. } => Some(relays.clone()),
-            _ => None,
-        });
-        relays.unwrap()
-    };
     let node = |at: At, world: &World| world.hosts[at].hint.to_text();
-    for relay in relays(&world) {
+    for relay in relays(&world, bob) {
         assert_eq!(relay.withheld, relay.hint != node(other, &world));
     }
 }
@@ -256,13 +267,25 @@ fn a_removed_contact_reads_nothing_new() {
         world.run(10 * MINUTE);
         assert_eq!(about(&world, bob, ann), "for both");
         assert_eq!(about(&world, cid, ann), "for both");
+        // A month begins after ten days: there are keys of two.
+        world.run(11 * DAY);
         // Cid is away and comes back weeks later: what was told meanwhile is no more.
         world.kill(cid);
         let contact = world.id(bob);
+        world.seen = Some(Vec::new());
         world.must(ann, Command::RemoveContact { contact, block });
         world.run(2 * HOUR);
+        // In the place of the profile, and of the keys of two months, there are tombstones; what
+        // is written new lies elsewhere.
+        let seen = world.seen.take().unwrap();
+        let sizes = puts(&seen, ann).into_iter().map(|(_, h)| h[1] >> 5);
+        let mut sizes: Vec<u8> = sizes.collect();
+        sizes.sort_unstable();
+        assert_eq!(sizes, [0, 0, 0, 0, 4], "tombstones, profile, keys");
+        let refused = |s: &&Seen| s.client == ann && s.bytes[0] == REFUSED;
+        assert_eq!(seen.iter().filter(refused).count(), 0);
         set_about(&mut world, ann, "for Cid alone");
-        world.run(20 * DAY);
+        world.run(10 * DAY);
         world.start(cid);
         world.run(MINUTE);
         world.unlock(cid);
@@ -281,6 +304,35 @@ fn a_removed_contact_reads_nothing_new() {
         assert!(world.hosts[bob].events.iter().any(waits), "block: {block}");
         assert_eq!(world.delivered(bob, ann), 1, "the greeting alone");
         assert!(world.hears(ann, cid, "from Cid", 1));
+    }
+}
+
+/// Whenever the process dies: the change is written, and once.
+#[test]
+fn a_crash_forgets_and_repeats_nothing() {
+    for saves in 1..=14 {
+        let (mut world, _, ann, bob) = friends(20 + saves);
+        set_about(&mut world, ann, "kept");
+        // From the last save before it is due to the last one that follows from it.
+        world.run(55_000);
+        world.seen = Some(Vec::new());
+        let so_far = world.hosts[ann].disk.saves;
+        world.kill_at_save(ann, so_far + saves);
+        world.run(3 * MINUTE);
+        if !world.hosts[ann].is_up() {
+            world.start(ann);
+            world.run(MINUTE);
+            world.unlock(ann);
+        }
+        world.run(HOUR);
+        assert_eq!(about(&world, bob, ann), "kept", "{saves} saves");
+        let seen = world.seen.take().unwrap();
+        let long = puts(&seen, ann).into_iter();
+        let long = long.filter(|(_, header)| header[1] >> 1 & 15 == 7);
+        let mut bodies: Vec<[u8; 40]> = long.map(|(_, h)| h[32..].try_into().unwrap()).collect();
+        bodies.sort_unstable();
+        bodies.dedup();
+        assert_eq!(bodies.len(), 1, "{saves} saves");
     }
 }
 

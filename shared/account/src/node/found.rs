@@ -16,6 +16,9 @@ use alloc::{collections::BTreeSet, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::time;
 
+/// Within this time of its writing a record may be on its way to a relay.
+const SETTLED_S: u64 = 3_600;
+
 /// What makes one text of a slot newer than another: generation and time of keys, time of a
 /// profile, logical version of what devices agree on.
 pub type Age = (u64, u64);
@@ -114,9 +117,11 @@ impl Open {
         looked
     }
 
-    /// Notes which relays gave less than another.
+    /// Notes which relays gave less than another, of what is there long enough to be everywhere.
     pub fn note_withheld(&mut self, cx: &mut Cx, asked: &BTreeSet<NodeKey>, looked: &Looked) {
-        let Some(newest) = looked.texts.first().map(|read| read.age) else {
+        let seconds = self.clock.assumed() / 1_000;
+        let settled = |read: &&Read| read.version.saturating_add(SETTLED_S) < seconds;
+        let Some(newest) = looked.texts.first().filter(settled).map(|read| read.age) else {
             return;
         };
         let mut changed = false;
@@ -133,7 +138,8 @@ impl Open {
         }
     }
 
-    /// What was looked up is here, or nothing is. True if no more answers are waited for.
+    /// What was looked up is here, or nothing is. True if no more answers are waited for. Who needs
+    /// a record of this account for more than writing it again is told here too.
     pub fn on_looked_up(&mut self, cx: &mut Cx, of: Whose, slot: u16, looked: &Looked) -> bool {
         match (of, slot) {
             (Whose::Contact(who), SLOT_EPOCH_KEYS) => {

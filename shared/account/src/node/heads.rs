@@ -202,8 +202,12 @@ impl Open {
         }
         let soon = cx.visible.exponential(LOOK_MS_MEAN).clamp(1, LOOK_MS_MAX);
         let watch = self.watched.0.entry(*who).or_default();
-        watch.at = Some((cx.now.mono + soon).max(watch.free_at));
-        (watch.pause, watch.missed) = (0, 0);
+        if watch.missed == 0 {
+            watch.at = Some((cx.now.mono + soon).max(watch.free_at));
+        } else if watch.at.is_none() {
+            // Not found so far: whatever they say, it goes on at its pace.
+            watch.at = Some(cx.now.mono + watch.pause);
+        }
     }
 
     /// Looks up the profiles whose time has come.
@@ -236,6 +240,7 @@ impl Open {
             let missed = known.max(newest) < told.profile_head;
             if !missed {
                 watch.free_at = cx.now.mono + FOUND_PAUSE_MS;
+                watch.pause = 0;
             } else if watch.missed < MISSED_MAX {
                 watch.pause = (watch.pause * 2).clamp(AGAIN_MS_MIN, AGAIN_MS_MAX);
                 watch.at = Some(cx.now.mono + watch.pause);

@@ -182,11 +182,15 @@ impl Open {
         self.shelf.wake_at = next.filter(|at| linked || *at > cx.now.mono);
     }
 
-    /// What is due when the account opens comes one by one.
+    /// What is due when the account opens comes one by one. A date that a clock ahead has set is no
+    /// reason to let a record end.
     pub fn begin_records(&mut self, cx: &mut Cx) {
-        for slot in self.shelf.records.keys() {
+        let now = self.clock.assumed();
+        for (slot, row) in &mut self.shelf.records {
             let apart = cx.now.mono + cx.visible.exponential(APART_MS_MEAN).max(1);
             self.shelf.held.insert(*slot, apart);
+            let lives = u64::from(record::lifetime(*slot).hours()) * HOUR_MS;
+            row.due = row.due.map(|due| due.min(now + lives / 2));
         }
         self.plan_records(cx);
     }
