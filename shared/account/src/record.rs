@@ -61,7 +61,20 @@ pub fn periods(slot: u16, hour: u32) -> impl Iterator<Item = u32> {
 /// Where the newest record of `owner` in this slot may lie at that hour, the most likely place
 /// first.
 pub fn places(owner: &PublicKey, read: &[u8; 32], slot: u16, hour: u32) -> Vec<Place> {
+    places_since(owner, read, slot, hour, 0)
+}
+
+/// The same, of one that was written at the hour `since` or later by its writer's clock.
+pub fn places_since(
+    owner: &PublicKey,
+    read: &[u8; 32],
+    slot: u16,
+    hour: u32,
+    since: u32,
+) -> Vec<Place> {
+    let first = period(since.min(hour).saturating_sub(NEXT_PERIOD_HOURS));
     periods(slot, hour)
+        .filter(|period| *period >= first)
         .map(|period| Place::find(owner, read, slot, period))
         .collect()
 }
@@ -276,10 +289,19 @@ pub fn open(
     })
 }
 
+/// Whether a Find of such a relay names no prefix at all.
+pub fn gives_all(live_records: u32, range: Range) -> bool {
+    prefix_bits(live_records, range) == 0
+}
+
+fn prefix_bits(live_records: u32, range: Range) -> u8 {
+    (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8 + range.bits()
+}
+
 /// Bits and prefix (the rest zero) of a Find that tells a relay with so many live records in a
 /// range of this size no more than that one of about 64 of them is wanted.
 pub fn find_prefix(place: &Place, live_records: u32, range: Range) -> (u8, u64) {
-    let bits = (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8 + range.bits();
+    let bits = prefix_bits(live_records, range);
     let rest = u64::MAX.checked_shr(u32::from(bits)).unwrap_or(0);
     (bits, record_key(place.address, &place.tag) & !rest)
 }

@@ -149,6 +149,9 @@ fn periods_are_those_of_live_records() {
         }
     }
     let owner = SigningKey::from_bytes(&[1; 32]).public();
+    let since = |since| places_since(&owner, &READ, SLOT_PROFILE, 7_300, since).len();
+    assert_eq!([0, 6_000, 7_201, 7_202, 7_300].map(since), [7, 3, 2, 1, 1]);
+    assert_eq!(since(u32::MAX), 1);
     let first = Place::find(&owner, &READ, SLOT_PROFILE, 10);
     assert_eq!(places(&owner, &READ, SLOT_PROFILE, 7_300)[0], first);
 }

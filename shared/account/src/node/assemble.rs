@@ -190,6 +190,8 @@ impl Open {
                 session.on_epoch(assumed, agreed);
             }
             self.refresh_expected(&who);
+        }
+        for who in self.eager() {
             self.want_keys(cx, &who);
         }
         self.begin_records(cx);

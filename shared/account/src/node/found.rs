@@ -60,7 +60,7 @@ impl Open {
             return false;
         };
         let hour = time::hour(self.clock.assumed());
-        let places = record::places(&owner, &read, slot, hour);
+        let places = record::places_since(&owner, &read, slot, hour, self.since(of, slot));
         let started = self
             .lookups
             .start(cx, Purpose::Record { of, slot, read }, places);
@@ -77,6 +77,18 @@ impl Open {
                 let owner = PublicKey::from_bytes(&who).ok()?;
                 matches!(slot, SLOT_EPOCH_KEYS | SLOT_PROFILE).then(|| (owner, *keys.read_secret()))
             }
+        }
+    }
+
+    /// The hour before which what is looked for was not written: a contact's profile that is at
+    /// least as new as it said, so that fewer places are asked for.
+    fn since(&self, of: Whose, slot: u16) -> u32 {
+        match of {
+            Whose::Contact(who) if slot == SLOT_PROFILE => {
+                let contact = self.contacts.get(&who);
+                contact.map_or(0, |c| time::hour(c.row.told.profile_head))
+            }
+            _ => 0,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::cx::Cx;
 use super::found::Looked;
+use super::limits;
 use super::lookups::Whose;
 use super::model::{Id16, OwedAck, RowKey, Who};
 use super::open::Open;
@@ -165,15 +166,30 @@ impl Open {
     }
 
     /// This device was away for longer than messages live: what contacts said of their profiles may
-    /// be gone. All are looked up in one moment, which is one question to most relays.
+    /// be gone, and their keys are over. They are looked up in one moment, so that few questions
+    /// bring them.
     pub fn missed_heads(&mut self, cx: &mut Cx) {
         let soon = cx.now.mono + cx.visible.exponential(AGAIN_MS_MIN).max(1);
-        for (who, _) in self.contacts.iter().filter(|(_, c)| c.row.state == 1) {
-            let watch = self.watched.0.entry(*who).or_default();
+        for who in self.eager() {
+            self.want_keys(cx, &who);
+            let watch = self.watched.0.entry(who).or_default();
             if watch.free_at <= cx.now.mono {
                 watch.at = Some(soon);
             }
         }
+    }
+
+    /// Contacts whose records are looked up before anything waits for them: all where relays have so
+    /// few that one question brings them, else those that were written with last. The others' are
+    /// looked up when they write, or are written to.
+    pub fn eager(&self) -> Vec<Who> {
+        let active = self.contacts.iter().filter(|(_, c)| c.row.state == 1);
+        let mut active: Vec<(u64, Who)> = active.map(|(who, c)| (c.row.changed, *who)).collect();
+        if !self.relays.all_have_few_records() {
+            active.sort_unstable_by(|a, b| b.cmp(a));
+            active.truncate(limits::EAGER_MAX);
+        }
+        active.into_iter().map(|(_, who)| who).collect()
     }
 
     /// Our profile is on a relay: who does not know leaves this device now, at a moment of ours.

@@ -58,6 +58,9 @@ pub const NAMED_KEPT: usize = 16;
 pub const RELAYS_NAMED_MAX: u8 = 16;
 /// Lookups that wait for an answer, or for their turn. All contacts' keys, and more.
 pub const LOOKUPS_MAX: usize = 4_096;
+/// Contacts, those written with last, whose records are looked up before anything waits for them
+/// where that is more than one question to each relay.
+pub const EAGER_MAX: usize = 16;
 /// Finds under way on a link.
 pub const FINDS_UNDER_WAY_MAX: usize = 8;
 /// Records found for lookups whose answers are not complete, bytes.

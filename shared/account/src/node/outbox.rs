@@ -303,7 +303,9 @@ impl Open {
             return self.refuse(cx, key, owner, why);
         }
         self.drop_parcel(cx, owner);
-        self.jobs.add(*owner);
+        if !self.reads_first(cx, owner) {
+            self.jobs.add(*owner);
+        }
         self.pump_jobs(cx);
     }
 

@@ -190,7 +190,8 @@ impl Open {
             let apart = cx.now.mono + cx.visible.exponential(APART_MS_MEAN).max(1);
             self.shelf.held.insert(*slot, apart);
             let lives = u64::from(record::lifetime(*slot).hours()) * HOUR_MS;
-            row.due = row.due.map(|due| due.min(now + lives / 2));
+            let due = row.due.unwrap_or(now + lives / 2).min(now + lives / 2);
+            row.due = (*slot != SLOT_EPOCH_KEYS).then_some(due);
         }
         self.plan_records(cx);
     }
@@ -229,9 +230,26 @@ impl Open {
         let owner = Owner::Record(slot);
         self.drop_parcel(cx, &owner);
         self.drop_job(cx, &owner);
-        self.remakes.remove(&owner);
         self.jobs.add(owner);
         self.pump_jobs(cx);
+    }
+
+    /// Whether this is a record that another device may have written since, as a relay says: what
+    /// it wrote is read before it is written over. It is written soon then.
+    pub fn reads_first(&mut self, cx: &mut Cx, owner: &Owner) -> bool {
+        let Owner::Record(slot) = *owner else {
+            return false;
+        };
+        if slot == SLOT_EPOCH_KEYS {
+            return false;
+        }
+        let due = self.clock.assumed() + cx.visible.exponential(APART_MS_MEAN);
+        let row = self.shelf.records.entry(slot).or_default();
+        row.due = Some(due);
+        row.pending = false;
+        cx.touch(RowKey::Record(slot));
+        self.plan_records(cx);
+        true
     }
 
     /// Seals the text of a slot, in the present period.
@@ -291,6 +309,7 @@ impl Open {
         let Some(row) = self.shelf.records.get_mut(&slot) else {
             return;
         };
+        self.remakes.remove(&Owner::Record(slot));
         let newer = row.head != row.sealed_head;
         row.head = row.sealed_head;
         if row.pending {
