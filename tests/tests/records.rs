@@ -307,6 +307,35 @@ fn a_removed_contact_reads_nothing_new() {
     }
 }
 
+/// Who has not seen the newest profile when its secret changes is told no trouble, and finds it
+/// under the new one. Who was removed is told none either.
+#[test]
+fn a_secret_that_changes_is_no_trouble() {
+    let (mut world, _, ann, bob) = friends(12);
+    let cid = world.person("Cid", "relay");
+    world.stay_open(cid);
+    world.meet(ann, cid);
+    set_about(&mut world, ann, "first");
+    world.run(10 * MINUTE);
+    // Told of within the hour: looked up when it is over. By then it is taken back.
+    set_about(&mut world, ann, "second");
+    world.run(5 * MINUTE);
+    assert_eq!(about(&world, cid, ann), "first");
+    let contact = world.id(bob);
+    let block = false;
+    world.must(ann, Command::RemoveContact { contact, block });
+    world.run(3 * HOUR);
+    assert_eq!(about(&world, cid, ann), "second");
+    assert_eq!(about(&world, bob, ann), "first");
+    for at in [bob, cid] {
+        let mut events = world.hosts[at].events.iter();
+        assert!(!events.any(|event| {
+            let withheld = |p: &Problem| p.code == "record_withheld";
+            matches!(event, Event::Trouble { problem } if withheld(problem))
+        }));
+    }
+}
+
 /// Two devices of one account, as a copied disk makes them. What one wrote last is not written over
 /// by the other when it is time to write again, but taken.
 #[test]

@@ -39,6 +39,8 @@ const AHEAD_MS_MAX: Millis = 3_600_000;
 const READ_AGAIN_MS: Millis = 44 * 3_600_000;
 /// Messages that told the present one.
 const READ_BY_MAX: usize = 16;
+/// From a new read secret to the lookup of a profile under it.
+const WRITTEN_MS: Millis = 300_000;
 const KEYS_LIVE_MS: u64 = 168 * 3_600_000;
 
 /// What both sides told each other of their records, in a contact's row.
@@ -179,9 +181,9 @@ impl Open {
         }
     }
 
-    /// Contacts whose records are looked up before anything waits for them: all where relays have so
-    /// few that one question brings them, else those that were written with last. The others' are
-    /// looked up when they write, or are written to.
+    /// Contacts whose records are looked up before anything waits for them: all where relays have
+    /// so few that one question brings them, else those that were written with last. The others'
+    /// are looked up when they write, or are written to.
     pub fn eager(&self) -> Vec<Who> {
         let active = self.contacts.iter().filter(|(_, c)| c.row.state == 1);
         let mut active: Vec<(u64, Who)> = active.map(|(who, c)| (c.row.changed, *who)).collect();
@@ -253,7 +255,8 @@ impl Open {
         let watch = self.watched.0.entry(*who).or_default();
         let missed = if slot == SLOT_PROFILE {
             let known = contact.shown.as_ref().map_or(0, |shown| shown.time);
-            let missed = known.max(newest) < told.profile_head;
+            // Where it was taken back there is another read secret, which comes with a message.
+            let missed = known.max(newest) < told.profile_head && !looked.taken_back;
             if !missed {
                 watch.free_at = cx.now.mono + FOUND_PAUSE_MS;
                 watch.pause = 0;
@@ -264,7 +267,6 @@ impl Open {
             count(&mut watch.missed, missed, looked.reached)
         } else {
             let lives = told.keys_head.saturating_mul(1_000) + KEYS_LIVE_MS > now;
-            // Where it was taken back there is another read secret, which comes with a message.
             let missed = newest < told.keys_head && lives && !looked.taken_back;
             count(&mut watch.missed_keys, missed, looked.reached)
         };
@@ -292,6 +294,13 @@ impl Open {
         }
         cx.touch(RowKey::Contact(*who));
         self.lookups.retry.remove(who);
+        let known = contact.shown.as_ref().map_or(0, |shown| shown.time);
+        if contact.row.told.profile_head > known {
+            // It is written under the new one a while after this was told.
+            let soon = WRITTEN_MS + cx.visible.exponential(AGAIN_MS_MIN);
+            let watch = self.watched.0.entry(*who).or_default();
+            watch.at = Some(cx.now.mono + soon);
+        }
     }
 
     /// Our read secret is told again where it was not acknowledged before the message was gone.

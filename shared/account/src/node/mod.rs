@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
-//!         -> Open -> relays, offers, named, fetch, lookups  what comes
-//!                 -> jobs, seal, outbox, audit, carry  what goes
-//!                 -> inbox, invites, greet, waiting, people  what it means
+//!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
+//!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
+//!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
 //! ```
 
 mod assemble;

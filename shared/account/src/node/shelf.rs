@@ -416,3 +416,7 @@ pub fn stored_lately_ms(owner: &Owner) -> Millis {
         _ => limits::STORED_LATELY_MS,
     }
 }
+
+#[cfg(test)]
+#[path = "shelf_tests.rs"]
+mod tests;
