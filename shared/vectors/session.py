@@ -63,6 +63,33 @@ def record():
             "header": raw, "body": body}
 
 
+def delegation():
+    """Leave for a device to write slot 2 in one period, and what it writes with it."""
+    read, slot, period, version, expiry, network = fixed("read", 32), 2, 667, 10, 484680, 7
+    until = (period + 1) * 720 + 4320 + 2
+    factor = h(b"wm-blind", A, read, u16(slot), u32(period))
+    blinded, _ = blind_sign(INVITER, factor, b"")
+    leave = public(DEVICE) + u32(until)
+    _, signature = blind_sign(INVITER, factor, b"wm-delegate" + blinded + u16(slot) + leave)
+    leave += signature
+    place = h(b"wm-rec-addr", blinded, u16(slot))
+    address = struct.unpack("<I", place[:4])[0]
+    start = header(2, 0, 7, 0, expiry, address, network, place[4:20], b"")[:16]
+    bound = blinded + u16(slot) + u64(version)
+    # {0: "Zoë", 1: "about", 3: 1728000000123}
+    text = bytes([0xa3, 0, 0x64]) + "Zoë".encode() + bytes([1, 0x65]) + b"about"
+    text += bytes([3, 0x1b]) + struct.pack(">Q", 1728000000123)
+    fresh = fixed("fresh", 32)
+    sealed = seal(kdf(read, "record", bound, 32), fresh, start + bound, pad(text, 1024 - 218 - 16))
+    front = bound + leave
+    body = front + sign(DEVICE, b"wm-record" + start + front + sealed) + sealed
+    raw = header(2, 0, 7, 0, expiry, address, network, place[4:20], body) + bytes(8)
+    return {"account": INVITER, "device": DEVICE, "read": read, "slot": slot, "period": period,
+            "version": version, "expiry": expiry, "network": network, "until": until,
+            "leave": leave, "fresh": fresh, "name": "Zoë", "about": "about",
+            "time": 1728000000123, "text": text, "header": raw, "body": body}
+
+
 def invitation():
     secret, expiry = fixed("invite secret", 16), 480168
     hint = bytes([4, 192, 0, 2, 1]) + u16(4433) + fixed("certificate", 32) + fixed("node", 32)
@@ -136,8 +163,8 @@ def payload():
     message, acks = fixed("message id", 16), [fixed("ack 1", 16), fixed("ack 2", 16)]
     text, name = "Grüße", "Zoë"
     # By hand: {1: id, 2: text, 3: time, 4: order, 5: [acks], 7: mailbox, 8: bits, 10: fresh,
-    # 11: name, 12: true, 13: sealed}
-    cbor = bytes([0xab, 1, 0x50]) + message
+    # 11: name, 12: true, 13: sealed, 15: [heads], 16: read secret}
+    cbor = bytes([0xad, 1, 0x50]) + message
     cbor += bytes([2, 0x60 + len(text.encode())]) + text.encode()
     cbor += bytes([3, 0x1b]) + struct.pack(">Q", 1728000000123) + bytes([4, 0x18, 42])
     cbor += bytes([5, 0x82]) + b"".join(bytes([0x50]) + ack for ack in acks)
@@ -145,11 +172,15 @@ def payload():
     cbor += bytes([10, 0x58, 32]) + fixed("fresh pair", 32)
     cbor += bytes([11, 0x60 + len(name.encode())]) + name.encode() + bytes([12, 0xF5])
     cbor += bytes([13, 0x1b]) + struct.pack(">Q", 1728000999456)
+    cbor += bytes([15, 0x82, 0x1a]) + struct.pack(">I", 1728000000)
+    cbor += bytes([0x1b]) + struct.pack(">Q", 1728000000123)
+    cbor += bytes([16, 0x58, 32]) + fixed("new read", 32)
     chain_id = fixed("chain id", 16)
     signed = b"wm-msg" + A + G + u32(20000) + chain_id
     return {"message_id": message, "text": text, "time": 1728000000123, "order": 42, "acks": acks,
             "mailbox": 0xA0000000, "bits": 3, "fresh": fixed("fresh pair", 32), "name": name,
-            "sealed": 1728000999456,
+            "sealed": 1728000999456, "keys_head": 1728000000, "profile_head": 1728000000123,
+            "read": fixed("new read", 32),
             "cbor": cbor, "device": DEVICE, "sender": A, "recipient": G, "epoch": 20000,
             "chain_id": chain_id, "index": 7,
             "signature": sign(DEVICE, signed + u32(7) + h(cbor)),
@@ -162,7 +193,7 @@ def hedged():
 
 
 def main():
-    parts = [record, invitation, handshake, pair, opener, chain, payload, hedged]
+    parts = [record, delegation, invitation, handshake, pair, opener, chain, payload, hedged]
     vectors = {"about": "Made by session.py; bytes are hex."}
     vectors |= {part.__name__: plain(part()) for part in parts}
     text = json.dumps(vectors, indent=1, ensure_ascii=False) + "\n"

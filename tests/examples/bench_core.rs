@@ -75,7 +75,7 @@ fn met() -> (Party, Session, Party, Session, ContactKeys) {
     let (mut ann, mut ben) = (Party::new(1), Party::new(2));
     let invitation = Invitation::draw(hour(NOW), 24, false, Mailbox::default(), &mut ann.rng);
     let by = Author {
-        account: &ann.account,
+        signer: account::record::Signer::Account(&ann.account),
         version: 1,
         effort: 0,
         network: 1,

@@ -55,6 +55,18 @@ pub enum Command {
     Rename {
         name: String,
     },
+    /// What contacts are shown beside the name: a text (500 bytes) and a picture (base64 of PNG,
+    /// JPEG or WebP, 12,288 bytes and 256x256 at most). What is absent stays, what is empty goes.
+    SetProfile {
+        #[serde(default)]
+        about: Option<String>,
+        #[serde(default)]
+        avatar: Option<String>,
+    },
+    /// The picture of a contact, or of this account: `Answer::Avatar`.
+    Avatar {
+        contact: String,
+    },
     /// Adds a relay by its hint (base64url), to be dialled from now on.
     AddRelay {
         hint: String,
@@ -184,6 +196,11 @@ pub enum Event {
         account: String,
         name: String,
         restored: bool,
+        #[serde(skip_serializing_if = "String::is_empty", default)]
+        about: String,
+        /// Hash of the picture, hex.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        avatar: Option<String>,
     },
     /// All relays this account uses.
     Relays {
@@ -313,6 +330,12 @@ pub enum Answer {
     File {
         file: String,
     },
+    Avatar {
+        /// Base64.
+        avatar: String,
+        /// `image/png`, `image/jpeg` or `image/webp`.
+        media: String,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -335,6 +358,9 @@ pub struct RelayView {
     /// Why the last attempt failed, in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub error: Option<Problem>,
+    /// When it was last asked for a record, another relay gave a newer one.
+    #[serde(skip_serializing_if = "core::ops::Not::not", default)]
+    pub withheld: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -395,6 +421,12 @@ pub struct ContactView {
     pub added: u64,
     /// When the conversation last grew, by this device's clock: what lists are sorted by.
     pub changed: u64,
+    /// What they show of themselves.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub about: String,
+    /// Hash of their picture, hex: while it stays the same the picture does.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub avatar: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -215,6 +215,12 @@ impl EpochKeys {
         Some(record::write(&writing, &text, fresh))
     }
 
+    /// Generation and time (s) in the text of such a record: what makes one newer than another.
+    pub fn age_of(text: &[u8]) -> Option<(u64, u64)> {
+        let text: RecordText = cbor::from_slice(text).ok()?;
+        Some((text.generation.into(), text.time))
+    }
+
     fn record_text(&self, now_epoch: u32, now: Millis) -> Option<Vec<u8>> {
         let keys = self
             .publics(now_epoch, EPOCHS_AHEAD)?
@@ -287,16 +293,19 @@ impl ContactKeys {
         self.generation
     }
 
+    /// Where their record may lie at that hour, the most likely place first.
+    pub fn places(&self, owner: &PublicKey, hour: u32) -> Vec<Place> {
+        record::places(owner, self.read.as_bytes(), SLOT_EPOCH_KEYS, hour)
+    }
+
     /// What opens their records.
     pub fn read_secret(&self) -> &[u8; 32] {
         self.read.as_bytes()
     }
 
-    /// Where their record may lie at that hour, the most likely place first.
-    pub fn places(&self, owner: &PublicKey, hour: u32) -> [Place; 2] {
-        let period = record::period(hour);
-        [period, period.saturating_sub(1)]
-            .map(|p| Place::find(owner, self.read.as_bytes(), SLOT_EPOCH_KEYS, p))
+    /// They have drawn another one.
+    pub fn change_read(&mut self, read: [u8; 32]) {
+        self.read = Key::new(read);
     }
 
     /// Takes what a record at one of these places says. True if anything changed.
@@ -316,7 +325,8 @@ impl ContactKeys {
             .map_err(|_| LearnError::Malformed)
     }
 
-    fn learn_text(&mut self, text: &[u8], now_epoch: u32) -> Result<bool, Malformed> {
+    /// Takes the text of such a record. True if anything changed.
+    pub fn learn_text(&mut self, text: &[u8], now_epoch: u32) -> Result<bool, Malformed> {
         let text: RecordText = cbor::from_slice(text)?;
         if text.keys.len() > EPOCHS_AHEAD as usize {
             return Err(Malformed);

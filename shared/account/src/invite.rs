@@ -367,7 +367,7 @@ impl Invitation {
         let enough = lifetimes.into_iter().find(|t| t.hours() >= self.hours);
         let writing = Writing {
             by,
-            read: &read_secret(self.secret16(), &by.account.public()),
+            read: &read_secret(self.secret16(), &by.signer.owner()),
             slot: SLOT_INVITATION,
             period: NO_PERIOD,
             size: SizeClass::KIB_2,

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 use super::*;
+use crate::record::Signer;
 use alloc::format;
 use shared::crypto::SigningKey;
 
@@ -16,7 +17,7 @@ fn hint(last: u8) -> RelayHint {
 
 fn by(account: &SigningKey, version: u64) -> Author<'_> {
     Author {
-        account,
+        signer: Signer::Account(account),
         version,
         effort: 0,
         network: 5,

@@ -4,6 +4,7 @@
 //! Invariant: a record that was opened was written by the account it was looked up for, in that
 //! slot and period.
 
+use crate::delegation::{DELEGATION_LEN, Delegation};
 use crate::sealed::{Sealed, seal};
 use alloc::vec::Vec;
 use shared::crypto::{
@@ -16,12 +17,22 @@ use shared::wire::{Front, Header, Kind, Lifetime, SizeClass};
 
 /// Slot of the epoch keys' record.
 pub const SLOT_EPOCH_KEYS: u16 = 1;
+/// Slot of the profile: name, what they say of themselves, picture.
+pub const SLOT_PROFILE: u16 = 2;
+/// Slot of the root: what leads who has the words to the state.
+pub const SLOT_ROOT: u16 = 3;
 /// Slot of invitations' records, each under a read secret of its own.
 pub const SLOT_INVITATION: u16 = 16;
+/// Slot of part 0 of the state; part n is n slots behind it.
+pub const SLOT_STATE: u16 = 32;
+/// Slots of the state's parts.
+pub const STATE_SLOTS: core::ops::RangeInclusive<u16> = SLOT_STATE..=63;
 /// Period of records that are not found by date: invitations.
 pub const NO_PERIOD: u32 = 0;
 
 const PERIOD_HOURS: u32 = 720;
+/// A period that begins within so many hours is read too: a writer's clock may run ahead.
+const NEXT_PERIOD_HOURS: u32 = 2;
 /// Front bytes that are bound into the text: key, slot and version.
 const BOUND_BYTES: usize = 42;
 /// A Find matches about that many records of the relay's.
@@ -30,6 +41,59 @@ const CROWD: u32 = 64;
 /// The period a record is written in at that hour.
 pub fn period(hour: u32) -> u32 {
     hour / PERIOD_HOURS
+}
+
+/// How long a record of that slot lives.
+pub fn lifetime(slot: u16) -> Lifetime {
+    match slot {
+        SLOT_EPOCH_KEYS => Lifetime::H168,
+        _ => Lifetime::H4320,
+    }
+}
+
+/// The periods in which a live record of that slot may have been written, newest first.
+pub fn periods(slot: u16, hour: u32) -> impl Iterator<Item = u32> {
+    let newest = period(hour.saturating_add(NEXT_PERIOD_HOURS));
+    let oldest = period(hour.saturating_sub(lifetime(slot).hours()));
+    (oldest..=newest).rev()
+}
+
+/// Where the newest record of `owner` in this slot may lie at that hour, the most likely place
+/// first.
+pub fn places(owner: &PublicKey, read: &[u8; 32], slot: u16, hour: u32) -> Vec<Place> {
+    places_since(owner, read, slot, hour, 0)
+}
+
+/// The same, of one that was written at the hour `since` or later by its writer's clock.
+pub fn places_since(
+    owner: &PublicKey,
+    read: &[u8; 32],
+    slot: u16,
+    hour: u32,
+    since: u32,
+) -> Vec<Place> {
+    let first = period(since.min(hour).saturating_sub(NEXT_PERIOD_HOURS));
+    periods(slot, hour)
+        .filter(|period| *period >= first)
+        .map(|period| Place::find(owner, read, slot, period))
+        .collect()
+}
+
+/// The least size that a text fits into.
+pub fn least_size(text: &[u8]) -> Option<SizeClass> {
+    let sizes = [
+        SizeClass::KIB_1,
+        SizeClass::KIB_2,
+        SizeClass::KIB_4,
+        SizeClass::KIB_8,
+        SizeClass::KIB_16,
+    ];
+    sizes.into_iter().find(|size| text.len() <= room(*size))
+}
+
+/// Bytes of text that a record of that size holds.
+pub fn room(size: SizeClass) -> usize {
+    size.bytes() - RECORD_FRONT_BYTES - (SEAL_OVERHEAD - 12) - 2
 }
 
 /// Where somebody's record lies, for who has their read secret.
@@ -55,10 +119,33 @@ impl Place {
     }
 }
 
+/// Who signs a record.
+#[derive(Clone, Copy, Debug)]
+pub enum Signer<'a> {
+    /// The account itself.
+    Account(&'a SigningKey),
+    /// A device of it that has not the seed, for what it was given leave to write.
+    Delegate {
+        owner: &'a PublicKey,
+        device: &'a SigningKey,
+        leave: &'a Delegation,
+    },
+}
+
+impl Signer<'_> {
+    /// The account whose record it is.
+    pub fn owner(&self) -> PublicKey {
+        match self {
+            Signer::Account(account) => account.public(),
+            Signer::Delegate { owner, .. } => **owner,
+        }
+    }
+}
+
 /// Who writes, and what relays ask for.
 #[derive(Clone, Copy, Debug)]
 pub struct Author<'a> {
-    pub account: &'a SigningKey,
+    pub signer: Signer<'a>,
     /// Higher than every one written before in that slot and period.
     pub version: u64,
     pub effort: u8,
@@ -83,6 +170,8 @@ pub struct Writing<'a> {
 pub enum WriteError {
     /// The text does not fit into that size.
     TooLong,
+    /// The delegation is for another device, slot or period, or over before the record is.
+    NotDelegated,
 }
 
 /// Why a record was not taken.
@@ -111,9 +200,37 @@ impl Opened {
 
 /// Writes a record; a text of length 0 is a tombstone. `fresh` is new randomness.
 pub fn write(w: &Writing, text: &[u8], fresh: &[u8; 32]) -> Result<Sealed, WriteError> {
-    let owner = w.by.account.public();
-    let blinded = BlindedKey::new(w.by.account, &blinding(&owner, w.read, w.slot, w.period));
-    let (address, tag) = place(blinded.public().as_bytes(), w.slot);
+    match w.by.signer {
+        Signer::Account(account) => {
+            let owner = account.public();
+            let blinded = BlindedKey::new(account, &blinding(&owner, w.read, w.slot, w.period));
+            let sign = |parts: &[&[u8]]| blinded.sign(parts);
+            seal_signed(w, blinded.public(), &[0; DELEGATION_LEN], sign, text, fresh)
+        }
+        Signer::Delegate {
+            owner,
+            device,
+            leave,
+        } => {
+            let blinded = blind_public(owner, &blinding(owner, w.read, w.slot, w.period));
+            if !leave.allows(&blinded, w.slot, &device.public(), w.expiry) {
+                return Err(WriteError::NotDelegated);
+            }
+            let sign = |parts: &[&[u8]]| device.sign(parts);
+            seal_signed(w, blinded, &leave.to_bytes(), sign, text, fresh)
+        }
+    }
+}
+
+fn seal_signed(
+    w: &Writing,
+    blinded: PublicKey,
+    delegation: &[u8; DELEGATION_LEN],
+    sign: impl Fn(&[&[u8]]) -> [u8; 64],
+    text: &[u8],
+    fresh: &[u8; 32],
+) -> Result<Sealed, WriteError> {
+    let (address, tag) = place(blinded.as_bytes(), w.slot);
     let front = Front {
         kind: Kind::Record,
         size: w.size,
@@ -124,7 +241,7 @@ pub fn write(w: &Writing, text: &[u8], fresh: &[u8; 32]) -> Result<Sealed, Write
         network: w.by.network,
     };
     let mut body = Vec::with_capacity(w.size.bytes());
-    body.extend_from_slice(blinded.public().as_bytes());
+    body.extend_from_slice(blinded.as_bytes());
     body.extend_from_slice(&w.slot.to_le_bytes());
     body.extend_from_slice(&w.by.version.to_le_bytes());
     let padded = crypto::pad(
@@ -135,8 +252,9 @@ pub fn write(w: &Writing, text: &[u8], fresh: &[u8; 32]) -> Result<Sealed, Write
     let key = text_key(w.read, &body);
     let aad = [&front.encode()[..], &body].concat();
     let text = seal(&key, fresh, &aad, &padded);
-    body.resize(RECORD_SIGNED_BYTES, 0);
-    let signature = blinded.sign(&[b"wm-record", &front.encode(), &body, &text]);
+    body.extend_from_slice(delegation);
+    debug_assert_eq!(body.len(), RECORD_SIGNED_BYTES);
+    let signature = sign(&[b"wm-record", &front.encode(), &body, &text]);
     body.extend_from_slice(&signature);
     body.extend_from_slice(&text);
     Ok(Sealed {
@@ -171,15 +289,25 @@ pub fn open(
     })
 }
 
+/// Whether a Find of such a relay names no prefix at all.
+pub fn gives_all(live_records: u32, range: Range) -> bool {
+    prefix_bits(live_records, range) == 0
+}
+
+fn prefix_bits(live_records: u32, range: Range) -> u8 {
+    (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8 + range.bits()
+}
+
 /// Bits and prefix (the rest zero) of a Find that tells a relay with so many live records in a
 /// range of this size no more than that one of about 64 of them is wanted.
 pub fn find_prefix(place: &Place, live_records: u32, range: Range) -> (u8, u64) {
-    let bits = (live_records / CROWD).checked_ilog2().unwrap_or(0) as u8 + range.bits();
+    let bits = prefix_bits(live_records, range);
     let rest = u64::MAX.checked_shr(u32::from(bits)).unwrap_or(0);
     (bits, record_key(place.address, &place.tag) & !rest)
 }
 
-fn blinding(owner: &PublicKey, read: &[u8; 32], slot: u16, period: u32) -> [u8; 32] {
+/// What the account's key for one slot, period and read secret is blinded with.
+pub(crate) fn blinding(owner: &PublicKey, read: &[u8; 32], slot: u16, period: u32) -> [u8; 32] {
     let (slot, period) = (slot.to_le_bytes(), period.to_le_bytes());
     sha256(&[b"wm-blind", owner.as_bytes(), read, &slot, &period])
 }
@@ -190,137 +318,5 @@ fn text_key(read: &[u8; 32], bound: &[u8]) -> Key {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
-
-    const READ: [u8; 32] = [7; 32];
-
-    fn writing(account: &SigningKey) -> Writing<'_> {
-        Writing {
-            by: Author {
-                account,
-                version: 3,
-                effort: 0,
-                network: 5,
-            },
-            read: &READ,
-            slot: 1,
-            period: 9,
-            size: SizeClass::KIB_2,
-            lifetime: Lifetime::H168,
-            expiry: 9 * 720 + 100,
-        }
-    }
-
-    #[test]
-    fn who_may_read_finds_and_opens() {
-        let account = SigningKey::from_bytes(&[1; 32]);
-        let w = writing(&account);
-        let sealed = write(&w, b"text", &[4; 32]).unwrap();
-        assert_eq!(sealed.body.len(), 2048);
-        let place = Place::find(&account.public(), &READ, 1, 9);
-        let opened = open(&place, &READ, &sealed.header, &sealed.body, 9 * 720).unwrap();
-        assert_eq!(
-            opened,
-            Opened {
-                version: 3,
-                text: b"text".into()
-            }
-        );
-        assert!(!opened.is_tombstone());
-        let gone = write(
-            &Writing {
-                by: Author { version: 4, ..w.by },
-                ..w
-            },
-            b"",
-            &[4; 32],
-        )
-        .unwrap();
-        assert!(
-            open(&place, &READ, &gone.header, &gone.body, 0)
-                .unwrap()
-                .is_tombstone()
-        );
-
-        // Room: front, nonce, length and tag are taken off.
-        let most = 2048 - 218 - 16 - 2;
-        let full = write(&w, &alloc::vec![1; most], &[4; 32]).unwrap();
-        assert_eq!(
-            open(&place, &READ, &full.header, &full.body, 0)
-                .unwrap()
-                .text
-                .len(),
-            most
-        );
-        assert_eq!(
-            write(&w, &alloc::vec![1; most + 1], &[4; 32]),
-            Err(WriteError::TooLong)
-        );
-    }
-
-    #[test]
-    fn places_do_not_link() {
-        let account = SigningKey::from_bytes(&[1; 32]).public();
-        let base = Place::find(&account, &READ, 1, 9);
-        for other in [
-            Place::find(&SigningKey::from_bytes(&[2; 32]).public(), &READ, 1, 9),
-            Place::find(&account, &[8; 32], 1, 9),
-            Place::find(&account, &READ, 16, 9),
-            Place::find(&account, &READ, 1, 10),
-        ] {
-            assert_ne!(other.blinded, base.blinded);
-            assert_ne!(other.tag, base.tag);
-        }
-    }
-
-    #[test]
-    fn any_change_is_noticed() {
-        let account = SigningKey::from_bytes(&[1; 32]);
-        let sealed = write(&writing(&account), b"text", &[4; 32]).unwrap();
-        let place = Place::find(&account.public(), &READ, 1, 9);
-        let read = |header: &Header, body: &[u8]| open(&place, &READ, header, body, 0);
-        // Every signed byte of the front, and some of the text.
-        for at in (0..218).chain((218..2048).step_by(97)) {
-            let mut body = sealed.body.clone();
-            body[at] ^= 1;
-            assert!(read(&sealed.header, &body).is_err(), "byte {at}");
-        }
-        for at in 0..32 {
-            let mut bytes = sealed.header.encode();
-            bytes[at] ^= 1;
-            if let Ok(header) = Header::parse(&bytes) {
-                assert!(read(&header, &sealed.body).is_err(), "byte {at}");
-            }
-        }
-        // Written by somebody else who may read: the place is another one.
-        let thief = SigningKey::from_bytes(&[3; 32]);
-        let forged = write(&writing(&thief), b"text", &[4; 32]).unwrap();
-        assert_eq!(
-            read(&forged.header, &forged.body),
-            Err(OpenError::Elsewhere)
-        );
-        let wrong = open(&place, &[8; 32], &sealed.header, &sealed.body, 0);
-        assert_eq!(wrong, Err(OpenError::Forged));
-    }
-
-    #[test]
-    fn prefixes_keep_a_crowd() {
-        let owner = SigningKey::from_bytes(&[1; 32]).public();
-        let place = Place {
-            address: u32::MAX,
-            tag: [0xff; 16],
-            ..Place::find(&owner, &READ, 1, 9)
-        };
-        let prefix = |records, bits| find_prefix(&place, records, Range::of(0, bits));
-        assert_eq!(prefix(0, 0), (0, 0));
-        assert_eq!(prefix(127, 0), (0, 0));
-        assert_eq!(prefix(128, 0), (1, 1 << 63));
-        assert_eq!(prefix(u32::MAX, 0), (25, u64::MAX << 39));
-        // So many in a part of all.
-        assert_eq!(prefix(0, 3), (3, u64::MAX << 61));
-        assert_eq!(prefix(128, 3), (4, u64::MAX << 60));
-        assert_eq!(prefix(u32::MAX, 32), (57, u64::MAX << 7));
-    }
-}
+#[path = "record_tests.rs"]
+mod tests;

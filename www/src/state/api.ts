@@ -25,6 +25,8 @@ export interface RelayView {
   /** Another relay named it. */
   found: boolean
   error?: Problem
+  /** When it was last asked for a record, another relay gave a newer one. */
+  withheld?: boolean
 }
 
 export type InviteState = 'publishing' | 'live' | 'revoking' | 'revoked' | 'used' | 'expired'
@@ -58,6 +60,9 @@ export interface ContactView {
   added: number
   /** When the conversation last grew, by this device's clock: what lists are sorted by. */
   changed: number
+  /** What they show of themselves; `avatar` is their picture's hash. */
+  about?: string
+  avatar?: string
 }
 
 export type WaitsFor = 'work' | 'keys' | 'relay' | 'relay_room' | 'acceptance'
@@ -109,6 +114,8 @@ export type Command =
   | { cmd: 'change_passcode'; old: string; new: string }
   | { cmd: 'show_words'; passcode: string }
   | { cmd: 'rename'; name: string }
+  | { cmd: 'set_profile'; about?: string; avatar?: string }
+  | { cmd: 'avatar'; contact: string }
   | { cmd: 'add_relay'; hint: string }
   | { cmd: 'remove_relay'; relay: string }
   | { cmd: 'invite'; hours: number; single_use: boolean }
@@ -171,6 +178,7 @@ export type Answer =
   | { kind: 'history'; messages: MessageView[]; more: boolean; first: number }
   | { kind: 'safety_number'; digits: string }
   | { kind: 'file'; file: string }
+  | { kind: 'avatar'; avatar: string; media: string }
 
 export type AnswerKind = Answer['kind']
 export type AnswerOf<K extends AnswerKind> = Extract<Answer, { kind: K }>
@@ -179,7 +187,7 @@ export type Event =
   | { event: 'done'; id: number; answer?: Answer }
   | { event: 'failed'; id: number; error: Problem }
   | ({ event: 'phase' } & Phase)
-  | { event: 'profile'; account: string; name: string; restored: boolean }
+  | { event: 'profile'; account: string; name: string; restored: boolean; about?: string; avatar?: string }
   | { event: 'relays'; relays: RelayView[]; clock_off_s?: number }
   | { event: 'invite'; invite: InviteView }
   | { event: 'invite_removed'; invite: string }

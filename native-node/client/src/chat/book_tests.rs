@@ -14,6 +14,8 @@ fn contact(id: &str, name: &str, state: ContactState) -> Event {
         confirms: true,
         added: 0,
         changed: 0,
+        about: String::new(),
+        avatar: None,
     };
     Event::Contact { contact }
 }

@@ -18,6 +18,7 @@ use crate::export::ExportRow;
 use crate::greeting::PendingGreeting;
 use crate::identity::{Identity, Seed};
 use crate::invite::Invitation;
+use crate::profile::ProfileText;
 use crate::rows::{PlainRow, Rows};
 use crate::sealed::Mailbox;
 use crate::session::{Session, TagTable};
@@ -88,6 +89,9 @@ impl Open {
             rides: BTreeMap::new(),
             jobs: Default::default(),
             lookups: Default::default(),
+            shelf: Default::default(),
+            shown: Default::default(),
+            watched: Default::default(),
             loads: BTreeMap::new(),
             expected: TagTable::new(cx.rng.array()),
             epochs: (0, 0),
@@ -156,6 +160,19 @@ impl Open {
                 self.jobs.restore_sequence(parcel.sequence);
                 self.parcels.insert(*owner, parcel);
             }
+            RowKey::Record(slot) => {
+                let row = minicbor::decode(value).ok()?;
+                self.shelf.records.insert(*slot, row);
+            }
+            RowKey::TakenBack(id) => {
+                let row = minicbor::decode(value).ok()?;
+                self.shelf.taken_back.insert(*id, row);
+            }
+            RowKey::Shown => self.shown = ProfileText::decode(value).ok()?,
+            RowKey::ShownBy(who) => {
+                let shown = ProfileText::decode(value).ok()?;
+                self.contacts.get_mut(who)?.shown = Some(shown);
+            }
             RowKey::StateEntry(_) => self.state.restore(value)?,
             RowKey::StateParts => self.state.restore_parts(minicbor::decode(value).ok()?),
             RowKey::Profile | RowKey::EpochKeys | RowKey::Clock | RowKey::Message(..) => {}
@@ -179,8 +196,12 @@ impl Open {
                 session.on_epoch(assumed, agreed);
             }
             self.refresh_expected(&who);
+        }
+        for who in self.eager() {
             self.want_keys(cx, &who);
         }
+        self.begin_records(cx);
+        self.begin_heads(cx);
         self.queue_missing(None);
         self.tick_at = cx.now.mono + cx.visible.exponential(super::limits::TICK_MS_MEAN).max(1);
         self.relays.on_timer(cx);
@@ -216,7 +237,7 @@ impl Open {
     pub fn fail_pending(&mut self, cx: &mut Cx, problem: Problem) {
         use super::commands::Loading;
         use super::lookups::Purpose;
-        for purpose in self.lookups.take_failed(u64::MAX, &self.relays) {
+        for (purpose, _) in self.lookups.take_failed(u64::MAX, &self.relays) {
             if let Purpose::Open { request, .. } | Purpose::Greet { request, .. } = purpose {
                 cx.failed(request, problem.clone());
             }
@@ -261,6 +282,7 @@ impl Contact {
             greeting,
             acceptance,
             keys,
+            shown: None,
             seen: BTreeMap::new(),
         })
     }

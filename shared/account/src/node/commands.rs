@@ -43,6 +43,8 @@ impl Open {
     pub fn command(&mut self, cx: &mut Cx, id: u64, command: Command) -> Option<Outcome> {
         let outcome = match command {
             Command::Rename { name } => self.rename(cx, name),
+            Command::SetProfile { about, avatar } => self.set_profile(cx, about, avatar),
+            Command::Avatar { contact } => self.avatar(&contact),
             Command::AddRelay { hint } => self.add_relay(cx, &hint),
             Command::RemoveRelay { relay } => self.remove_relay(cx, &relay),
             Command::Invite { hours, single_use } => self.invite(cx, hours, single_use),
@@ -122,6 +124,9 @@ impl Open {
                 cx.touch(RowKey::Contact(*who));
             }
         }
+        if self.shown.time > 0 {
+            self.profile_changed(cx);
+        }
         self.show_profile(cx);
         Ok(None)
     }
@@ -177,6 +182,8 @@ impl Open {
             account: views::account(self.me.as_bytes()),
             name: self.profile.name.clone(),
             restored: self.profile.restored,
+            about: self.shown.about.clone(),
+            avatar: views::avatar(&self.shown),
         });
     }
 

@@ -166,6 +166,12 @@ impl Open {
             return;
         }
         let oldest = current.saturating_sub(BUCKETS_MAX);
+        if self.relays.kept().all(|(_, r)| r.row.cursor < oldest) {
+            self.missed_heads(cx);
+        }
+        let Some(relay) = self.relays.get_mut(&key) else {
+            return;
+        };
         if relay.row.cursor == 0 {
             relay.row.cursor = first;
             cx.touch(RowKey::Relay(key));
@@ -193,8 +199,8 @@ impl Open {
         self.pump_feed(cx, key);
     }
 
-    /// From where a relay is read for the first time: it has what came while no other one was there.
-    /// Others may have been read on meanwhile that list something else.
+    /// From where a relay is read for the first time: it has what came while no other one was
+    /// there. Others may have been read on meanwhile that list something else.
     fn first_bucket(&self, key: &NodeKey, current: u32) -> u32 {
         let listed = self.relays.listed(self.relays.range_of(key));
         let read = || {

@@ -5,7 +5,8 @@
 
 use super::commands::{clean_name, contact_answer};
 use super::cx::Cx;
-use super::lookups::{Purpose, Settled};
+use super::found::Looked;
+use super::lookups::{Held, Purpose, Settled};
 use super::model::*;
 use super::open::{Contact, Expected, Open};
 use super::{limits, problems, views};
@@ -16,7 +17,7 @@ use crate::session::message_id;
 use crate::shown;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::time;
-use shared::wire::{Header, RelayHint};
+use shared::wire::RelayHint;
 
 type Outcome = Result<Option<Answer>, Problem>;
 
@@ -128,17 +129,18 @@ impl Open {
 
     fn answer_lookup(&mut self, cx: &mut Cx, settled: Settled) {
         let hour = time::hour(self.clock.assumed());
-        let Settled {
-            lookup,
-            purpose,
-            records,
-        } = settled;
-        match purpose {
-            Purpose::Keys { who } => {
-                for (header, body) in &records {
-                    self.on_keys_record(cx, lookup, &who, header, body);
-                }
+        let lookup = settled.lookup;
+        if let Purpose::Record { of, slot, .. } = settled.purpose {
+            let looked = self.read_found(&settled, hour);
+            self.note_withheld(cx, &settled.answered, &looked);
+            if self.on_looked_up(cx, of, slot, &looked) {
+                self.lookups.finish(lookup);
             }
+            return;
+        }
+        let records = settled.records;
+        match settled.purpose {
+            Purpose::Record { .. } => {}
             Purpose::Open { request, link } => match choose_offer(&link, &records, hour) {
                 Ok(offer) => {
                     let who = *link.inviter.as_bytes();
@@ -284,9 +286,14 @@ impl Open {
     pub fn end_lookups(&mut self, cx: &mut Cx) {
         // A relay that does not end its answer takes nothing from what others said.
         self.settle_lookups(cx);
-        for purpose in self.lookups.take_failed(cx.now.mono, &self.relays) {
+        let failed = self.lookups.take_failed(cx.now.mono, &self.relays);
+        let any = !failed.is_empty();
+        for (purpose, reached) in failed {
             match purpose {
-                Purpose::Keys { who } => self.keys_not_found(cx, &who),
+                Purpose::Record { of, slot, .. } => {
+                    let looked = Looked::nothing(reached);
+                    self.on_looked_up(cx, of, slot, &looked);
+                }
                 // It still stands, as far as is known: nothing follows from what is not there.
                 Purpose::Again { .. } => {}
                 Purpose::Open { request, .. } | Purpose::Greet { request, .. } => {
@@ -302,6 +309,9 @@ impl Open {
             }
         }
         self.retry_keys(cx);
+        if any {
+            self.pump_lookups(cx);
+        }
     }
 }
 
@@ -332,6 +342,7 @@ pub fn new_contact(who: Who, name: String, now: u64) -> Contact {
         owed_anyway: Vec::new(),
         switch_untold: false,
         told_at: 0,
+        told: Default::default(),
     };
     Contact {
         row,
@@ -339,6 +350,7 @@ pub fn new_contact(who: Who, name: String, now: u64) -> Contact {
         greeting: None,
         acceptance: None,
         keys: None,
+        shown: None,
         seen: BTreeMap::new(),
     }
 }
@@ -371,14 +383,10 @@ fn link_answer(link: &InviteLink, own: bool, new: impl FnMut(&&RelayHint) -> boo
 
 /// What the inviter wrote, whatever else some relay keeps in its place. Withdrawn on one relay is
 /// withdrawn.
-fn choose_offer(
-    link: &InviteLink,
-    records: &[(Header, Vec<u8>)],
-    hour: u32,
-) -> Result<Offer, OfferError> {
+fn choose_offer(link: &InviteLink, records: &[Held], hour: u32) -> Result<Offer, OfferError> {
     let mut best = Err(OfferError::Malformed);
-    for (header, body) in records {
-        match link.open(header, body, hour) {
+    for held in records {
+        match link.open(&held.header, &held.body, hour) {
             Err(OfferError::Revoked) => return Err(OfferError::Revoked),
             read => best = best.or(read),
         }

@@ -9,6 +9,7 @@ use super::open::{Expected, Open};
 use super::{commands, limits, views};
 use crate::api::Event;
 use crate::greeting::{self, Greeting, PendingGreeting};
+use crate::record::SLOT_PROFILE;
 use crate::sealed::locator;
 use crate::session::{Opened, Payload, message_id};
 use crate::shown;
@@ -57,11 +58,13 @@ impl Open {
         if let Some(contact) = self
             .contacts
             .get_mut(who)
-            .filter(|_| payload.fresh.is_some())
+            .filter(|_| payload.fresh.is_some() || payload.read.is_some())
         {
             contact.owe_anyway(payload.message_id);
         }
         self.note_time(cx, payload.sealed);
+        self.note_read(cx, who, &payload);
+        self.note_heads(cx, who, &payload);
         self.note_contact(cx, who, &payload);
         self.on_acknowledged(cx, who, &payload.acks);
         let Some(text) = payload.text else { return };
@@ -206,8 +209,9 @@ impl Open {
         for owner in done {
             self.drop_parcel(cx, &owner);
         }
+        let head = self.shelf.head(SLOT_PROFILE);
         for (who, contact) in &self.contacts {
-            if contact.has_news() && contact.session.is_some() {
+            if contact.has_news(head) && contact.session.is_some() {
                 self.jobs.add(Owner::Ack(*who));
             }
         }
@@ -225,6 +229,8 @@ impl Open {
                 .retain(|owed| !ridden.acks.contains(&owed.0));
             row.name_untold &= ridden.name.as_deref() != Some(self.profile.name.as_str());
             row.switch_untold &= ridden.no_acks == row.acknowledge;
+            let read = ridden.read == Some(self.profile.read_secret);
+            row.told.stored(ridden.heads, read, self.clock.assumed());
             cx.touch(RowKey::Contact(*who));
         }
     }
@@ -326,6 +332,7 @@ impl Open {
         let device_changed = contact.take_session(accepted.session, crossed);
         if first || contact.keys.is_none() {
             contact.keys = Some(accepted.keys);
+            contact.row.told.read_at = contact.row.told.read_at.max(accepted.time.min(now));
         }
         contact.row.state = 1;
         contact.row.met = contact.row.met.max(accepted.time.min(now));

@@ -9,6 +9,7 @@ use super::model::{Owner, ParcelRow, RowKey, Who};
 use super::open::{Invite, Open};
 use super::{limits, views};
 use crate::api::{Event, WaitsFor};
+use crate::record::SLOT_EPOCH_KEYS;
 use crate::sealed::Sealed;
 use alloc::{
     collections::{BTreeMap, VecDeque},
@@ -95,9 +96,10 @@ impl Jobs {
 /// What people call the owner: the id of its message, invitation or contact.
 fn name(owner: &Owner) -> String {
     match owner {
-        Owner::Message(_, id) | Owner::Invite(id) => views::hex(id),
+        Owner::Message(_, id) | Owner::Invite(id) | Owner::TakenBack(id) => views::hex(id),
         Owner::Greeting(who) | Owner::Acceptance(who) | Owner::Ack(who) => views::account(who),
-        Owner::Keys => String::from("keys"),
+        Owner::Record(SLOT_EPOCH_KEYS) => String::from("keys"),
+        Owner::Record(_) => String::from("record"),
     }
 }
 
@@ -215,6 +217,7 @@ impl Open {
             };
             let invites = self.invites.values().filter(unfinished);
             missing.extend(invites.map(|invite| Owner::Invite(invite.row.id)));
+            missing.extend(self.shelf.owed());
         }
         for owner in missing
             .into_iter()
@@ -259,5 +262,12 @@ impl Open {
 /// Whether the parcel outlives the process. Acknowledgements do: one may begin the chain that kept
 /// messages go on.
 pub fn keeps_parcel(owner: &Owner) -> bool {
-    !matches!(owner, Owner::Keys)
+    !matches!(owner, Owner::Record(SLOT_EPOCH_KEYS))
+}
+
+impl ParcelRow {
+    /// The header, if it is one.
+    pub fn header(&self) -> Option<Header> {
+        Header::parse(self.header.first_chunk::<72>()?).ok()
+    }
 }

@@ -33,6 +33,8 @@ pub const LISTED_MAX: usize = 4_096;
 pub const PROMISES_BROKEN_MAX: u8 = 3;
 /// What a relay stored so lately is not put to it again on a new link.
 pub const STORED_LATELY_MS: u64 = 600_000;
+/// The same for records that live for half a year.
+pub const RECORD_STORED_LATELY_MS: u64 = 24 * 3_600_000;
 /// Mean time between two looks at whether an invitation that was answered still stands, ms.
 pub const AGAIN_MS_MEAN: u64 = 6 * 3_600_000;
 /// Hours, the one that has begun included, from a tombstone to the word that a greeting is too
@@ -54,6 +56,15 @@ pub const NAMED_MAX: usize = 64;
 pub const NAMED_KEPT: usize = 16;
 /// Relays asked for at once.
 pub const RELAYS_NAMED_MAX: u8 = 16;
+/// Lookups that wait for an answer, or for their turn. All contacts' keys, and more.
+pub const LOOKUPS_MAX: usize = 4_096;
+/// Contacts, those written with last, whose records are looked up before anything waits for them
+/// where that is more than one question to each relay.
+pub const EAGER_MAX: usize = 16;
+/// Finds under way on a link.
+pub const FINDS_UNDER_WAY_MAX: usize = 8;
+/// Records found for lookups whose answers are not complete, bytes.
+pub const FOUND_BYTES_MAX: usize = 64 << 20;
 /// Messages in one answer to `History`.
 pub const HISTORY_MAX: u32 = 100;
 /// From one time that it is written down what was read to the next, ms.

@@ -116,8 +116,9 @@ impl Open {
                     self.show_relays(cx);
                 } else if self.on_put_refused(cx, key, request, why, detail) {
                     self.pump_puts(cx);
-                } else if self.lookups.on_end(key, request) {
+                } else if self.lookups.on_end(key, request, false) {
                     self.settle_lookups(cx);
+                    self.pump_lookups(cx);
                 } else if !self.on_audit_refused(&key, request) {
                     self.on_feed_refused(cx, key, request);
                 }
@@ -139,7 +140,11 @@ impl Open {
             } => {
                 let whole = self.sync.is_whole(&key, request);
                 self.on_audit_object(&key, request, &header);
-                self.on_object(cx, header, body.to_vec(), whole);
+                if header.front.kind == Kind::Record {
+                    self.lookups.hold(key, request, &header, body);
+                } else {
+                    self.on_object(cx, header, body.to_vec(), whole);
+                }
             }
             Reply::Pushed {
                 bucket,
@@ -154,7 +159,7 @@ impl Open {
                 self.relays.on_answered(cx, key, request, address);
             }
             Reply::End { request, .. } => {
-                if self.lookups.on_end(key, request) {
+                if self.lookups.on_end(key, request, true) {
                     self.settle_lookups(cx);
                     // There is room for those that were not asked for yet.
                     self.pump_lookups(cx);
@@ -214,10 +219,6 @@ impl Open {
 
     /// An object from any relay, its work and body checked by the link.
     fn on_object(&mut self, cx: &mut Cx, header: Header, body: alloc::vec::Vec<u8>, whole: bool) {
-        if header.front.kind == Kind::Record {
-            self.lookups.hold(&header, &body);
-            return;
-        }
         if header.front.kind != Kind::Envelope || !self.sync.hold(&header) {
             return;
         }
@@ -254,18 +255,29 @@ impl Open {
         if self.house_at <= cx.now.mono {
             self.house_at = cx.now.mono + HOUSE_MS;
             self.on_epoch(cx);
-            self.note_read(cx);
+            self.note_marks(cx);
             self.expire_parcels(cx);
             self.expire_invites(cx);
             self.expire_greetings(cx);
             self.look_again(cx);
             self.forget_greetings_sent(cx);
+            self.forget_taken_back(cx);
+            self.write_records(cx);
+            self.remind_of_read(cx);
             self.pump_jobs(cx);
             self.pump_puts(cx);
             self.pump_feeds(cx);
             self.hold_relays(cx);
             self.offer_on(cx);
+            if self.lookups.is_waiting() {
+                // What took up their links may have been answered.
+                self.pump_lookups(cx);
+            }
         }
+        if self.shelf.next_timer().is_some_and(|at| at <= cx.now.mono) {
+            self.write_records(cx);
+        }
+        self.watch_heads(cx);
         self.audit_on_time(cx);
         self.end_lookups(cx);
     }
@@ -296,6 +308,8 @@ impl Open {
         [
             self.relays.next_timer(),
             self.lookups.next_timer(),
+            self.shelf.next_timer(),
+            self.watched.next_timer(),
             Some(self.tick_at),
             Some(self.house_at),
             Some(self.audits.next_timer()),

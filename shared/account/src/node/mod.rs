@@ -3,9 +3,9 @@
 //!
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
-//!         -> Open -> relays, offers, named, fetch, lookups  what comes
-//!                 -> jobs, seal, outbox, audit, carry  what goes
-//!                 -> inbox, invites, greet, waiting, people  what it means
+//!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
+//!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
+//!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
 //!                 -> state, state_facts, state_taken  what all devices of the account agree on
 //! ```
 
@@ -16,7 +16,9 @@ mod commands;
 mod cx;
 mod entry;
 mod fetch;
+mod found;
 mod greet;
+mod heads;
 mod inbox;
 mod invites;
 mod jobs;
@@ -34,7 +36,10 @@ mod problems;
 mod relay;
 mod relay_views;
 mod relays;
+mod rotate;
 mod seal;
+mod shelf;
+mod shown;
 #[cfg_attr(not(test), expect(dead_code, reason = "no record carries it yet"))]
 mod state;
 mod state_facts;

@@ -173,6 +173,10 @@ pub struct ContactRow {
     /// When the message was sealed that their name and wishes were last taken from.
     #[n(24)]
     pub told_at: u64,
+    /// What both sides told each other of their records.
+    #[n(30)]
+    #[cbor(default)]
+    pub told: super::heads::ToldRow,
 }
 
 #[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]
@@ -407,8 +411,10 @@ pub enum Owner {
     Greeting(Who),
     Acceptance(Who),
     Invite(Id16),
-    /// The record of epoch keys.
-    Keys,
+    /// What this account has in that slot.
+    Record(u16),
+    /// A tombstone where something of it was.
+    TakenBack(Id16),
     /// An acknowledgement that rides alone.
     Ack(Who),
 }
@@ -428,6 +434,13 @@ pub enum RowKey {
     Greeting(Id16),
     Outgoing(Who, Id16),
     Parcel(Owner),
+    /// What is known of the record in a slot.
+    Record(u16),
+    TakenBack(Id16),
+    /// What this account shows of itself beside its name.
+    Shown,
+    /// What a contact shows of itself.
+    ShownBy(Who),
     /// An entry of the state, by H of its key.
     StateEntry(Id16),
     /// What is known of the state's parts at relays.
@@ -460,9 +473,14 @@ impl RowKey {
                 Owner::Greeting(who) => join(10, &[&[1], who]),
                 Owner::Acceptance(who) => join(10, &[&[2], who]),
                 Owner::Invite(id) => join(10, &[&[3], id]),
-                Owner::Keys => join(10, &[&[4]]),
+                Owner::Record(slot) => join(10, &[&[6], &slot.to_be_bytes()]),
+                Owner::TakenBack(id) => join(10, &[&[7], id]),
                 Owner::Ack(who) => join(10, &[&[5], who]),
             },
+            Self::Record(slot) => join(20, &[&slot.to_be_bytes()]),
+            Self::TakenBack(id) => join(21, &[id]),
+            Self::Shown => join(22, &[]),
+            Self::ShownBy(who) => join(23, &[who]),
             Self::StateEntry(hash) => join(40, &[hash]),
             Self::StateParts => join(41, &[]),
             Self::Message(who, index) => join(11, &[who, &index.to_be_bytes()]),
@@ -511,11 +529,16 @@ impl RowKey {
                     1 => Owner::Greeting(rest.try_into().ok()?),
                     2 => Owner::Acceptance(rest.try_into().ok()?),
                     3 => Owner::Invite(rest.try_into().ok()?),
-                    4 => Owner::Keys,
+                    6 => Owner::Record(u16::from_be_bytes(rest.try_into().ok()?)),
+                    7 => Owner::TakenBack(rest.try_into().ok()?),
                     5 => Owner::Ack(rest.try_into().ok()?),
                     _ => return None,
                 })
             }
+            20 => Self::Record(u16::from_be_bytes(rest.try_into().ok()?)),
+            21 => Self::TakenBack(rest.try_into().ok()?),
+            22 => Self::Shown,
+            23 => Self::ShownBy(rest.try_into().ok()?),
             40 => Self::StateEntry(rest.try_into().ok()?),
             41 => Self::StateParts,
             11 => {

@@ -7,12 +7,14 @@ use super::carry::Carry;
 use super::commands::Loading;
 use super::cx::Cx;
 use super::fetch::Sync;
+use super::heads::{Heads, Watched};
 use super::jobs::Jobs;
 use super::lookups::Lookups;
 use super::model::*;
 use super::named::Named;
 use super::outbox::Puts;
 use super::relays::{NodeKey, Relays};
+use super::shelf::Shelf;
 use super::state::State;
 use super::{limits, views};
 use crate::acceptance::PendingAcceptance;
@@ -22,6 +24,7 @@ use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::greeting::PendingGreeting;
 use crate::identity::Identity;
 use crate::invite::Invitation;
+use crate::profile::ProfileText;
 use crate::rows::Rows;
 use crate::session::{Session, TagTable};
 use crate::vault::DataKey;
@@ -38,6 +41,8 @@ pub struct Contact {
     /// Their public epoch keys, as far as known, once they have told the secret that opens their
     /// record.
     pub keys: Option<ContactKeys>,
+    /// What they show of themselves, as far as it was found.
+    pub shown: Option<ProfileText>,
     /// The newest chunk of received message ids, and the older ones.
     pub seen: BTreeMap<u64, SeenRow>,
 }
@@ -70,6 +75,8 @@ pub struct Ride {
     pub acks: Vec<Id16>,
     pub name: Option<String>,
     pub no_acks: bool,
+    pub heads: Heads,
+    pub read: Option<[u8; 32]>,
 }
 
 /// Everything an unlocked account works with.
@@ -103,6 +110,10 @@ pub struct Open {
     pub loads: BTreeMap<Token, Loading>,
     pub jobs: Jobs,
     pub lookups: Lookups,
+    pub shelf: Shelf,
+    /// What this account shows of itself; the name stands in `profile`. Time 0: nothing yet.
+    pub shown: ProfileText,
+    pub watched: Watched,
     pub expected: TagTable<Expected>,
     /// The assumed and the agreed epoch that sessions were last brought to.
     pub epochs: (u32, u32),
@@ -142,6 +153,13 @@ impl Open {
                 })
             }),
             RowKey::Parcel(owner) => self.parcels.get(owner).and_then(cbor),
+            RowKey::Record(slot) => self.shelf.records.get(slot).and_then(cbor),
+            RowKey::TakenBack(id) => self.shelf.taken_back.get(id).and_then(cbor),
+            RowKey::Shown => (self.shown.time > 0).then(|| self.shown.encode()),
+            RowKey::ShownBy(who) => {
+                let contact = self.contacts.get(who)?;
+                Some(contact.shown.as_ref()?.encode())
+            }
             RowKey::StateEntry(hash) => self.state.row(hash),
             RowKey::StateParts => cbor(self.state.parts_row()),
             RowKey::Message(..) => None,
@@ -213,9 +231,13 @@ impl Contact {
         }
     }
 
-    /// Whether there is something to tell them beside texts.
-    pub fn has_news(&self) -> bool {
-        !self.row.owed.is_empty() || !self.row.owed_anyway.is_empty() || self.row.switch_untold
+    /// Whether there is something to tell them beside texts. `head` is the time of our profile.
+    pub fn has_news(&self, head: u64) -> bool {
+        let row = &self.row;
+        !row.owed.is_empty()
+            || !row.owed_anyway.is_empty()
+            || row.switch_untold
+            || row.told.has_news(head)
     }
 
     /// Takes what a handshake made, beside what there is: [`Session::adopt`]. True if it was with

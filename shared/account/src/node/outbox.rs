@@ -9,6 +9,7 @@ use super::model::*;
 use super::open::Open;
 use super::relay::{Relay, Stage};
 use super::relays::NodeKey;
+use super::shelf::stored_lately_ms;
 use super::waiting::GreetingEnd;
 use super::{limits, problems, views};
 use crate::api::{Answer, Problem};
@@ -23,7 +24,7 @@ use alloc::{
 use shared::io::Output;
 use shared::link::ReqId;
 use shared::time;
-use shared::wire::{Header, Receipt, Refused, SizeClass};
+use shared::wire::{Receipt, Refused, SizeClass};
 
 /// What is being put on a relay's link.
 #[derive(Default)]
@@ -151,7 +152,7 @@ impl Open {
                 };
                 // Stored a moment ago, before the link broke. What is older is put again, in case
                 // the relay has lost it.
-                let lately = welcome.time.saturating_sub(limits::STORED_LATELY_MS);
+                let lately = welcome.time.saturating_sub(stored_lately_ms(owner));
                 if parcel
                     .stored
                     .iter()
@@ -228,7 +229,9 @@ impl Open {
                 }
             }
             Owner::Invite(invite) => self.on_invite_stored(cx, &invite),
-            Owner::Keys | Owner::Acceptance(_) | Owner::Greeting(_) => {}
+            Owner::Record(slot) => self.on_record_stored(cx, slot),
+            Owner::TakenBack(_) => self.forget_taken_back(cx),
+            Owner::Acceptance(_) | Owner::Greeting(_) => {}
         }
         self.pump_puts(cx);
     }
@@ -300,7 +303,9 @@ impl Open {
             return self.refuse(cx, key, owner, why);
         }
         self.drop_parcel(cx, owner);
-        self.jobs.add(*owner);
+        if !self.reads_first(cx, owner) {
+            self.jobs.add(*owner);
+        }
         self.pump_jobs(cx);
     }
 
@@ -474,6 +479,7 @@ impl Open {
             let Some(contact) = self.contacts.get_mut(who) else {
                 return;
             };
+            contact.row.told.acknowledged(id);
             match &contact.acceptance {
                 Some(acceptance) if acceptance.message_id == *id => self.end_acceptance(cx, who),
                 _ => self.delivered(cx, who, id),
@@ -587,12 +593,5 @@ impl Open {
                 _ => {}
             }
         }
-    }
-}
-
-impl ParcelRow {
-    /// The header, if it is one.
-    pub fn header(&self) -> Option<Header> {
-        Header::parse(self.header.first_chunk::<72>()?).ok()
     }
 }

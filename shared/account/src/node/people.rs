@@ -4,8 +4,9 @@
 //! is looked up.
 
 use super::cx::Cx;
+use super::found::Looked;
 use super::greet::new_contact;
-use super::lookups::Purpose;
+use super::lookups::Whose;
 use super::model::*;
 use super::open::{Contact, Expected, Open};
 use super::{limits, problems, views};
@@ -13,10 +14,9 @@ use crate::acceptance::PendingAcceptance;
 use crate::api::*;
 use crate::epoch_keys::ContactKeys;
 use crate::greeting::Greeting;
+use crate::record::{SLOT_EPOCH_KEYS, SLOT_PROFILE};
 use crate::session::{Session, message_id};
 use alloc::vec::Vec;
-use shared::time;
-use shared::wire::Header;
 
 type Outcome = Result<Option<Answer>, Problem>;
 
@@ -54,6 +54,7 @@ impl Open {
         contact.row.name = row.name.clone();
         contact.row.handshake = None;
         contact.row.met = contact.row.met.max(met);
+        contact.row.told.read_at = contact.row.told.read_at.max(met);
         contact.keys = Some(keys);
         // Of who greeted again, what is still under way on the old pair can arrive.
         let device_changed = contact.take_session(session, false);
@@ -168,7 +169,11 @@ impl Open {
         }
         self.clear_conversation(cx, &who);
         self.forget_expected(&who);
+        let mut knew_read = false;
         if let Some(old) = self.contacts.remove(&who) {
+            cx.touch(RowKey::ShownBy(who));
+            self.watched.forget(&who);
+            knew_read = old.session.is_some() || old.greeting.is_some();
             for chunk in old.seen.keys() {
                 cx.touch(RowKey::Seen(who, *chunk));
             }
@@ -184,6 +189,9 @@ impl Open {
             }
         }
         cx.touch(RowKey::Contact(who));
+        if knew_read {
+            self.change_read(cx);
+        }
         self.pump_jobs(cx);
         Ok(None)
     }
@@ -240,61 +248,48 @@ impl Open {
             return;
         };
         let epoch = self.clock.assumed_epoch();
-        let Some(keys) = contact.keys.as_ref().filter(|keys| !keys.usable(epoch)) else {
-            return;
-        };
-        if contact.session.is_none()
-            || self.lookups.seeks_keys(who)
-            || self.lookups.retry.contains_key(who)
-        {
+        if contact.keys.as_ref().is_none_or(|keys| keys.usable(epoch)) {
             return;
         }
-        let Ok(owner) = shared::crypto::PublicKey::from_bytes(who) else {
+        if contact.session.is_none() || self.lookups.retry.contains_key(who) {
             return;
-        };
-        let places = keys.places(&owner, time::hour(self.clock.assumed()));
-        let places = places.to_vec();
-        if !self.lookups.start(cx, Purpose::Keys { who: *who }, places) {
+        }
+        let of = Whose::Contact(*who);
+        if !self.lookups.seeks(of, SLOT_EPOCH_KEYS) && !self.look_up(cx, of, SLOT_EPOCH_KEYS) {
             self.lookups
                 .retry
                 .insert(*who, (cx.now.mono + KEYS_RETRY_MS_MIN, KEYS_RETRY_MS_MIN));
         }
-        self.pump_lookups(cx);
     }
 
-    /// A record that may hold a contact's keys.
-    pub fn on_keys_record(
-        &mut self,
-        cx: &mut Cx,
-        lookup: u64,
-        who: &Who,
-        header: &Header,
-        body: &[u8],
-    ) {
+    /// Records of a contact's keys were looked up. True if one can be sealed to.
+    pub fn on_keys_read(&mut self, cx: &mut Cx, who: &Who, looked: &Looked) -> bool {
         let epoch = self.clock.assumed_epoch();
-        let hour = time::hour(self.clock.assumed());
         let Some(contact) = self.contacts.get_mut(who) else {
-            return;
+            return true;
         };
-        let Ok(owner) = shared::crypto::PublicKey::from_bytes(who) else {
-            return;
-        };
-        let keys = contact.keys.as_mut();
-        if keys.is_none_or(|keys| keys.learn_record(&owner, header, body, hour).is_err()) {
-            return;
+        if let Some(keys) = &mut contact.keys {
+            for read in &looked.texts {
+                if keys.learn_text(&read.text, epoch).is_ok() {
+                    cx.touch(RowKey::Contact(*who));
+                }
+            }
         }
-        cx.touch(RowKey::Contact(*who));
         if !contact.has_keys(epoch) {
-            return;
+            // A tombstone is not the last word: others may answer yet.
+            if looked.texts.is_empty() && !looked.taken_back {
+                self.keys_not_found(cx, who);
+            }
+            return false;
         }
-        self.lookups.finish(lookup);
         self.lookups.retry.remove(who);
         self.queue_missing(Some(who));
         self.pump_jobs(cx);
+        true
     }
 
     /// No relay had usable keys: asked again later, while something waits for them.
-    pub fn keys_not_found(&mut self, cx: &mut Cx, who: &Who) {
+    fn keys_not_found(&mut self, cx: &mut Cx, who: &Who) {
         let pause = self
             .lookups
             .retry
@@ -311,7 +306,10 @@ impl Open {
     fn has_waiting(&self, who: &Who) -> bool {
         let mut outgoing = self.outgoing.range((*who, [0; 16])..=(*who, [0xff; 16]));
         outgoing.any(|(_, m)| m.delivery.is_on_the_way())
-            || self.contacts.get(who).is_some_and(Contact::has_news)
+            || self
+                .contacts
+                .get(who)
+                .is_some_and(|c| c.has_news(self.shelf.head(SLOT_PROFILE)))
     }
 
     /// Looks for the keys of everybody for whom something waits.
@@ -340,7 +338,7 @@ impl Open {
             self.lookups.retry.remove(&who);
             if self.has_waiting(&who) {
                 self.want_keys(cx, &who);
-                if self.lookups.seeks_keys(&who) {
+                if self.lookups.seeks(Whose::Contact(who), SLOT_EPOCH_KEYS) {
                     // Keeps the pause growing if this one finds nothing either.
                     self.lookups.retry.insert(who, (u64::MAX, pause));
                 }
@@ -374,9 +372,10 @@ impl Open {
         }
         if self.published_epoch != epoch {
             self.published_epoch = epoch;
-            self.drop_parcel(cx, &Owner::Keys);
-            self.remakes.remove(&Owner::Keys);
-            self.jobs.add(Owner::Keys);
+            let owner = Owner::Record(SLOT_EPOCH_KEYS);
+            self.drop_parcel(cx, &owner);
+            self.remakes.remove(&owner);
+            self.jobs.add(owner);
         }
         if self.epochs != (epoch, agreed_epoch) {
             self.epochs = (epoch, agreed_epoch);

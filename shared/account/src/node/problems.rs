@@ -46,6 +46,11 @@ problems! {
         "Choose a shorter one.";
     name_invalid: "A name needs 1 to 64 bytes and no control characters.", NOTHING_CHANGED,
         "Choose another name.";
+    about_too_long: "This text may have 500 bytes at most.", NOTHING_CHANGED, "Shorten it.";
+    avatar_invalid:
+        "This is not a PNG, JPEG or WebP picture of 256x256 pixels and 12,288 bytes at most.",
+        NOTHING_CHANGED, "Choose another picture, or make it smaller.";
+    no_avatar: "There is no picture.", NOTHING_CHANGED, "Nothing needs to be done.";
     words_invalid: "These are not 18 words of the list.", NOTHING_CHANGED,
         "Check the words that are marked; all 18 are needed, in their order.";
     not_a_link: "This is not an invitation link.", NOTHING_CHANGED,
@@ -90,6 +95,10 @@ problems! {
         "The relay belongs to another network or speaks another version.",
         "Nothing was sent to it.",
         "Use another relay, or reload the page.";
+    record_withheld:
+        "A relay shows an older profile or older keys of a contact than the contact has written.",
+        "What was known is kept: nothing goes back to the older state.",
+        "It is asked for again by itself. Add another relay if this stays.";
     relay_unknown: "This account does not use such a relay.", NOTHING_CHANGED, "Reload the list.";
     relay_unsupported: "This browser cannot open WebRTC data channels to that relay.",
         "Your account is kept, and nothing was sent.",

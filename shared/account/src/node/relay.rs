@@ -53,6 +53,8 @@ pub struct Relay {
     pub(super) attempts: u32,
     /// How often in a row it had lost what it had signed for.
     pub promises_broken: u8,
+    /// Another relay had a newer record than it gave when both were asked last.
+    pub withheld: bool,
 }
 
 /// How far a link is.
@@ -99,6 +101,7 @@ impl Relay {
             records_until: 0,
             attempts: 0,
             promises_broken: 0,
+            withheld: false,
         }
     }
 
@@ -123,6 +126,19 @@ impl Relay {
     /// Whether what it signs for is not relied on.
     pub fn is_broken(&self) -> bool {
         self.promises_broken >= PROMISES_BROKEN_MAX
+    }
+
+    /// Its open link, and what it said of itself.
+    pub fn opened_link(&mut self) -> Option<(LinkId, &mut ClientLink, &Welcome)> {
+        match &mut self.stage {
+            Stage::Open {
+                link,
+                client,
+                welcome,
+                ..
+            } => Some((*link, client, welcome)),
+            _ => None,
+        }
     }
 
     pub fn link(&self) -> Option<LinkId> {

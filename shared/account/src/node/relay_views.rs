@@ -41,6 +41,7 @@ impl Relay {
             },
             found: self.row.by == Chooser::Relay,
             error: self.error.clone(),
+            withheld: self.withheld,
         }
     }
 }

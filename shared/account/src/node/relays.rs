@@ -11,6 +11,7 @@ use super::offers::is_somewhere;
 use super::problems;
 use super::relay::{Relay, Stage};
 use crate::api::Problem;
+use crate::record::gives_all;
 use alloc::{collections::BTreeMap, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::io::{DialError, LinkId, Output, Token};
@@ -414,6 +415,16 @@ impl Relays {
     /// Relays that answered, guests too.
     pub fn open(&self) -> impl Iterator<Item = (&NodeKey, &Relay)> {
         self.relays.iter().filter(|(_, r)| r.is_open())
+    }
+
+    /// Whether each that answered gives all its records to one question.
+    pub fn all_have_few_records(&self) -> bool {
+        let few = |(_, r): (&NodeKey, &Relay)| match &r.stage {
+            Stage::Open { welcome, .. } => gives_all(welcome.live_records, welcome.range),
+            _ => true,
+        };
+        let mut open = self.in_use().peekable();
+        open.peek().is_some() && open.all(few)
     }
 
     /// Relays that answered and are in use.

@@ -7,10 +7,9 @@ use super::cx::Cx;
 use super::model::*;
 use super::open::{Open, Ride};
 use crate::identity::Certificate;
-use crate::record::Author;
+use crate::record::{Author, SLOT_PROFILE, Signer};
 use crate::sealed::{Sealed, Sender};
 use crate::session::{ACKS_MAX, Draft, SealError, message_id};
-use alloc::vec::Vec;
 use shared::crypto::{PublicKey, SigningKey};
 use shared::time::{self, Millis};
 
@@ -24,7 +23,8 @@ impl Open {
             Owner::Greeting(who) => self.seal_greeting(cx, owner, who),
             Owner::Acceptance(who) => self.seal_acceptance(cx, owner, who),
             Owner::Invite(id) => self.seal_invite(cx, owner, id),
-            Owner::Keys => self.seal_keys(cx, owner),
+            Owner::Record(slot) => self.seal_record(cx, *slot),
+            Owner::TakenBack(id) => self.seal_taken_back(cx, id),
         }
     }
 
@@ -35,45 +35,26 @@ impl Open {
         who: &Who,
         id: Option<&Id16>,
     ) -> Option<Sealed> {
+        let draft = self.draft(cx, who, id)?;
         let certificate = self.certificate(cx);
         let effort = self.effort(owner, 0);
         let contact = self.contacts.get_mut(who)?;
-        let mailbox = self.profile.mailbox;
-        let has_news = contact.has_news();
         let (session, keys) = (contact.session.as_mut()?, contact.keys.as_ref()?);
-        let owed = contact.row.owed_anyway.iter().chain(&contact.row.owed);
-        let acks: Vec<Id16> = owed.take(ACKS_MAX).map(|owed| owed.0).collect();
-        let mut draft = Draft {
-            acks: acks.clone(),
-            time: self.clock.assumed(),
-            order: contact.row.order + 1,
-            name: contact.row.name_untold.then(|| self.profile.name.clone()),
-            no_acks: !contact.row.acknowledge,
-            // It may have got more bits since the contact was last told.
-            mailbox: (mailbox.bits() > 0).then_some(mailbox),
-            ..Draft::default()
-        };
-        match id {
-            Some(id) => {
-                let message = self.outgoing.get(&(*who, *id))?;
-                draft.message_id = *id;
-                draft.text = Some(message.text.clone());
-                draft.time = message.at;
-                draft.order = message.order;
-            }
-            None if !has_news => return None,
-            None => draft.message_id = message_id(&self.me, "", &mut cx.rng),
-        }
         let now = self.clock.assumed();
         let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
         let sealed = session.seal_message(&draft, keys, &sender, &self.epoch_keys, &mut cx.visible);
         match sealed {
             Ok(message) => {
                 let ride = Ride {
-                    acks,
+                    acks: draft.acks,
                     name: draft.name,
                     no_acks: draft.no_acks,
+                    heads: draft.heads.unwrap_or_default(),
+                    read: draft.read,
                 };
+                if draft.read.is_some() {
+                    contact.row.told.rides(draft.message_id);
+                }
                 cx.touch(RowKey::Contact(*who));
                 self.refresh_expected(who);
                 self.rides.insert(*owner, ride);
@@ -86,6 +67,39 @@ impl Open {
             }
             Err(_) => None,
         }
+    }
+
+    /// What a message to them says: this text, or news alone. `None`: there is nothing to say.
+    fn draft(&self, cx: &mut Cx, who: &Who, id: Option<&Id16>) -> Option<Draft> {
+        let contact = self.contacts.get(who)?;
+        let row = &contact.row;
+        let mailbox = self.profile.mailbox;
+        let owed = row.owed_anyway.iter().chain(&row.owed);
+        let read_untold = row.told.is_read_untold;
+        let mut draft = Draft {
+            acks: owed.take(ACKS_MAX).map(|owed| owed.0).collect(),
+            time: self.clock.assumed(),
+            order: row.order + 1,
+            name: row.name_untold.then(|| self.profile.name.clone()),
+            no_acks: !row.acknowledge,
+            // It may have got more bits since the contact was last told.
+            mailbox: (mailbox.bits() > 0).then_some(mailbox),
+            heads: Some(self.shelf.heads()),
+            read: read_untold.then_some(self.profile.read_secret),
+            ..Draft::default()
+        };
+        match id {
+            Some(id) => {
+                let message = self.outgoing.get(&(*who, *id))?;
+                draft.message_id = *id;
+                draft.text = Some(message.text.clone());
+                draft.time = message.at;
+                draft.order = message.order;
+            }
+            None if !contact.has_news(self.shelf.head(SLOT_PROFILE)) => return None,
+            None => draft.message_id = message_id(&self.me, "", &mut cx.rng),
+        }
+        Some(draft)
     }
 
     fn seal_greeting(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) -> Option<Sealed> {
@@ -126,7 +140,7 @@ impl Open {
         let secret = invite.secret.as_ref()?;
         let account = self.identity.account_key();
         let by = Author {
-            account,
+            signer: Signer::Account(account),
             version,
             effort,
             network: cx.config.network,
@@ -138,23 +152,8 @@ impl Open {
         secret.record(by, &self.profile.name, &fresh).ok()
     }
 
-    fn seal_keys(&mut self, cx: &mut Cx, owner: &Owner) -> Option<Sealed> {
-        let version = self.record_version(cx);
-        let effort = self.effort(owner, 0);
-        let account = self.identity.account_key();
-        let by = Author {
-            account,
-            version,
-            effort,
-            network: cx.config.network,
-        };
-        let read = &self.profile.read_secret;
-        let now = self.clock.assumed();
-        self.epoch_keys.record(by, read, now, &cx.rng.array())?.ok()
-    }
-
     /// A version above every one used before, by any device with a clock that is nearly right.
-    fn record_version(&mut self, cx: &mut Cx) -> u64 {
+    pub fn record_version(&mut self, cx: &mut Cx) -> u64 {
         let seconds = self.clock.assumed() / 1_000;
         self.profile.record_version = seconds.max(self.profile.record_version + 1);
         cx.touch(RowKey::Profile);

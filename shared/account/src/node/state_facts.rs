@@ -49,7 +49,7 @@ impl Open {
     }
 
     /// Read markers that waited.
-    pub fn note_read(&mut self, cx: &mut Cx) {
+    pub fn note_marks(&mut self, cx: &mut Cx) {
         if self.state.unmarked.is_empty() || self.state.mark_at > cx.now.mono {
             return;
         }

@@ -296,13 +296,13 @@ fn read_markers_are_written_every_ten_seconds_at_most() {
     arrive(&mut a, 6);
     a.command(read());
     a.later(9_999);
-    a.open.note_read(&mut a.cx);
+    a.open.note_marks(&mut a.cx);
     assert_eq!(a.read_to(&somebody(1)), Some(4), "too early");
     b.hear(&a);
     assert_eq!(b.row(&somebody(1)).unread, 0);
     arrive(&mut b, 7);
     a.later(1);
-    a.open.note_read(&mut a.cx);
+    a.open.note_marks(&mut a.cx);
     a.turn();
     assert_eq!(a.read_to(&somebody(1)), Some(6));
     b.hear(&a);

@@ -6,6 +6,7 @@ use super::model::*;
 use super::open::{Contact, Invite};
 use crate::api::*;
 use crate::identity::AccountId;
+use crate::profile::ProfileText;
 use alloc::format;
 use alloc::string::{String, ToString};
 use data_encoding::HEXLOWER;
@@ -36,7 +37,7 @@ pub fn who(text: &str) -> Option<Who> {
 }
 
 pub fn contact(contact: &Contact, waits_for: WaitsFor) -> ContactView {
-    let row = &contact.row;
+    let (row, shown) = (&contact.row, contact.shown.as_ref());
     ContactView {
         contact: account(&row.who),
         name: row.name.clone(),
@@ -55,7 +56,14 @@ pub fn contact(contact: &Contact, waits_for: WaitsFor) -> ContactView {
         confirms: row.acknowledge && !row.wants_no_acks,
         added: row.added,
         changed: row.changed,
+        about: shown.map(|shown| shown.about.clone()).unwrap_or_default(),
+        avatar: shown.and_then(avatar),
     }
+}
+
+/// What names a picture.
+pub fn avatar(shown: &ProfileText) -> Option<String> {
+    shown.avatar_hash().map(|hash| hex(&hash))
 }
 
 pub fn message(who: &Who, row: &MessageRow, waits_for: WaitsFor) -> MessageView {

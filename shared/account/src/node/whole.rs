@@ -86,6 +86,16 @@ impl Open {
         all.extend(self.state.rows());
         all.extend(self.invites.keys().map(|id| RowKey::Invite(*id)));
         all.extend(self.greetings.keys().map(|id| RowKey::Greeting(*id)));
+        all.extend(self.shelf.records.keys().map(|slot| RowKey::Record(*slot)));
+        all.extend(
+            self.shelf
+                .taken_back
+                .keys()
+                .map(|id| RowKey::TakenBack(*id)),
+        );
+        all.push(RowKey::Shown);
+        let shown = self.contacts.iter().filter(|(_, c)| c.shown.is_some());
+        all.extend(shown.map(|(who, _)| RowKey::ShownBy(*who)));
         let outgoing = self.outgoing.keys();
         all.extend(outgoing.map(|(who, id)| RowKey::Outgoing(*who, *id)));
         let parcels = self.parcels.keys().filter(|owner| keeps_parcel(owner));

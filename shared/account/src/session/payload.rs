@@ -55,6 +55,11 @@ pub struct Payload {
     pub name: Option<String>,
     /// The sender wants no acknowledgements.
     pub no_acks: bool,
+    /// Times of the sender's records of keys (s) and of its profile (ms), as it wrote them last.
+    pub heads: Option<(u64, u64)>,
+    /// The sender's contact read secret from now on. A message with it is acknowledged even where
+    /// acknowledgements are off.
+    pub read: Option<[u8; 32]>,
     /// When it was sealed, Unix ms by what the sender assumed: what [`crate::agreed_time`] is
     /// told.
     pub sealed: u64,
@@ -90,6 +95,10 @@ struct Wire {
     no_acks: Option<bool>,
     #[n(13)]
     sealed: u64,
+    #[n(15)]
+    heads: Option<(u64, u64)>,
+    #[cbor(n(16), with = "minicbor::bytes")]
+    read: Option<[u8; 32]>,
 }
 
 impl Payload {
@@ -109,6 +118,8 @@ impl Payload {
             name: self.name.clone(),
             no_acks: self.no_acks.then_some(true),
             sealed: self.sealed,
+            heads: self.heads,
+            read: self.read,
         })
     }
 
@@ -133,6 +144,8 @@ impl Payload {
             name: wire.name,
             no_acks: wire.no_acks.unwrap_or(false),
             sealed: wire.sealed,
+            heads: wire.heads,
+            read: wire.read,
         };
         if payload.is_in_bounds() {
             Ok(payload)
@@ -228,6 +241,8 @@ mod tests {
             fresh: Some([5; 32]),
             name: Some("name".into()),
             no_acks: true,
+            heads: Some((7, u64::MAX)),
+            read: Some([8; 32]),
             sealed: 9,
         }
     }

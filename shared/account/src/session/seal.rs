@@ -37,6 +37,10 @@ pub struct Draft {
     /// Ours, where it changed.
     pub name: Option<String>,
     pub no_acks: bool,
+    /// Times of our keys' record (s) and of our profile (ms).
+    pub heads: Option<(u64, u64)>,
+    /// Our contact read secret, where it changed.
+    pub read: Option<[u8; 32]>,
 }
 
 /// A sealed message. Save the session before it leaves this device.
@@ -111,6 +115,8 @@ impl Session {
             mailbox: draft.mailbox,
             name: draft.name.clone(),
             no_acks: draft.no_acks,
+            heads: draft.heads,
+            read: draft.read,
             sealed: from.now,
             ..Payload::default()
         };

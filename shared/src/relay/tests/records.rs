@@ -114,6 +114,50 @@ fn a_newer_version_that_cannot_be_saved_leaves_the_older() {
     assert!(is_stored(&world.put(1, 3, &record(1, 1, 6, 0))));
 }
 
+/// A record of `owner` that another key signs, with leave for `slot` until that hour.
+fn delegated(slot: u16, leave_for: u16, until: u32) -> Object {
+    let owner = SigningKey::from_bytes(&[1; 32]);
+    let device = SigningKey::from_bytes(&[2; 32]);
+    let (header, mut body) = record(1, slot, 5, 0);
+    let mut leave = device.public().as_bytes().to_vec();
+    leave.extend_from_slice(&until.to_le_bytes());
+    let by = owner.public();
+    let leave_for = leave_for.to_le_bytes();
+    let signature = owner.sign(&[b"wm-delegate", by.as_bytes(), &leave_for, &leave]);
+    leave.extend_from_slice(&signature);
+    body[42..142].copy_from_slice(&leave);
+    let (front, sealed) = (header.front.encode(), body[206..].to_vec());
+    let signature = device.sign(&[b"wm-record", &front, &body[..142], &sealed]);
+    body[142..206].copy_from_slice(&signature);
+    (header.front.header(header.tag, &body), body)
+}
+
+#[test]
+fn a_delegate_writes_what_it_has_leave_for() {
+    let hour = crate::time::hour(START.unix);
+    let mut world = World::new(config(), Disk::default());
+    let mut client = world.client(1);
+    assert!(is_stored(&world.put(1, 1, &delegated(1, 1, hour + 1))));
+    let found = find(&mut world, &mut client, 0, 0);
+    assert_eq!(found, [delegated(1, 1, hour + 1).0]);
+    for wrong in [
+        // Over, and for another slot.
+        delegated(1, 1, hour),
+        delegated(1, 1, 0),
+        delegated(2, 1, hour + 1),
+        delegated(1, 2, hour + 1),
+    ] {
+        assert_eq!(refusal(&world.put(1, 2, &wrong)).0, Refused::BadRecord);
+    }
+    // Nothing in it can be changed.
+    for at in [42, 73, 74, 77, 78, 141] {
+        let (header, mut body) = delegated(1, 1, hour + 1);
+        body[at] ^= 1;
+        let changed = (header.front.header(header.tag, &body), body);
+        assert_eq!(refusal(&world.put(1, 3, &changed)).0, Refused::BadRecord);
+    }
+}
+
 #[test]
 fn forged_records_are_refused() {
     let mut world = World::new(config(), Disk::default());

@@ -81,7 +81,7 @@ fn forked_handshakes() {
         let (mut ann, mut ben) = (Alone::new(1, START), Alone::new(2, START));
         let invitation = Invitation::draw(hour(START), 24, false, Mailbox::default(), &mut ann.rng);
         let by = Author {
-            account: &ann.account,
+            signer: Signer::Account(&ann.account),
             version: 1,
             effort: 0,
             network: 5,

@@ -36,7 +36,7 @@ fn greeting(
     text: &str,
 ) -> Result<PendingGreeting, GreetError> {
     let by = Author {
-        account: &ann.account,
+        signer: Signer::Account(&ann.account),
         version: 1,
         effort: 0,
         network: 5,

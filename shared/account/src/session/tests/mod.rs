@@ -14,7 +14,7 @@ use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::greeting::{Greeting, Introduction, PendingGreeting};
 use crate::identity::Certificate;
 use crate::invite::Invitation;
-use crate::record::Author;
+use crate::record::{Author, Signer};
 use crate::sealed::{Sealed, Sender, locator};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -161,7 +161,7 @@ impl Party {
     /// Reads the peer's record of epoch keys.
     pub fn learn(&mut self, peer: &mut Party) {
         let by = Author {
-            account: &peer.account,
+            signer: Signer::Account(&peer.account),
             version: peer.now,
             effort: 0,
             network: 5,
@@ -287,7 +287,7 @@ pub fn two(now: Millis) -> (Party, Party) {
         .link(ann.account.public(), alloc::vec![hint])
         .fragment();
     let by = Author {
-        account: &ann.account,
+        signer: Signer::Account(&ann.account),
         version: 1,
         effort: 0,
         network: 5,

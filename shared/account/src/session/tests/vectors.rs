@@ -3,9 +3,11 @@
 
 use super::*;
 use crate::acceptance;
+use crate::delegation::{Delegation, Scope};
 use crate::greeting::{self, Exchange};
 use crate::invite::{InviteLink, greeting_step};
-use crate::record::{self, Writing};
+use crate::profile::ProfileText;
+use crate::record::{self, Signer, Writing};
 use crate::sealed::{Step, tag};
 use crate::session::chain::{chain_id, step};
 use crate::session::opener::{Who, exchange};
@@ -90,7 +92,7 @@ fn records() {
     let v = Vector::of("record");
     let account = SigningKey::from_bytes(&v.array("account"));
     let by = Author {
-        account: &account,
+        signer: Signer::Account(&account),
         version: v.number("version"),
         effort: v.number("effort") as u8,
         network: v.number("network") as u32,
@@ -103,6 +105,51 @@ fn records() {
         period: v.number("period") as u32,
         size: SizeClass::KIB_2,
         lifetime: Lifetime::H168,
+        expiry: v.number("expiry") as u32,
+    };
+    let sealed = record::write(&writing, &v.bytes("text"), &v.array("fresh")).unwrap();
+    assert_eq!(sealed.body, v.bytes("body"));
+    assert_eq!(sealed.header.encode(), v.array("header"));
+}
+
+#[test]
+fn delegations() {
+    let v = Vector::of("delegation");
+    let account = SigningKey::from_bytes(&v.array("account"));
+    let device = SigningKey::from_bytes(&v.array("device"));
+    let read = v.array("read");
+    let scope = Scope {
+        read: &read,
+        slot: v.number("slot") as u16,
+        period: v.number("period") as u32,
+    };
+    let leave = Delegation::issue(&account, &scope, device.public());
+    assert_eq!(leave.until, v.number("until") as u32);
+    assert_eq!(leave.to_bytes(), v.array("leave"));
+    let profile = ProfileText {
+        name: v.text("name"),
+        about: v.text("about"),
+        avatar: None,
+        time: v.number("time"),
+    };
+    assert_eq!(profile.encode(), v.bytes("text"));
+    let signer = Signer::Delegate {
+        owner: &account.public(),
+        device: &device,
+        leave: &leave,
+    };
+    let writing = Writing {
+        by: Author {
+            signer,
+            version: v.number("version"),
+            effort: 0,
+            network: v.number("network") as u32,
+        },
+        read: &read,
+        slot: scope.slot,
+        period: scope.period,
+        size: record::least_size(&v.bytes("text")).unwrap(),
+        lifetime: record::lifetime(scope.slot),
         expiry: v.number("expiry") as u32,
     };
     let sealed = record::write(&writing, &v.bytes("text"), &v.array("fresh")).unwrap();
@@ -230,6 +277,8 @@ fn payloads() {
         name: Some(v.text("name")),
         no_acks: true,
         sealed: v.number("sealed"),
+        heads: Some((v.number("keys_head"), v.number("profile_head"))),
+        read: Some(v.array("read")),
         ..Payload::default()
     };
     let bytes = v.bytes("cbor");
