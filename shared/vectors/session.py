@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes session.json: known answers for PROTOCOL.md sections 4 to 6, by another implementation.
+"""Makes session.json: known answers for PROTOCOL.md sections 4 to 6 and 14, by another implementation.
 
 As keys.py, whose primitives it uses, it shares nothing with the Rust code. X-Wing itself has the draft's
 vectors; here its ciphertexts and secrets are inputs.
@@ -13,7 +13,7 @@ import pathlib
 import struct
 import sys
 
-from keys import blind_sign, fixed, h, hedge, kdf, mac, pad, plain, public, seal, sign
+from keys import agree, agree_public, blind_sign, fixed, h, hedge, kdf, mac, pad, plain, public, seal, sign
 from wire import header
 
 FILE = pathlib.Path(__file__).with_name("session.json")
@@ -100,6 +100,23 @@ def handshake():
     }
 
 
+def comeback():
+    # The greeter comes back to the inviter.
+    recovery, their_recovery = fixed("recovery", 32), agree_public(fixed("their recovery", 32))
+    rt = kdf(agree(recovery, their_recovery), "return", G + A, 32)
+    ct, ss, text, epoch, j = fixed("ct", 1120), fixed("ss", 32), fixed("return", 700), 20000, 3
+    which = u32(epoch) + bytes([j])
+    transcript = h(b"wm-pair", A, G, h(rt), h(ct), h(text))
+    return {
+        "device": DEVICE, "from": G, "to": A, "recovery": recovery,
+        "their_recovery": their_recovery, "rt": rt, "epoch": epoch, "j": j,
+        "step": okm(rt, "return step", which), "ct": ct, "ss": ss, "return": text,
+        "inner": kdf(ss, "return inner", h(ct), 32),
+        "signature": sign(DEVICE, b"wm-return" + A + which + h(ct) + h(text)),
+        "transcript": transcript, "pre": kdf(ss, "pair pre", transcript, 32),
+    }
+
+
 def pair():
     rz, epoch = fixed("rz", 32), 20000
     steps = [rz]
@@ -162,7 +179,7 @@ def hedged():
 
 
 def main():
-    parts = [record, invitation, handshake, pair, opener, chain, payload, hedged]
+    parts = [record, invitation, handshake, comeback, pair, opener, chain, payload, hedged]
     vectors = {"about": "Made by session.py; bytes are hex."}
     vectors |= {part.__name__: plain(part()) for part in parts}
     text = json.dumps(vectors, indent=1, ensure_ascii=False) + "\n"

@@ -47,7 +47,6 @@ impl RecoveryKey {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
-    use super::*;
     use crate::identity::{Identity, Seed};
     use shared::crypto::Rng;
 

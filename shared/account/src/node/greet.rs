@@ -266,6 +266,7 @@ impl Open {
             name: self.profile.name.clone(),
             message_id,
             time: self.clock.assumed(),
+            recovery: self.identity.recovery_key().public(),
         }
     }
 

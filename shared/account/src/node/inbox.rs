@@ -322,8 +322,8 @@ impl Open {
         // The greeting is kept until they acknowledge something: until then what we send may be
         // lost, and the acceptance sealed anew makes another pair.
         let first = contact.row.handshake == Some(pending.message_id);
-        let crossed = contact.acceptance.is_some();
-        let device_changed = contact.take_session(accepted.session, crossed);
+        let old = contact.what_becomes_of_old();
+        let device_changed = contact.take_session(accepted.session, old);
         if first || contact.keys.is_none() {
             contact.keys = Some(accepted.keys);
         }

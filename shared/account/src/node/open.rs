@@ -22,7 +22,7 @@ use crate::greeting::PendingGreeting;
 use crate::identity::Identity;
 use crate::invite::Invitation;
 use crate::rows::Rows;
-use crate::session::{Session, TagTable};
+use crate::session::{Old, Session, TagTable};
 use crate::vault::DataKey;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::{PublicKey, SigningKey};
@@ -214,11 +214,20 @@ impl Contact {
         !self.row.owed.is_empty() || !self.row.owed_anyway.is_empty() || self.row.switch_untold
     }
 
+    /// What becomes of the pairs there are when our own greeting or return is answered: if we have
+    /// answered theirs too, both stand.
+    pub fn what_becomes_of_old(&self) -> Old {
+        match self.acceptance {
+            Some(_) => Old::Stands,
+            None => Old::Retires,
+        }
+    }
+
     /// Takes what a handshake made, beside what there is: [`Session::adopt`]. True if it was with
     /// another device than the one known in its place.
-    pub fn take_session(&mut self, session: Session, crossed: bool) -> bool {
+    pub fn take_session(&mut self, session: Session, old: Old) -> bool {
         match &mut self.session {
-            Some(known) => known.adopt(session, crossed),
+            Some(known) => known.adopt(session, old),
             none => {
                 *none = Some(session);
                 false

@@ -13,7 +13,7 @@ use crate::acceptance::PendingAcceptance;
 use crate::api::*;
 use crate::epoch_keys::ContactKeys;
 use crate::greeting::Greeting;
-use crate::session::{Session, message_id};
+use crate::session::{Old, Session, message_id};
 use alloc::vec::Vec;
 use shared::time;
 use shared::wire::Header;
@@ -56,7 +56,7 @@ impl Open {
         contact.row.met = contact.row.met.max(met);
         contact.keys = Some(keys);
         // Of who greeted again, what is still under way on the old pair can arrive.
-        let device_changed = contact.take_session(session, false);
+        let device_changed = contact.take_session(session, Old::Retires);
         contact.acceptance = Some(pending);
         let new = !contact.has_seen(&greeted);
         if new {

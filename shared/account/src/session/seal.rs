@@ -233,10 +233,10 @@ impl Session {
     fn is_fresh_due(&self, route: &Route) -> bool {
         let pair = &self.kept.pairs[route.pair];
         let under_way = |p: &Pair| !p.confirmed && p.first.saturating_add(2) > route.epoch;
-        let lost = |p: &Pair| p.retired && p.rank() > pair.rank();
+        let set_back = |p: &Pair| p.retired && !p.lost && p.rank() > pair.rank();
         let pairs = &self.kept.pairs;
         pair.confirmed
-            && (route.epoch >= pair.first.saturating_add(PAIR_EPOCHS) || pairs.iter().any(lost))
+            && (route.epoch >= pair.first.saturating_add(PAIR_EPOCHS) || pairs.iter().any(set_back))
             && !pairs.iter().any(under_way)
     }
 
