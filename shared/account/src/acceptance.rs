@@ -117,9 +117,13 @@ impl PendingAcceptance {
         Ok((pending, session))
     }
 
-    /// What it answers to was sealed anew: answers to that from now on.
-    pub fn renew(&mut self, asker: impl Into<Asker>) {
-        self.asker = asker.into();
+    /// What it answers to was sealed anew: answers to that from now on. False if it is a copy of the
+    /// sealing that it answers to already.
+    pub fn renew(&mut self, asker: impl Into<Asker>) -> bool {
+        let asker = asker.into();
+        let is_new = asker.exchange.transcript != self.asker.exchange.transcript;
+        self.asker = asker;
+        is_new
     }
 
     /// Seals it, for the first time or anew, and adds the pair it makes to the session. Save the

@@ -24,6 +24,8 @@ pub const LOCATORS: u8 = 4;
 pub const HOURS_MAX: u32 = 720;
 
 const VERSION: u8 = 1;
+/// Keys of theirs are looked for again before a return is sealed anew after that long.
+const KEYS_OLD_MS: Millis = 24 * 3_600_000;
 /// Our keys in a return: there is no room for more.
 const KEYS: usize = 1;
 
@@ -91,6 +93,9 @@ pub struct PendingReturn {
     /// The generation of their keys that it was sealed to last.
     #[n(7)]
     pub generation: u32,
+    /// When that was, Unix ms.
+    #[n(8)]
+    sealed: Millis,
 }
 
 impl PendingReturn {
@@ -111,7 +116,18 @@ impl PendingReturn {
             sealings: Vec::new(),
             answered: false,
             generation: 0,
+            sealed: 0,
         }
+    }
+
+    /// Whether it was sealed so long ago that they may have other keys now.
+    pub fn is_old(&self, now: Millis) -> bool {
+        self.sealed > 0 && now.abs_diff(self.sealed) >= KEYS_OLD_MS
+    }
+
+    /// Where it goes.
+    pub fn mailbox(&self) -> Mailbox {
+        self.mailbox
     }
 
     /// Whether it is still to be sealed, or sealed anew.
@@ -167,7 +183,7 @@ impl PendingReturn {
             .ok()?;
         let transcript = bind.transcript(&from.account);
         Exchange { shared, transcript }.keep(&mut self.sealings);
-        self.generation = keys.generation();
+        (self.generation, self.sealed) = (keys.generation(), from.now);
         Some(sealed)
     }
 

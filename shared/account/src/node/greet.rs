@@ -333,12 +333,18 @@ pub fn new_contact(who: Who, name: String, now: u64) -> Contact {
         owed_anyway: Vec::new(),
         switch_untold: false,
         told_at: 0,
+        recovery: None,
+        recovery_told: false,
+        coming_back: None,
+        returned: None,
     };
     Contact {
         row,
         session: None,
         greeting: None,
         acceptance: None,
+        coming_back: None,
+        returns: Default::default(),
         keys: None,
         seen: BTreeMap::new(),
     }

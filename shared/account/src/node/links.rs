@@ -259,6 +259,7 @@ impl Open {
             self.expire_greetings(cx);
             self.look_again(cx);
             self.forget_greetings_sent(cx);
+            self.look_after_returns(cx);
             self.pump_jobs(cx);
             self.pump_puts(cx);
             self.pump_feeds(cx);

@@ -5,12 +5,13 @@
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
 //!         -> Open -> relays, offers, named, fetch, lookups  what comes
 //!                 -> jobs, seal, outbox, audit, carry  what goes
-//!                 -> inbox, invites, greet, waiting, people  what it means
+//!                 -> inbox, invites, greet, waiting, returns, comeback, people  what it means
 //! ```
 
 mod assemble;
 mod audit;
 mod carry;
+mod comeback;
 mod commands;
 mod cx;
 mod entry;
@@ -33,6 +34,7 @@ mod problems;
 mod relay;
 mod relay_views;
 mod relays;
+mod returns;
 mod seal;
 mod transfer;
 mod unlock;

@@ -3,6 +3,7 @@
 //! Invariant: a struct here is one row; its CBOR keys are never used again for something else.
 
 use crate::api::{Delivery, WaitsFor};
+use crate::identity::RecoveryPublic;
 use crate::rows;
 use crate::sealed::Mailbox;
 use alloc::{string::String, vec::Vec};
@@ -173,6 +174,45 @@ pub struct ContactRow {
     /// When the message was sealed that their name and wishes were last taken from.
     #[n(24)]
     pub told_at: u64,
+    /// R, by which they can come back.
+    #[cbor(n(30), with = "minicbor::bytes")]
+    pub recovery: Option<RecoveryPublic>,
+    /// They were told ours.
+    #[cbor(n(31), default)]
+    pub recovery_told: bool,
+    /// `comeback::PendingReturn`, encoded, while we wait for its acceptance.
+    #[cbor(n(32), with = "minicbor::bytes")]
+    pub coming_back: Option<Vec<u8>>,
+    /// They came back.
+    #[n(33)]
+    pub returned: Option<ReturnedRow>,
+}
+
+/// The last return of a contact.
+#[derive(Clone, Copy, Encode, Decode)]
+#[cbor(map)]
+pub struct ReturnedRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: Id16,
+    /// When they came back, by their clock, and until when that may have to be confirmed, by what
+    /// we assume (Unix ms).
+    #[n(1)]
+    pub time: u64,
+    #[n(2)]
+    pub until: u64,
+    /// A device of before was heard from: what is written to them waits.
+    #[n(3)]
+    pub waits: bool,
+    /// The person said that it is them.
+    #[n(4)]
+    pub confirmed: bool,
+}
+
+impl ReturnedRow {
+    /// Until when messages wait, if they do.
+    pub fn waits_until(&self, now: u64) -> Option<u64> {
+        (self.waits && now < self.until).then_some(self.until)
+    }
 }
 
 #[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]
@@ -252,6 +292,8 @@ impl MessageRow {
 pub enum NoticeRow {
     #[n(0)]
     DeviceChanged,
+    #[n(1)]
+    CameBack,
 }
 
 /// [`Delivery`] in the store; a failure is kept by its code alone.
@@ -411,6 +453,7 @@ pub enum Owner {
     Keys,
     /// An acknowledgement that rides alone.
     Ack(Who),
+    Return(Who),
 }
 
 /// A row by its plain key. The store sees neither this nor its order.
@@ -458,6 +501,7 @@ impl RowKey {
                 Owner::Invite(id) => join(10, &[&[3], id]),
                 Owner::Keys => join(10, &[&[4]]),
                 Owner::Ack(who) => join(10, &[&[5], who]),
+                Owner::Return(who) => join(10, &[&[16], who]),
             },
             Self::Message(who, index) => join(11, &[who, &index.to_be_bytes()]),
         }
@@ -507,6 +551,7 @@ impl RowKey {
                     3 => Owner::Invite(rest.try_into().ok()?),
                     4 => Owner::Keys,
                     5 => Owner::Ack(rest.try_into().ok()?),
+                    16 => Owner::Return(rest.try_into().ok()?),
                     _ => return None,
                 })
             }

@@ -13,10 +13,12 @@ use super::model::*;
 use super::named::Named;
 use super::outbox::Puts;
 use super::relays::{NodeKey, Relays};
+use super::returns::Returns;
 use super::{limits, views};
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::{Event, WaitsFor};
+use crate::comeback::{PendingReturn, Which};
 use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::greeting::PendingGreeting;
 use crate::identity::Identity;
@@ -34,6 +36,9 @@ pub struct Contact {
     pub session: Option<Session>,
     pub greeting: Option<PendingGreeting>,
     pub acceptance: Option<PendingAcceptance>,
+    pub coming_back: Option<PendingReturn>,
+    /// Where a return of theirs may come.
+    pub returns: Returns,
     /// Their public epoch keys, as far as known, once they have told the secret that opens their
     /// record.
     pub keys: Option<ContactKeys>,
@@ -62,6 +67,15 @@ pub enum Expected {
         who: Who,
         slot: crate::session::Slot,
     },
+    Return {
+        who: Who,
+        which: Which,
+    },
+    /// The answer to a return of ours.
+    ReturnAccepted {
+        who: Who,
+        n: u8,
+    },
 }
 
 /// What is owed until the object that carries it is stored.
@@ -69,6 +83,7 @@ pub struct Ride {
     pub acks: Vec<Id16>,
     pub name: Option<String>,
     pub no_acks: bool,
+    pub recovery: bool,
 }
 
 /// Everything an unlocked account works with.
@@ -167,6 +182,7 @@ impl Open {
         let now = self.clock.assumed_epoch();
         match (&contact.session, contact.has_keys(now)) {
             (None, _) => WaitsFor::Acceptance,
+            _ if self.is_to_be_confirmed(who) => WaitsFor::Confirmation,
             (Some(_), false) => WaitsFor::Keys,
             _ => WaitsFor::Work,
         }
@@ -247,6 +263,7 @@ impl Contact {
         row.greeting = self.greeting.as_ref().map(PendingGreeting::encode);
         row.keys = self.keys.as_ref().map(ContactKeys::encode);
         row.acceptance = self.acceptance.as_ref().map(PendingAcceptance::encode);
+        row.coming_back = self.coming_back.as_ref().map(PendingReturn::encode);
         row
     }
 

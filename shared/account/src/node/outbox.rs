@@ -228,7 +228,7 @@ impl Open {
                 }
             }
             Owner::Invite(invite) => self.on_invite_stored(cx, &invite),
-            Owner::Keys | Owner::Acceptance(_) | Owner::Greeting(_) => {}
+            Owner::Keys | Owner::Acceptance(_) | Owner::Greeting(_) | Owner::Return(_) => {}
         }
         self.pump_puts(cx);
     }
@@ -583,7 +583,9 @@ impl Open {
                     self.want_keys(cx, &who);
                     self.jobs.add(owner);
                 }
-                Owner::Greeting(_) | Owner::Acceptance(_) => self.jobs.add(owner),
+                Owner::Greeting(_) | Owner::Acceptance(_) | Owner::Return(_) => {
+                    self.jobs.add(owner)
+                }
                 _ => {}
             }
         }

@@ -55,6 +55,7 @@ pub fn contact(contact: &Contact, waits_for: WaitsFor) -> ContactView {
         confirms: row.acknowledge && !row.wants_no_acks,
         added: row.added,
         changed: row.changed,
+        confirm_until: row.returned.filter(|r| r.waits).map(|r| r.until),
     }
 }
 
@@ -70,6 +71,7 @@ pub fn message(who: &Who, row: &MessageRow, waits_for: WaitsFor) -> MessageView 
         delivery: row.delivery.view(waits_for),
         notice: row.notice.map(|notice| match notice {
             NoticeRow::DeviceChanged => Notice::DeviceChanged,
+            NoticeRow::CameBack => Notice::CameBack,
         }),
     }
 }

@@ -170,6 +170,12 @@ impl Session {
         self.kept.pairs.iter().map(|p| p.heard).max().unwrap_or(0)
     }
 
+    /// Whether there is a pair to send on that they are not known to have.
+    pub fn has_open_pair(&self) -> bool {
+        let mut pairs = self.kept.pairs.iter();
+        pairs.any(|p| !p.confirmed && !p.retired)
+    }
+
     pub fn peer(&self) -> &PublicKey {
         &self.kept.peer
     }

@@ -6,7 +6,7 @@
 
 use crate::cbor::{self, Bytes16, Malformed};
 use crate::epoch_keys::KeyNotice;
-use crate::identity::{CERTIFICATE_LEN, Certificate, CertificateError};
+use crate::identity::{CERTIFICATE_LEN, Certificate, CertificateError, RecoveryPublic};
 use crate::sealed::Mailbox;
 use crate::shown::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
@@ -58,6 +58,8 @@ pub struct Payload {
     /// When it was sealed, Unix ms by what the sender assumed: what [`crate::agreed_time`] is
     /// told.
     pub sealed: u64,
+    /// R of the sender, where it was not told yet.
+    pub recovery: Option<RecoveryPublic>,
 }
 
 /// The map as it stands on the wire.
@@ -90,6 +92,8 @@ struct Wire {
     no_acks: Option<bool>,
     #[n(13)]
     sealed: u64,
+    #[cbor(n(14), with = "minicbor::bytes")]
+    recovery: Option<RecoveryPublic>,
 }
 
 impl Payload {
@@ -109,6 +113,7 @@ impl Payload {
             name: self.name.clone(),
             no_acks: self.no_acks.then_some(true),
             sealed: self.sealed,
+            recovery: self.recovery,
         })
     }
 
@@ -133,6 +138,7 @@ impl Payload {
             name: wire.name,
             no_acks: wire.no_acks.unwrap_or(false),
             sealed: wire.sealed,
+            recovery: wire.recovery,
         };
         if payload.is_in_bounds() {
             Ok(payload)
@@ -229,6 +235,7 @@ mod tests {
             name: Some("name".into()),
             no_acks: true,
             sealed: 9,
+            recovery: Some([6; 32]),
         }
     }
 

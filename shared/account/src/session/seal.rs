@@ -9,6 +9,7 @@ use super::opener::{Who, exchange};
 use super::pair::{PAIR_EPOCHS, Pair, PairSeed, sending};
 use super::payload::{ACKS_MAX, Context, MessageId, OPENER_INDEX, Payload};
 use crate::epoch_keys::{ContactKeys, EpochKeys, NOTICE_KEYS_MAX};
+use crate::identity::RecoveryPublic;
 use crate::sealed::{INNER_LEN, Mailbox, Sealed, Sender, Step};
 use crate::shown::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
@@ -37,6 +38,8 @@ pub struct Draft {
     /// Ours, where it changed.
     pub name: Option<String>,
     pub no_acks: bool,
+    /// Ours, where it was not told yet.
+    pub recovery: Option<RecoveryPublic>,
 }
 
 /// A sealed message. Save the session before it leaves this device.
@@ -111,6 +114,7 @@ impl Session {
             mailbox: draft.mailbox,
             name: draft.name.clone(),
             no_acks: draft.no_acks,
+            recovery: draft.recovery,
             sealed: from.now,
             ..Payload::default()
         };
