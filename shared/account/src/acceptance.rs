@@ -117,8 +117,8 @@ impl PendingAcceptance {
         Ok((pending, session))
     }
 
-    /// What it answers to was sealed anew: answers to that from now on. False if it is a copy of the
-    /// sealing that it answers to already.
+    /// What it answers to was sealed anew: answers to that from now on. False if it is a copy of
+    /// the sealing that it answers to already.
     pub fn renew(&mut self, asker: impl Into<Asker>) -> bool {
         let asker = asker.into();
         let is_new = asker.exchange.transcript != self.asker.exchange.transcript;

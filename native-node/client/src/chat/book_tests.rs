@@ -14,6 +14,7 @@ fn contact(id: &str, name: &str, state: ContactState) -> Event {
         confirms: true,
         added: 0,
         changed: 0,
+        confirm_until: None,
     };
     Event::Contact { contact }
 }

@@ -60,8 +60,8 @@ pub fn notice(notice: Notice, name: &str) -> String {
              /safety with them by another way."
         ),
         Notice::CameBack => format!(
-            "* {name} is back with a new device, from the 18 words. If you did not expect that, ask \
-             them by another way: somebody else may have the words."
+            "* {name} is back with a new device, from the 18 words. If you did not expect that, \
+             ask them by another way: somebody else may have the words."
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! Coming back to contacts: a return to each of them, until it is answered. PROTOCOL.md section 14.
 //!
-//! Invariant: nothing that a contact still needs is dropped before there is another way to them: who
-//! may not know us by our words is not left.
+//! Invariant: nothing that a contact still needs is dropped before there is another way to them:
+//! who may not know us by our words is not left.
 
 use super::cx::Cx;
 use super::limits;

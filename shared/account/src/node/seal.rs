@@ -131,7 +131,7 @@ impl Open {
         Some(sealed)
     }
 
-    /// Whether an answer of ours is to be sealed first: what is sent goes on the pair that it makes.
+    /// Whether an answer of ours is to be sealed first: what is sent goes on the pair it makes.
     fn owes_acceptance(&self, who: &Who) -> bool {
         let owes = self
             .contacts
