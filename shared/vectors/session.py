@@ -153,8 +153,8 @@ def payload():
     message, acks = fixed("message id", 16), [fixed("ack 1", 16), fixed("ack 2", 16)]
     text, name = "Grüße", "Zoë"
     # By hand: {1: id, 2: text, 3: time, 4: order, 5: [acks], 7: mailbox, 8: bits, 10: fresh,
-    # 11: name, 12: true, 13: sealed}
-    cbor = bytes([0xab, 1, 0x50]) + message
+    # 11: name, 12: true, 13: sealed, 14: R}
+    cbor = bytes([0xac, 1, 0x50]) + message
     cbor += bytes([2, 0x60 + len(text.encode())]) + text.encode()
     cbor += bytes([3, 0x1b]) + struct.pack(">Q", 1728000000123) + bytes([4, 0x18, 42])
     cbor += bytes([5, 0x82]) + b"".join(bytes([0x50]) + ack for ack in acks)
@@ -162,11 +162,12 @@ def payload():
     cbor += bytes([10, 0x58, 32]) + fixed("fresh pair", 32)
     cbor += bytes([11, 0x60 + len(name.encode())]) + name.encode() + bytes([12, 0xF5])
     cbor += bytes([13, 0x1b]) + struct.pack(">Q", 1728000999456)
+    cbor += bytes([14, 0x58, 32]) + agree_public(fixed("recovery", 32))
     chain_id = fixed("chain id", 16)
     signed = b"wm-msg" + A + G + u32(20000) + chain_id
     return {"message_id": message, "text": text, "time": 1728000000123, "order": 42, "acks": acks,
             "mailbox": 0xA0000000, "bits": 3, "fresh": fixed("fresh pair", 32), "name": name,
-            "sealed": 1728000999456,
+            "sealed": 1728000999456, "recovery": agree_public(fixed("recovery", 32)),
             "cbor": cbor, "device": DEVICE, "sender": A, "recipient": G, "epoch": 20000,
             "chain_id": chain_id, "index": 7,
             "signature": sign(DEVICE, signed + u32(7) + h(cbor)),

@@ -369,6 +369,61 @@ fn a_return_crosses_a_greeting() {
     }
 }
 
+/// Either process dies at any save of its own from the moment of coming back on, and is started
+/// again.
+#[test]
+fn no_save_is_a_bad_moment_to_come_back() {
+    for victim in [0, 1] {
+        let mut deaths = 0;
+        for after in 1.. {
+            let (mut world, _, ada, bob) = two(after);
+            let people = [ada, bob];
+            let victim = people[victim];
+            let until = world.hosts[victim].disk.saves + after;
+            world.kill_at_save(victim, until);
+            world.ask(ada, Command::ComeBack);
+            for n in 0..2 {
+                for (from, to) in [(ada, bob), (bob, ada)] {
+                    if world.hosts[from].is_up() {
+                        world.say(from, to, &format!("{n} from {from}"));
+                    }
+                    world.run(2_000);
+                }
+            }
+            world.run(2 * MINUTE);
+            world.hosts[victim].dies_at_save = None;
+            let killed = !world.hosts[victim].is_up();
+            if killed {
+                world.start(victim);
+                world.run(1_000);
+                world.unlock(victim);
+                world.run(10 * MINUTE);
+            }
+            let _ = confirm(&mut world, bob, ada);
+            world.run(HOUR);
+            for (from, to) in [(ada, bob), (bob, ada)] {
+                let promised = world.promised(from, to);
+                let history = world.history(to, from);
+                let kept: Vec<String> = history
+                    .into_iter()
+                    .filter(|m| !m.mine && m.notice.is_none() && m.text != "may I?")
+                    .map(|m| m.text)
+                    .collect();
+                for text in &promised {
+                    let times = kept.iter().filter(|t| *t == text).count();
+                    assert_eq!(times, 1, "{text}, kept {kept:?}, save {after}");
+                }
+            }
+            talk(&mut world, ada, bob, "at last");
+            if !killed {
+                break;
+            }
+            deaths += 1;
+        }
+        assert!(deaths >= 8, "only {deaths} moments were tried");
+    }
+}
+
 /// The first object of the size of a return that the relay pushes to Bob, as a frame.
 static FIRST: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 static REPLAYED: AtomicUsize = AtomicUsize::new(0);

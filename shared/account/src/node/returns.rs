@@ -268,49 +268,5 @@ impl Open {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-    extern crate std;
-    use super::*;
-    use shared::crypto::Rng;
-
-    /// 500 contacts, epoch after epoch: the table keeps 20 places for each, and no others.
-    #[test]
-    fn the_table_of_500_contacts() {
-        let mut rng = Rng::new([1; 32]);
-        let mut table = TagTable::new(rng.array());
-        let mut contacts: Vec<(Who, Returns)> = (0..500)
-            .map(|_| {
-                let secret = Some(Key::new(rng.array()));
-                let (of, expected) = (None, BTreeMap::new());
-                (
-                    rng.array(),
-                    Returns {
-                        of,
-                        secret,
-                        expected,
-                    },
-                )
-            })
-            .collect();
-        let place = 8 + core::mem::size_of::<Option<Expected>>();
-        for epoch in [20_000, 20_000, 20_001, 20_009, 20_008, 0, u32::MAX] {
-            for (who, returns) in &mut contacts {
-                returns.refresh(who, epoch, &mut table);
-            }
-            let of_each = contacts[0].1.expected.len();
-            assert_eq!(table.len(), 500 * of_each);
-            if epoch == 20_000 {
-                let places = (2 * table.len()).next_power_of_two();
-                let kib = places * place / 1_024;
-                std::println!("{} tags, {places} places, {kib} KiB", table.len());
-                assert_eq!(of_each, 20);
-            }
-        }
-        for (who, returns) in &mut contacts {
-            returns.secret = None;
-            returns.refresh(who, 5, &mut table);
-        }
-        assert!(table.is_empty());
-    }
-}
+#[path = "returns_tests.rs"]
+mod tests;

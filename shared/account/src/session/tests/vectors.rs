@@ -267,6 +267,7 @@ fn payloads() {
         name: Some(v.text("name")),
         no_acks: true,
         sealed: v.number("sealed"),
+        recovery: Some(v.array("recovery")),
         ..Payload::default()
     };
     let bytes = v.bytes("cbor");
