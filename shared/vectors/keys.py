@@ -15,6 +15,7 @@ import struct
 import sys
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
@@ -64,6 +65,15 @@ def public(secret):
 
 def sign(secret, text):
     return Ed25519PrivateKey.from_private_bytes(secret).sign(text)
+
+
+def agree_public(secret):
+    return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+def agree(secret, their):
+    return X25519PrivateKey.from_private_bytes(secret).exchange(
+        X25519PublicKey.from_public_bytes(their))
 
 
 def base32(bits):
@@ -183,6 +193,10 @@ def identity(seed):
     signed = bytes([slot]) + device + struct.pack("<I", hour + 192)
     words = (FILE.parents[1] / "account/words/english.txt").read_text().split()
     indices = [int(bits[at : at + 12], 2) for at in range(0, 216, 12)]
+    recovery, other = kdf(seed, "recovery key", b"", 32), fixed("other account", 32)
+    their_recovery = fixed("other recovery", 32)
+    shared = agree(recovery, agree_public(their_recovery))
+    assert shared == agree(their_recovery, agree_public(recovery))
     return {
         "seed": seed,
         "checksum": int.from_bytes(h(b"wm-chk", seed)[:2], "big") < 16,
@@ -191,7 +205,11 @@ def identity(seed):
         "account_secret": secret,
         "account_public": key,
         "record_key": kdf(seed, "record key", b"", 32),
-        "recovery_key": kdf(seed, "recovery key", b"", 32),
+        "recovery_key": recovery,
+        "recovery_public": agree_public(recovery),
+        "return": {"other": public(other), "other_recovery": agree_public(their_recovery),
+                   "shared": shared, "to": kdf(shared, "return", key + public(other), 32),
+                   "back": kdf(shared, "return", public(other) + key, 32)},
         "id": base32("".join(f"{byte:08b}" for byte in key) + check),
         "certificate": {"slot": slot, "device": device, "hour": hour,
                         "bytes": signed + sign(secret, b"wm-device" + signed)},

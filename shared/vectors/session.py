@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes session.json: known answers for PROTOCOL.md sections 4 to 6, by another implementation.
+"""Makes session.json: known answers for PROTOCOL.md sections 4 to 6 and 14, by another implementation.
 
 As keys.py, whose primitives it uses, it shares nothing with the Rust code. X-Wing itself has the draft's
 vectors; here its ciphertexts and secrets are inputs.
@@ -13,7 +13,7 @@ import pathlib
 import struct
 import sys
 
-from keys import blind_sign, fixed, h, hedge, kdf, mac, pad, plain, public, seal, sign
+from keys import agree, agree_public, blind_sign, fixed, h, hedge, kdf, mac, pad, plain, public, seal, sign
 from wire import header
 
 FILE = pathlib.Path(__file__).with_name("session.json")
@@ -127,6 +127,23 @@ def handshake():
     }
 
 
+def comeback():
+    # The greeter comes back to the inviter.
+    recovery, their_recovery = fixed("recovery", 32), agree_public(fixed("their recovery", 32))
+    rt = kdf(agree(recovery, their_recovery), "return", G + A, 32)
+    ct, ss, text, epoch, j = fixed("ct", 1120), fixed("ss", 32), fixed("return", 700), 20000, 3
+    which = u32(epoch) + bytes([j])
+    transcript = h(b"wm-pair", A, G, h(rt), h(ct), h(text))
+    return {
+        "device": DEVICE, "from": G, "to": A, "recovery": recovery,
+        "their_recovery": their_recovery, "rt": rt, "epoch": epoch, "j": j,
+        "step": okm(rt, "return step", which), "ct": ct, "ss": ss, "return": text,
+        "inner": kdf(ss, "return inner", h(ct), 32),
+        "signature": sign(DEVICE, b"wm-return" + A + which + h(ct) + h(text)),
+        "transcript": transcript, "pre": kdf(ss, "pair pre", transcript, 32),
+    }
+
+
 def pair():
     rz, epoch = fixed("rz", 32), 20000
     steps = [rz]
@@ -163,8 +180,8 @@ def payload():
     message, acks = fixed("message id", 16), [fixed("ack 1", 16), fixed("ack 2", 16)]
     text, name = "Grüße", "Zoë"
     # By hand: {1: id, 2: text, 3: time, 4: order, 5: [acks], 7: mailbox, 8: bits, 10: fresh,
-    # 11: name, 12: true, 13: sealed, 15: [heads], 16: read secret}
-    cbor = bytes([0xad, 1, 0x50]) + message
+    # 11: name, 12: true, 13: sealed, 14: R, 15: [heads], 16: read secret}
+    cbor = bytes([0xae, 1, 0x50]) + message
     cbor += bytes([2, 0x60 + len(text.encode())]) + text.encode()
     cbor += bytes([3, 0x1b]) + struct.pack(">Q", 1728000000123) + bytes([4, 0x18, 42])
     cbor += bytes([5, 0x82]) + b"".join(bytes([0x50]) + ack for ack in acks)
@@ -172,6 +189,7 @@ def payload():
     cbor += bytes([10, 0x58, 32]) + fixed("fresh pair", 32)
     cbor += bytes([11, 0x60 + len(name.encode())]) + name.encode() + bytes([12, 0xF5])
     cbor += bytes([13, 0x1b]) + struct.pack(">Q", 1728000999456)
+    cbor += bytes([14, 0x58, 32]) + agree_public(fixed("recovery", 32))
     cbor += bytes([15, 0x82, 0x1a]) + struct.pack(">I", 1728000000)
     cbor += bytes([0x1b]) + struct.pack(">Q", 1728000000123)
     cbor += bytes([16, 0x58, 32]) + fixed("new read", 32)
@@ -181,6 +199,7 @@ def payload():
             "mailbox": 0xA0000000, "bits": 3, "fresh": fixed("fresh pair", 32), "name": name,
             "sealed": 1728000999456, "keys_head": 1728000000, "profile_head": 1728000000123,
             "read": fixed("new read", 32),
+            "sealed": 1728000999456, "recovery": agree_public(fixed("recovery", 32)),
             "cbor": cbor, "device": DEVICE, "sender": A, "recipient": G, "epoch": 20000,
             "chain_id": chain_id, "index": 7,
             "signature": sign(DEVICE, signed + u32(7) + h(cbor)),
@@ -193,7 +212,8 @@ def hedged():
 
 
 def main():
-    parts = [record, delegation, invitation, handshake, pair, opener, chain, payload, hedged]
+    made = [record, delegation, invitation, handshake, comeback]
+    parts = [*made, pair, opener, chain, payload, hedged]
     vectors = {"about": "Made by session.py; bytes are hex."}
     vectors |= {part.__name__: plain(part()) for part in parts}
     text = json.dumps(vectors, indent=1, ensure_ascii=False) + "\n"

@@ -66,6 +66,7 @@ impl Party {
             name: "a name".into(),
             message_id: self.rng.array(),
             time: NOW,
+            recovery: [9; 32],
         }
     }
 }

@@ -147,6 +147,19 @@ fn identities() {
                 identity.recovery_key().as_bytes(),
                 &vector.at("recovery_key").array()
             );
+            let recovery = identity.recovery_key();
+            let public: [u8; 32] = vector.at("recovery_public").array();
+            assert_eq!(recovery.public(), public);
+            let back = vector.at("return");
+            let (theirs, me) = (back.at("other_recovery").array(), account.public());
+            let secret = shared::crypto::Key::new(*recovery.as_bytes());
+            let agreed = shared::crypto::agree(&secret, &theirs).unwrap();
+            assert_eq!(agreed.as_bytes(), &back.at("shared").array());
+            let other = PublicKey::from_bytes(&back.at("other").array()).unwrap();
+            for (from, to, name) in [(me, other, "to"), (other, me, "back")] {
+                let secret = recovery.return_secret(&theirs, &from, &to).unwrap();
+                assert_eq!(secret.as_bytes(), &back.at(name).array());
+            }
             assert_eq!(identity.id().to_string(), vector.at("id").text());
             assert_eq!(AccountId::parse(vector.at("id").text()), Ok(identity.id()));
 

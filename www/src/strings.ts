@@ -304,6 +304,13 @@ export const s = {
           'They began anew with their 18 words, or somebody else has the words. ' +
           'Earlier messages are not affected. Ask them in another way before you trust what comes.',
       },
+      came_back: {
+        brief: 'Back with a new device',
+        title: (name: string) => `${name} is back with a new device, from the 18 words.`,
+        text:
+          'They lost what they had, or somebody else has the words. Earlier messages are not ' +
+          'affected. Ask them in another way before you trust what comes.',
+      },
     },
   },
 
@@ -325,6 +332,10 @@ export const s = {
       'The relay is full, or takes no more from this address for now. The message is kept here ' +
       'and tried again by itself.',
     acceptance: 'Waiting for acceptance',
+    confirmation: 'Waiting for confirmation',
+    confirmationTip: (name: string) =>
+      `${name} came back with a new device while another was in use. The message is sent once you ` +
+      'have confirmed that it is them, or after 3 days.',
     acceptanceTip: (name: string) => `The message is sent once ${name} accepts your greeting.`,
     stored: (relays: number, until: string) =>
       `Stored by ${n(relays, 'relay', 'relays')} until ${until}`,

@@ -1,32 +1,54 @@
-//! Acceptances: the inviter's answer to a greeting. With it both have a pair. PROTOCOL.md section
-//! 5.
+//! Acceptances: the answer to a greeting, or to a return. With it both have a pair. PROTOCOL.md
+//! sections 5 and 14.
 //!
 //! Invariant: every sealing of an acceptance makes a pair of its own, and the session has it before
 //! it leaves.
 
 use crate::cbor::{self, StateError};
 use crate::epoch_keys::{ContactKeys, EpochKeys, KeyNotice, NOTICE_KEYS_MAX};
-use crate::greeting::{
-    Exchange, GreetError, Greeting, Introduction, PendingGreeting, certificate_now,
-};
-use crate::identity::CERTIFICATE_LEN;
+use crate::greeting::{Exchange, GreetError, Introduction, certificate_now};
+use crate::identity::{CERTIFICATE_LEN, RecoveryPublic};
 use crate::sealed::{Mailbox, Sealed, Sender, Step};
 use crate::session::{MessageId, PairSeed, Session, split_signed};
 use crate::shown::{self, NAME_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
 use minicbor::{Decode, Encode};
-use shared::crypto::{CIPHERTEXT_LEN, Key, PublicKey, Rng, hedge, kdf_key, sha256};
+use shared::crypto::{
+    CIPHERTEXT_LEN, KemPublic, KemSecret, Key, PublicKey, Rng, hedge, kdf_key, sha256,
+};
 use shared::time::{Millis, epoch};
 use shared::wire::{Header, SizeClass};
 
 const VERSION: u8 = 1;
 
-/// Our answer to a greeting, until it is acknowledged.
+/// Who asks for a pair, by a greeting or a return that was opened: all that an answer needs of it.
+/// Its keys are those of a stored greeting.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct Asker {
+    #[cbor(n(0), with = "cbor::public_key")]
+    pub(crate) account: PublicKey,
+    /// When it was written, Unix ms by their clock.
+    #[n(4)]
+    pub(crate) time: Millis,
+    #[n(5)]
+    pub(crate) slot: u8,
+    #[cbor(n(6), with = "cbor::public_key")]
+    pub(crate) device: PublicKey,
+    #[cbor(n(7), with = "cbor::kem_public")]
+    pub(crate) ephemeral: KemPublic,
+    #[n(9)]
+    pub(crate) mailbox: Mailbox,
+    #[n(10)]
+    pub(crate) exchange: Exchange,
+}
+
+/// Our answer to a greeting or return, until it is acknowledged.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 pub struct PendingAcceptance {
     #[n(0)]
-    greeting: Greeting,
+    asker: Asker,
     #[cbor(n(1), with = "cbor::key")]
     read: Key,
     #[n(2)]
@@ -37,6 +59,8 @@ pub struct PendingAcceptance {
     pub message_id: MessageId,
     #[n(5)]
     time: Millis,
+    #[cbor(n(6), with = "minicbor::bytes")]
+    recovery: Option<RecoveryPublic>,
 }
 
 /// The map on the wire.
@@ -61,12 +85,15 @@ struct Text {
     pair_epoch: u32,
     #[n(11)]
     keys: Option<KeyNotice>,
+    #[cbor(n(12), with = "minicbor::bytes")]
+    recovery: Option<RecoveryPublic>,
 }
 
 impl PendingAcceptance {
-    /// Accepts a greeting: the answer to be sealed, and a session, which gets its pairs by that.
+    /// Accepts a greeting or return: the answer to be sealed, and a session, which gets its pairs
+    /// by that.
     pub fn new(
-        greeting: Greeting,
+        asker: impl Into<Asker>,
         me: &PublicKey,
         intro: Introduction,
     ) -> Result<(PendingAcceptance, Session), GreetError> {
@@ -75,22 +102,28 @@ impl PendingAcceptance {
                 bytes_max: NAME_BYTES_MAX,
             });
         }
-        let g = &greeting;
-        let session = Session::new(*me, g.from, g.mailbox, g.slot, g.device);
+        let asker = asker.into();
+        let device = (asker.slot, asker.device);
+        let session = Session::new(*me, asker.account, asker.mailbox, device, asker.time);
         let pending = PendingAcceptance {
-            greeting,
+            asker,
             read: Key::new(intro.read),
             mailbox: intro.mailbox,
             name: intro.name,
             message_id: intro.message_id,
             time: intro.time,
+            recovery: Some(intro.recovery),
         };
         Ok((pending, session))
     }
 
-    /// The greeting was sealed anew: answers to that from now on.
-    pub fn renew(&mut self, greeting: Greeting) {
-        self.greeting = greeting;
+    /// What it answers to was sealed anew: answers to that from now on. False if it is a copy of
+    /// the sealing that it answers to already.
+    pub fn renew(&mut self, asker: impl Into<Asker>) -> bool {
+        let asker = asker.into();
+        let is_new = asker.exchange.transcript != self.asker.exchange.transcript;
+        self.asker = asker;
+        is_new
     }
 
     /// Seals it, for the first time or anew, and adds the pair it makes to the session. Save the
@@ -102,7 +135,7 @@ impl PendingAcceptance {
         own: &EpochKeys,
         rng: &mut Rng,
     ) -> Sealed {
-        let greeting = &self.greeting;
+        let asker = &self.asker;
         // One epoch back, so that a greeter whose clock is behind ours can use the pair at once.
         let pair_epoch = epoch(from.now).saturating_sub(1);
         let text = cbor::to_vec(&Text {
@@ -115,18 +148,19 @@ impl PendingAcceptance {
             time: self.time,
             pair_epoch,
             keys: own.notice(epoch(from.now), NOTICE_KEYS_MAX),
+            recovery: self.recovery,
         });
-        let exchange = &greeting.exchange;
+        let exchange = &asker.exchange;
         let pre = exchange.pre();
         let now = from.now.to_le_bytes();
-        let bound: [&[u8]; 4] = [&text, pre.as_bytes(), greeting.ephemeral.as_bytes(), &now];
+        let bound: [&[u8]; 4] = [&text, pre.as_bytes(), asker.ephemeral.as_bytes(), &now];
         let random = hedge(&rng.array(), "acceptance", &bound);
-        let (ct, shared) = greeting.ephemeral.encapsulate(random);
-        let bind = Binding::new(&from.account, &greeting.from, exchange, &ct, &text);
+        let (ct, shared) = asker.ephemeral.encapsulate(random);
+        let bind = Binding::new(&from.account, &asker.account, exchange, &ct, &text);
         let signature = from.device.sign(&bind.signed());
         let inner = inner_key(&shared, &pre, &bind.ct);
         let signed = [&text[..], &signature].concat();
-        let front = Step::front(from, SizeClass::KIB_4, greeting.mailbox, rng);
+        let front = Step::front(from, SizeClass::KIB_4, asker.mailbox, rng);
         let Ok(sealed) = step(&pre).seal_inner(&front, &ct, &inner, &signed, rng) else {
             unreachable!("an acceptance within its bounds fits");
         };
@@ -156,23 +190,41 @@ pub struct Accepted {
     pub message_id: MessageId,
     /// Unix ms by the sender's clock.
     pub time: Millis,
+    /// By which they can come back.
+    pub recovery: Option<RecoveryPublic>,
 }
 
 /// Why an acceptance was not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenError {
-    /// It answers to no sealing of this greeting.
+    /// It answers to no sealing of this greeting or return.
     NotExpected,
-    /// Not sealed by the inviter, or changed.
+    /// Not sealed by who was asked, or changed.
     Forged,
     Malformed,
     BadCertificate,
     BadSignature,
 }
 
-impl PendingGreeting {
+/// What an answer is awaited with: who was asked, and what our sealings made common.
+pub(crate) struct Awaited<'a> {
+    pub by: &'a PublicKey,
+    pub ephemeral: &'a KemSecret,
+    pub sealings: &'a [Exchange],
+}
+
+impl<'a> Awaited<'a> {
+    /// Locators of the acceptances that may come, with the number of the sealing each answers to.
+    pub fn locators(self) -> impl Iterator<Item = (u64, u8)> + 'a {
+        let step = |e: &Exchange| step(&e.pre()).locator;
+        self.sealings
+            .iter()
+            .zip(0..)
+            .map(move |(e, n)| (step(e), n))
+    }
+
     /// Opens the acceptance of the n-th sealing. `me` is our account, `now` assumed time (Unix ms).
-    pub fn open_acceptance(
+    pub fn open(
         &self,
         me: &PublicKey,
         n: u8,
@@ -197,20 +249,15 @@ impl PendingGreeting {
             return Err(OpenError::Malformed);
         }
         let mailbox = Mailbox::new(text.mailbox, text.mailbox_bits).ok_or(OpenError::Malformed)?;
-        let certificate = certificate_now(&text.certificate, &self.inviter, now)
-            .ok_or(OpenError::BadCertificate)?;
-        let bind = Binding::new(&self.inviter, me, exchange, &outer.ct, bytes);
+        let certificate =
+            certificate_now(&text.certificate, self.by, now).ok_or(OpenError::BadCertificate)?;
+        let bind = Binding::new(self.by, me, exchange, &outer.ct, bytes);
         certificate
             .device
             .verify(&bind.signed(), signature)
             .map_err(|_| OpenError::BadSignature)?;
-        let mut session = Session::new(
-            *me,
-            self.inviter,
-            mailbox,
-            certificate.slot,
-            certificate.device,
-        );
+        let device = (certificate.slot, certificate.device);
+        let mut session = Session::new(*me, *self.by, mailbox, device, text.time);
         session.add_pair(&pair(exchange, &shared, &bind.ct, text.pair_epoch), true);
         let mut keys = ContactKeys::new(*text.read.as_bytes());
         if let Some(notice) = &text.keys {
@@ -223,6 +270,7 @@ impl PendingGreeting {
             name,
             message_id: text.message_id,
             time: text.time,
+            recovery: text.recovery,
         })
     }
 }

@@ -155,6 +155,13 @@ pub enum Command {
     SafetyNumber {
         contact: String,
     },
+    /// It is them: what waits for the word that a contact came back (`confirmation`) is sent.
+    ConfirmReturn {
+        contact: String,
+    },
+    /// Starts anew with all contacts, as after all sessions were lost: with another device key and
+    /// other keys of the day. Contacts are told loudly. Mends what nothing else does.
+    ComeBack,
     /// The whole account, encrypted under this passphrase: `Answer::File` (base64). As it holds the
     /// words, the passcode is asked for.
     Export {
@@ -427,6 +434,10 @@ pub struct ContactView {
     /// Hash of their picture, hex: while it stays the same the picture does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub avatar: Option<String>,
+    /// They came back while a device of before was still heard from: what is written to them waits
+    /// until it is confirmed that it is them, or until then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub confirm_until: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -462,6 +473,8 @@ pub struct MessageView {
 pub enum Notice {
     /// Their account signed for another device than the one known so far.
     DeviceChanged,
+    /// They began anew with their 18 words, on another device: `confirm_until` of the contact.
+    CameBack,
 }
 
 /// What is known of a message's way, and nothing more.
@@ -502,6 +515,8 @@ pub enum WaitsFor {
     RelayRoom,
     /// The contact has not accepted yet.
     Acceptance,
+    /// The contact came back, and it was not confirmed yet that it is them.
+    Confirmation,
 }
 
 /// An error for people: what happened, whether their data is safe, what to do now.

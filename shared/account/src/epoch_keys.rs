@@ -24,6 +24,8 @@ pub const NOTICE_KEYS_MAX: usize = 2;
 const VERSION: u8 = 1;
 /// Only a clock that jumps about many times gets near it.
 const KEYS_MAX: usize = 256;
+/// Keys of one epoch that are kept, when all were drawn anew time and again.
+const GENERATIONS_MAX: usize = 4;
 
 /// Public keys of consecutive epochs as they ride in messages: payload key 6.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,12 +158,17 @@ impl EpochKeys {
         true
     }
 
-    /// A new generation at once, when a device was removed. The old keys stay for what is under
+    /// A new generation at once, when a device was lost. The old keys stay for what is under
     /// way.
     pub fn renew(&mut self, now_epoch: u32, rng: &mut Rng) {
         self.generation = self.generation.saturating_add(1);
         for epoch in now_epoch..now_epoch.saturating_add(EPOCHS_AHEAD) {
             self.draw(epoch, rng);
+            while self.secrets(epoch).count() > GENERATIONS_MAX {
+                if let Some(oldest) = self.secrets.iter().position(|row| row.epoch == epoch) {
+                    self.secrets.remove(oldest);
+                }
+            }
         }
     }
 

@@ -4,8 +4,9 @@
 //! Invariant: a [`Greeting`] was signed by the account it names, for this inviter, this invitation
 //! and this exchange.
 
+use crate::acceptance::{self, Accepted, Asker, Awaited};
 use crate::cbor::{self, StateError};
-use crate::identity::{CERTIFICATE_LEN, Certificate, DEVICE_SLOTS};
+use crate::identity::{CERTIFICATE_LEN, Certificate, DEVICE_SLOTS, RecoveryPublic};
 use crate::invite::{Invitation, InviteLink, LOCATORS, Offer, greeting_step};
 use crate::sealed::{Mailbox, Sealed, Sender, Step};
 use crate::session::{MessageId, read_certificate, split_signed};
@@ -29,7 +30,7 @@ const VERSION: u8 = 1;
 /// Hours of the longest invitation, the begun one included.
 const HOURS_MAX: u32 = 721;
 /// Sealings whose acceptance is awaited: one for each 48 hours of the longest invitation.
-const SEALINGS_MAX: usize = 16;
+pub(crate) const SEALINGS_MAX: usize = 16;
 /// Hours a greeting or acceptance may have been under way, clocks that differ included.
 pub(crate) const UNDER_WAY_HOURS: u32 = 52;
 
@@ -44,6 +45,8 @@ pub struct Introduction {
     pub message_id: MessageId,
     /// Unix ms, assumed.
     pub time: Millis,
+    /// R, by which we can come back.
+    pub recovery: RecoveryPublic,
 }
 
 /// Why a greeting was not made.
@@ -93,9 +96,11 @@ pub struct PendingGreeting {
     /// Hour from which it is too late: its invitation was seen to be revoked or used up.
     #[n(13)]
     pub too_late: Option<u32>,
+    #[cbor(n(14), with = "minicbor::bytes")]
+    recovery: Option<RecoveryPublic>,
 }
 
-/// What one sealing of a greeting made common.
+/// What one sealing of a greeting or return made common.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(array)]
 pub(crate) struct Exchange {
@@ -109,6 +114,14 @@ impl Exchange {
     /// RZpre: locates the acceptance.
     pub fn pre(&self) -> Key {
         kdf_key(&[self.shared.as_bytes()], "pair pre", &[&self.transcript])
+    }
+
+    /// One more whose acceptance may come; the oldest gives way.
+    pub fn keep(self, sealings: &mut Vec<Exchange>) {
+        if sealings.len() >= SEALINGS_MAX {
+            sealings.remove(0);
+        }
+        sealings.push(self);
     }
 }
 
@@ -154,6 +167,7 @@ impl PendingGreeting {
             time: intro.time,
             sealings: Vec::new(),
             too_late: None,
+            recovery: Some(intro.recovery),
         })
     }
 
@@ -176,6 +190,7 @@ impl PendingGreeting {
             text: self.text.clone(),
             message_id: self.message_id,
             time: self.time,
+            recovery: self.recovery,
         });
         let from = Sender {
             effort: from.effort.max(EFFORT_MIN),
@@ -201,20 +216,33 @@ impl PendingGreeting {
         let Ok(sealed) = step.seal_inner(&front, &ct, &inner, &signed, rng) else {
             unreachable!("a greeting within its bounds fits");
         };
-        if self.sealings.len() >= SEALINGS_MAX {
-            self.sealings.remove(0);
-        }
-        self.sealings.push(exchange);
+        exchange.keep(&mut self.sealings);
         sealed
+    }
+
+    fn awaited(&self) -> Awaited<'_> {
+        Awaited {
+            by: &self.inviter,
+            ephemeral: &self.ephemeral,
+            sealings: &self.sealings,
+        }
     }
 
     /// Locators of the acceptances that may come, with the number of the sealing each answers to.
     pub fn locators(&self) -> impl Iterator<Item = (u64, u8)> {
-        let step = |e: &Exchange| crate::acceptance::step(&e.pre()).locator;
-        self.sealings
-            .iter()
-            .zip(0..)
-            .map(move |(e, n)| (step(e), n))
+        self.awaited().locators()
+    }
+
+    /// Opens the acceptance of the n-th sealing. `me` is our account, `now` assumed time (Unix ms).
+    pub fn open_acceptance(
+        &self,
+        me: &PublicKey,
+        n: u8,
+        header: &Header,
+        body: &[u8],
+        now: Millis,
+    ) -> Result<Accepted, acceptance::OpenError> {
+        self.awaited().open(me, n, header, body, now)
     }
 
     pub fn encode(&self) -> Vec<u8> {
@@ -254,6 +282,8 @@ struct Text {
     message_id: MessageId,
     #[n(9)]
     time: Millis,
+    #[cbor(n(10), with = "minicbor::bytes")]
+    recovery: Option<RecoveryPublic>,
 }
 
 /// A greeting that was opened, with all that accepting needs.
@@ -285,6 +315,23 @@ pub struct Greeting {
     pub(crate) mailbox: Mailbox,
     #[n(10)]
     pub(crate) exchange: Exchange,
+    /// By which they can come back.
+    #[cbor(n(11), with = "minicbor::bytes")]
+    pub recovery: Option<RecoveryPublic>,
+}
+
+impl From<Greeting> for Asker {
+    fn from(greeting: Greeting) -> Asker {
+        Asker {
+            account: greeting.from,
+            time: greeting.time,
+            slot: greeting.slot,
+            device: greeting.device,
+            ephemeral: greeting.ephemeral,
+            mailbox: greeting.mailbox,
+            exchange: greeting.exchange,
+        }
+    }
 }
 
 /// Why a greeting was not taken.
@@ -355,6 +402,7 @@ impl Greeting {
                 shared,
                 transcript: bind.transcript(&text.from),
             },
+            recovery: text.recovery,
         })
     }
 
@@ -400,18 +448,19 @@ pub(crate) fn inner_key(shared: &Key, ct_hash: &[u8; 32]) -> Key {
     kdf_key(&[shared.as_bytes()], "greeting inner", &[ct_hash])
 }
 
-/// The hashes that signature and transcript are made over.
+/// The hashes that signature and transcript are made over. In a return the inviter is who is asked,
+/// and the secret RT.
 pub(crate) struct Binding {
-    inviter: PublicKey,
+    pub inviter: PublicKey,
     secret: [u8; 32],
     pub ct: [u8; 32],
-    text: [u8; 32],
+    pub text: [u8; 32],
 }
 
 impl Binding {
     pub fn new(
         inviter: &PublicKey,
-        secret: &[u8; 16],
+        secret: &[u8],
         ct: &[u8; CIPHERTEXT_LEN],
         text: &[u8],
     ) -> Binding {

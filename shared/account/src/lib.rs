@@ -1,7 +1,7 @@
 //! The only part of WireMin that sees plaintext: identity, vault, sessions, conversations.
 //!
 //! Sans-IO like `shared`, which it builds on; relays do not link this crate. PROTOCOL.md sections
-//! 1, 4 to 7 and 13.
+//! 1, 4 to 7, 13 and 14.
 #![no_std]
 extern crate alloc;
 
@@ -9,6 +9,7 @@ pub mod acceptance;
 pub mod agreed_time;
 pub mod api;
 pub mod cbor;
+pub mod comeback;
 pub mod delegation;
 pub mod epoch_keys;
 pub mod export;

@@ -48,6 +48,8 @@ export function tell(delivery: Delivery, around: Around): Told {
           return { icon: 'clock', words: d.relayRoom, tip: d.relayRoomTip }
         case 'acceptance':
           return { icon: 'clock', words: d.acceptance, tip: d.acceptanceTip(name) }
+        case 'confirmation':
+          return { icon: 'clock', words: d.confirmation, tip: d.confirmationTip(name) }
         default:
           // A newer core may wait for more.
           return { icon: 'clock', words: d.waiting, tip: '' }

@@ -63,9 +63,11 @@ export interface ContactView {
   /** What they show of themselves; `avatar` is their picture's hash. */
   about?: string
   avatar?: string
+  /** They came back: what is written waits until it is confirmed that it is them, or until then. */
+  confirm_until?: number
 }
 
-export type WaitsFor = 'work' | 'keys' | 'relay' | 'relay_room' | 'acceptance'
+export type WaitsFor = 'work' | 'keys' | 'relay' | 'relay_room' | 'acceptance' | 'confirmation'
 export type Delivery =
   | { state: 'received' }
   | { state: 'queued'; waits_for: WaitsFor }
@@ -89,7 +91,7 @@ export interface MessageView {
   notice?: Notice
 }
 
-export type Notice = 'device_changed'
+export type Notice = 'device_changed' | 'came_back'
 
 export interface UnknownWord {
   at: number
@@ -138,6 +140,8 @@ export type Command =
   | { cmd: 'unblock'; contact: string }
   | { cmd: 'acknowledge'; contact: string; on: boolean }
   | { cmd: 'safety_number'; contact: string }
+  | { cmd: 'confirm_return'; contact: string }
+  | { cmd: 'come_back' }
   | { cmd: 'export'; passcode: string; passphrase: string }
   | { cmd: 'import'; file: string; passphrase: string; passcode: string; remember: boolean }
   | { cmd: 'erase' }

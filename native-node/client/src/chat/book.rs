@@ -176,7 +176,7 @@ impl Book {
             Delivery::Queued { waits_for } => match waits_for {
                 WaitsFor::Work | WaitsFor::Keys => true,
                 WaitsFor::Relay => self.connected > 0,
-                WaitsFor::RelayRoom | WaitsFor::Acceptance => false,
+                WaitsFor::RelayRoom | WaitsFor::Acceptance | WaitsFor::Confirmation => false,
             },
             _ => false,
         };

@@ -16,6 +16,7 @@ fn contact(id: &str, name: &str, state: ContactState) -> Event {
         changed: 0,
         about: String::new(),
         avatar: None,
+        confirm_until: None,
     };
     Event::Contact { contact }
 }

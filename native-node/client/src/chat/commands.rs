@@ -50,6 +50,11 @@ impl Chat {
             },
             Typed::History(limit) => self.history(limit).await?,
             Typed::Safety => self.safety().await?,
+            Typed::Confirm => {
+                let contact = self.current()?;
+                self.ask(Command::ConfirmReturn { contact }).await?;
+                self.front.say("* Confirmed. What waited is sent.");
+            }
             Typed::Cancel(number) => {
                 let (contact, message) = self.sent(number)?;
                 self.ask(Command::Cancel { message, contact }).await?;

@@ -59,6 +59,10 @@ pub fn notice(notice: Notice, name: &str) -> String {
             "* {name} writes from another device than before. If you did not expect that, compare \
              /safety with them by another way."
         ),
+        Notice::CameBack => format!(
+            "* {name} is back with a new device, from the 18 words. If you did not expect that, \
+             ask them by another way: somebody else may have the words."
+        ),
     }
 }
 
@@ -106,6 +110,7 @@ fn waits(waits_for: WaitsFor) -> &'static str {
         WaitsFor::Relay => "waiting for a relay",
         WaitsFor::RelayRoom => "the relay has no room now, it is asked again",
         WaitsFor::Acceptance => "waiting until the contact has accepted",
+        WaitsFor::Confirmation => "waiting until it is sure that it is them: 3 days, or /confirm",
     }
 }
 

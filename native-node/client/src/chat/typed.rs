@@ -13,6 +13,7 @@ What does not begin with / is sent to the contact before the >. //text sends /te
   /contacts, /to NAME            whom you know; whom you write to
   /history [N]                   the last N messages (20)
   /safety                        the number to compare, to be sure who the contact is
+  /confirm                       it is them: send what waits since the contact came back
   /cancel N, /retry N            stop sending message N; send it again
   /name [NAME]                   your name, as contacts see it
   /relays, /relay HINT           the relays in use; use another one
@@ -39,6 +40,7 @@ pub enum Typed {
     To(String),
     History(u32),
     Safety,
+    Confirm,
     Cancel(usize),
     Retry(usize),
     Name(Option<String>),
@@ -90,6 +92,7 @@ pub fn typed(line: &str) -> Typed {
             _ => Typed::Wrong("Say how many messages: /history 50.".into()),
         },
         "/safety" => Typed::Safety,
+        "/confirm" => Typed::Confirm,
         "/cancel" => number(Typed::Cancel),
         "/retry" => number(Typed::Retry),
         "/name" => Typed::Name((!rest.is_empty()).then(|| rest.to_owned())),
@@ -168,6 +171,6 @@ mod tests {
             );
             count += 1;
         }
-        assert_eq!(count, 19);
+        assert_eq!(count, 20);
     }
 }

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod id;
+mod recovery;
 mod seed;
 mod typed;
 
@@ -13,6 +14,7 @@ pub use certificate::{
     DEVICE_SLOTS,
 };
 pub use id::{AccountId, ID_LEN, IdError};
+pub use recovery::{RecoveryKey, RecoveryPublic};
 pub use seed::{SEED_LEN, Seed, WORDS};
 pub use typed::{Typed, TypedError, Unknown, read_words};
 
@@ -23,7 +25,7 @@ use shared::crypto::{Key, SigningKey, kdf_key};
 pub struct Identity {
     account: SigningKey,
     record: Key,
-    recovery: Key,
+    recovery: RecoveryKey,
 }
 
 impl Identity {
@@ -32,7 +34,7 @@ impl Identity {
         Identity {
             account: SigningKey::from_bytes(derive("account key").as_bytes()),
             record: derive("record key"),
-            recovery: derive("recovery key"),
+            recovery: RecoveryKey::new(derive("recovery key")),
         }
     }
 
@@ -50,8 +52,8 @@ impl Identity {
         &self.record
     }
 
-    /// X25519 secret; tags only.
-    pub fn recovery_key(&self) -> &Key {
+    /// What contacts know a return of this account by.
+    pub fn recovery_key(&self) -> &RecoveryKey {
         &self.recovery
     }
 }

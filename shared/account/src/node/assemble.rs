@@ -9,10 +9,12 @@ use super::model::*;
 use super::open::{Contact, Invite, Open};
 use super::problems;
 use super::relays::Relays;
+use super::returns::Returns;
 use super::state::State;
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::Problem;
+use crate::comeback::PendingReturn;
 use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::export::ExportRow;
 use crate::greeting::PendingGreeting;
@@ -191,6 +193,7 @@ impl Open {
         let contacts: Vec<Who> = self.contacts.keys().copied().collect();
         for who in contacts {
             self.expect_acceptance(&who);
+            self.expect_return_accepted(&who);
             let (assumed, agreed) = (self.clock.assumed_epoch(), self.clock.agreed());
             if let Some(session) = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut()) {
                 session.on_epoch(assumed, agreed);
@@ -270,6 +273,12 @@ impl Contact {
             .map(|a| PendingAcceptance::decode(&a))
             .transpose()
             .ok()?;
+        let coming_back = row
+            .coming_back
+            .take()
+            .map(|r| PendingReturn::decode(&r))
+            .transpose()
+            .ok()?;
         let keys = row
             .keys
             .take()
@@ -281,6 +290,8 @@ impl Contact {
             session,
             greeting,
             acceptance,
+            coming_back,
+            returns: Returns::default(),
             keys,
             shown: None,
             seen: BTreeMap::new(),

@@ -88,13 +88,15 @@ impl Open {
             Command::Unblock { contact } => self.unblock(cx, &contact),
             Command::Acknowledge { contact, on } => self.set_acknowledge(cx, &contact, on),
             Command::SafetyNumber { contact } => self.safety_number(&contact),
+            Command::ConfirmReturn { contact } => self.confirm_return(cx, &contact),
+            Command::ComeBack => self.come_back(cx),
             // The rest is answered before an account is open, by `entry.rs`.
             _ => Err(problems::not_possible()),
         };
         Some(outcome)
     }
 
-    fn known(&self, contact: &str) -> Result<Who, Problem> {
+    pub fn known(&self, contact: &str) -> Result<Who, Problem> {
         let who = views::who(contact).ok_or_else(problems::contact_unknown)?;
         if self.contacts.contains_key(&who) {
             Ok(who)

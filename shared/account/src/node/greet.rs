@@ -268,6 +268,7 @@ impl Open {
             name: self.profile.name.clone(),
             message_id,
             time: self.clock.assumed(),
+            recovery: self.identity.recovery_key().public(),
         }
     }
 
@@ -343,12 +344,18 @@ pub fn new_contact(who: Who, name: String, now: u64) -> Contact {
         switch_untold: false,
         told_at: 0,
         told: Default::default(),
+        recovery: None,
+        recovery_told: false,
+        coming_back: None,
+        returned: None,
     };
     Contact {
         row,
         session: None,
         greeting: None,
         acceptance: None,
+        coming_back: None,
+        returns: Default::default(),
         keys: None,
         shown: None,
         seen: BTreeMap::new(),

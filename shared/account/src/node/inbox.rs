@@ -7,6 +7,7 @@ use super::cx::Cx;
 use super::model::*;
 use super::open::{Expected, Open};
 use super::{commands, limits, views};
+use crate::acceptance::Accepted;
 use crate::api::Event;
 use crate::greeting::{self, Greeting, PendingGreeting};
 use crate::record::SLOT_PROFILE;
@@ -26,6 +27,10 @@ impl Open {
         let opened = match expected {
             Expected::Greeting { invite, j } => self.on_greeting(cx, &invite, j, &header, &body),
             Expected::Acceptance { who, n } => self.on_acceptance(cx, &who, n, &header, &body),
+            Expected::Return { who, which } => self.on_return(cx, &who, &which, &header, &body),
+            Expected::ReturnAccepted { who, n } => {
+                self.on_return_accepted(cx, &who, n, &header, &body)
+            }
             Expected::Session { who, slot } => {
                 let session = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut());
                 let opened = session.map(|s| s.open(&slot, &header, &body, &self.epoch_keys));
@@ -44,8 +49,12 @@ impl Open {
     fn on_opened(&mut self, cx: &mut Cx, who: &Who, opened: Opened) {
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);
+        if opened.is_lost {
+            return self.on_opened_lost(cx, who, opened.payload);
+        }
         if !opened.payload.acks.is_empty() {
             self.end_handshake(who);
+            self.end_return(who);
         }
         if opened.is_current {
             // They have a pair of ours: our acceptance has arrived, or is needed no more.
@@ -67,6 +76,11 @@ impl Open {
         self.note_heads(cx, who, &payload);
         self.note_contact(cx, who, &payload);
         self.on_acknowledged(cx, who, &payload.acks);
+        self.on_text(cx, who, payload);
+    }
+
+    /// The text of a message, if it has one.
+    pub fn on_text(&mut self, cx: &mut Cx, who: &Who, payload: Payload) {
         let Some(text) = payload.text else { return };
         let Some(contact) = self.contacts.get_mut(who) else {
             return;
@@ -101,11 +115,16 @@ impl Open {
 
     /// Tells in the conversation that they have another device than before.
     pub fn tell_device_changed(&mut self, cx: &mut Cx, who: &Who) {
+        self.tell_notice(cx, who, NoticeRow::DeviceChanged);
+    }
+
+    /// Tells something in the conversation that nobody wrote.
+    pub fn tell_notice(&mut self, cx: &mut Cx, who: &Who, notice: NoticeRow) {
         if self.contacts.get(who).is_none_or(|c| c.row.state == 2) {
             return;
         }
         let id = message_id(&self.me, "", &mut cx.rng);
-        let notice = MessageRow::notice(id, NoticeRow::DeviceChanged, self.clock.assumed());
+        let notice = MessageRow::notice(id, notice, self.clock.assumed());
         self.show_new(cx, who, notice, None);
     }
 
@@ -120,6 +139,9 @@ impl Open {
 
     /// Names, mailboxes, keys and wishes that came with a message.
     fn note_contact(&mut self, cx: &mut Cx, who: &Who, payload: &Payload) {
+        if let Some(recovery) = payload.recovery {
+            self.note_recovery(who, recovery);
+        }
         let Some(contact) = self.contacts.get_mut(who) else {
             return;
         };
@@ -157,7 +179,7 @@ impl Open {
     }
 
     /// Authenticated time of a contact.
-    fn note_time(&mut self, cx: &mut Cx, time: u64) {
+    pub fn note_time(&mut self, cx: &mut Cx, time: u64) {
         if self.clock.on_contact(time) {
             cx.touch(RowKey::Clock);
         }
@@ -231,6 +253,7 @@ impl Open {
             row.switch_untold &= ridden.no_acks == row.acknowledge;
             let read = ridden.read == Some(self.profile.read_secret);
             row.told.stored(ridden.heads, read, self.clock.assumed());
+            row.recovery_told |= ridden.recovery;
             cx.touch(RowKey::Contact(*who));
         }
     }
@@ -260,8 +283,9 @@ impl Open {
             if row.done {
                 let contact = self.contacts.get_mut(&who);
                 let pending = contact.and_then(|c| c.acceptance.as_mut());
-                if let Some(pending) = pending.filter(|_| row.accepted) {
-                    pending.renew(greeting);
+                if let Some(pending) = pending.filter(|_| row.accepted)
+                    && pending.renew(greeting)
+                {
                     self.drop_parcel(cx, &Owner::Acceptance(who));
                     // At the next tick: leaving at once would tell whom it answers.
                     self.jobs.add(Owner::Acceptance(who));
@@ -328,13 +352,33 @@ impl Open {
         // The greeting is kept until they acknowledge something: until then what we send may be
         // lost, and the acceptance sealed anew makes another pair.
         let first = contact.row.handshake == Some(pending.message_id);
-        let crossed = contact.acceptance.is_some();
-        let device_changed = contact.take_session(accepted.session, crossed);
+        let handshake = contact.row.handshake.take_if(|_| first);
+        self.take_accepted(cx, who, accepted, first);
+        let owner = Owner::Greeting(*who);
+        self.drop_parcel(cx, &owner);
+        self.drop_job(cx, &owner);
+        if let Some(id) = handshake {
+            self.delivered(cx, who, &id);
+        }
+        self.show_contact(cx, who);
+        Some(())
+    }
+
+    /// An answer to a greeting or return of ours, and whether it is the first.
+    pub fn take_accepted(&mut self, cx: &mut Cx, who: &Who, accepted: Accepted, first: bool) {
+        let now = self.clock.assumed();
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        let old = contact.what_becomes_of_old();
+        let device_changed = contact.take_session(accepted.session, old);
         if first || contact.keys.is_none() {
             contact.keys = Some(accepted.keys);
             contact.row.told.read_at = contact.row.told.read_at.max(accepted.time.min(now));
         }
         contact.row.state = 1;
+        contact.row.recovery = accepted.recovery.or(contact.row.recovery);
+        contact.row.recovery_told = true;
         contact.row.met = contact.row.met.max(accepted.time.min(now));
         contact.owe_anyway(accepted.message_id);
         if let Ok(name) = commands::clean_name(&accepted.name) {
@@ -344,20 +388,12 @@ impl Open {
             session.on_epoch(self.clock.assumed_epoch(), self.clock.agreed());
         }
         cx.touch(RowKey::Contact(*who));
-        let handshake = contact.row.handshake.take_if(|_| first);
-        let owner = Owner::Greeting(*who);
-        self.drop_parcel(cx, &owner);
-        self.drop_job(cx, &owner);
-        if let Some(id) = handshake {
-            self.delivered(cx, who, &id);
-        }
         if device_changed {
             self.tell_device_changed(cx, who);
         }
         self.note_time(cx, accepted.time);
         self.end_older_greetings(cx, who);
         self.refresh_expected(who);
-        self.show_contact(cx, who);
-        Some(())
+        self.expect_returns(who);
     }
 }

@@ -97,7 +97,9 @@ impl Jobs {
 fn name(owner: &Owner) -> String {
     match owner {
         Owner::Message(_, id) | Owner::Invite(id) | Owner::TakenBack(id) => views::hex(id),
-        Owner::Greeting(who) | Owner::Acceptance(who) | Owner::Ack(who) => views::account(who),
+        Owner::Greeting(who) | Owner::Acceptance(who) | Owner::Return(who) | Owner::Ack(who) => {
+            views::account(who)
+        }
         Owner::Record(SLOT_EPOCH_KEYS) => String::from("keys"),
         Owner::Record(_) => String::from("record"),
     }
@@ -192,7 +194,9 @@ impl Open {
         let can_seal = |who: &Who| {
             let contact = self.contacts.get(who);
             contact.is_some_and(|c| c.session.is_some() && c.has_keys(epoch))
+                && !self.is_to_be_confirmed(who)
         };
+        let now = self.clock.assumed();
         let mut missing = Vec::new();
         for (who, contact) in self.contacts.iter().filter(|(who, _)| wanted(who)) {
             if contact.is_greeting() && !self.greeting_is_over(who) {
@@ -200,6 +204,9 @@ impl Open {
             }
             if contact.acceptance.is_some() {
                 missing.push(Owner::Acceptance(*who));
+            }
+            if contact.is_coming_back(now) && contact.has_keys(epoch) {
+                missing.push(Owner::Return(*who));
             }
         }
         let mut messages: Vec<_> = self

@@ -42,6 +42,10 @@ pub const AGAIN_MS_MEAN: u64 = 6 * 3_600_000;
 pub const TOO_LATE_HOURS: u32 = 2;
 /// Hours for which an acceptance sealed anew is taken after the invitation has ended.
 pub const ACCEPTANCE_HOURS_MAX: u32 = 336;
+/// A device heard from so lately may live when another one comes back in its place.
+pub const HEARD_LATELY_MS: u64 = 7 * 24 * 3_600_000;
+/// Then what is written waits that long, if nobody confirms that it is them.
+pub const CONFIRM_MS: u64 = 72 * 3_600_000;
 /// Relays that an account holds links to, if it knows of so many.
 pub const RELAYS_HELD: usize = 3;
 /// The same for what its invitations' mailboxes are in.

@@ -264,6 +264,7 @@ impl Open {
             self.forget_taken_back(cx);
             self.write_records(cx);
             self.remind_of_read(cx);
+            self.look_after_returns(cx);
             self.pump_jobs(cx);
             self.pump_puts(cx);
             self.pump_feeds(cx);

@@ -6,12 +6,14 @@
 //!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
+//!                 -> returns, comeback  who lost everything but the words
 //!                 -> state, state_facts, state_taken  what all devices of the account agree on
 //! ```
 
 mod assemble;
 mod audit;
 mod carry;
+mod comeback;
 mod commands;
 mod cx;
 mod entry;
@@ -36,6 +38,7 @@ mod problems;
 mod relay;
 mod relay_views;
 mod relays;
+mod returns;
 mod rotate;
 mod seal;
 mod shelf;

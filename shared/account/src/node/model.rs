@@ -3,6 +3,7 @@
 //! Invariant: a struct here is one row; its CBOR keys are never used again for something else.
 
 use crate::api::{Delivery, WaitsFor};
+use crate::identity::RecoveryPublic;
 use crate::rows;
 use crate::sealed::Mailbox;
 use alloc::{string::String, vec::Vec};
@@ -177,6 +178,45 @@ pub struct ContactRow {
     #[n(30)]
     #[cbor(default)]
     pub told: super::heads::ToldRow,
+    /// R, by which they can come back.
+    #[cbor(n(34), with = "minicbor::bytes")]
+    pub recovery: Option<RecoveryPublic>,
+    /// They were told ours.
+    #[cbor(n(31), default)]
+    pub recovery_told: bool,
+    /// `comeback::PendingReturn`, encoded, while we wait for its acceptance.
+    #[cbor(n(32), with = "minicbor::bytes")]
+    pub coming_back: Option<Vec<u8>>,
+    /// They came back.
+    #[n(33)]
+    pub returned: Option<ReturnedRow>,
+}
+
+/// The last return of a contact.
+#[derive(Clone, Copy, Encode, Decode)]
+#[cbor(map)]
+pub struct ReturnedRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: Id16,
+    /// When they came back, by their clock, and until when that may have to be confirmed, by what
+    /// we assume (Unix ms).
+    #[n(1)]
+    pub time: u64,
+    #[n(2)]
+    pub until: u64,
+    /// A device of before was heard from: what is written to them waits.
+    #[n(3)]
+    pub waits: bool,
+    /// The person said that it is them.
+    #[n(4)]
+    pub confirmed: bool,
+}
+
+impl ReturnedRow {
+    /// Until when messages wait, if they do.
+    pub fn waits_until(&self, now: u64) -> Option<u64> {
+        (self.waits && now < self.until).then_some(self.until)
+    }
 }
 
 #[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]
@@ -256,6 +296,8 @@ impl MessageRow {
 pub enum NoticeRow {
     #[n(0)]
     DeviceChanged,
+    #[n(1)]
+    CameBack,
 }
 
 /// [`Delivery`] in the store; a failure is kept by its code alone.
@@ -417,6 +459,7 @@ pub enum Owner {
     TakenBack(Id16),
     /// An acknowledgement that rides alone.
     Ack(Who),
+    Return(Who),
 }
 
 /// A row by its plain key. The store sees neither this nor its order.
@@ -476,6 +519,7 @@ impl RowKey {
                 Owner::Record(slot) => join(10, &[&[6], &slot.to_be_bytes()]),
                 Owner::TakenBack(id) => join(10, &[&[7], id]),
                 Owner::Ack(who) => join(10, &[&[5], who]),
+                Owner::Return(who) => join(10, &[&[16], who]),
             },
             Self::Record(slot) => join(20, &[&slot.to_be_bytes()]),
             Self::TakenBack(id) => join(21, &[id]),
@@ -532,6 +576,7 @@ impl RowKey {
                     6 => Owner::Record(u16::from_be_bytes(rest.try_into().ok()?)),
                     7 => Owner::TakenBack(rest.try_into().ok()?),
                     5 => Owner::Ack(rest.try_into().ok()?),
+                    16 => Owner::Return(rest.try_into().ok()?),
                     _ => return None,
                 })
             }

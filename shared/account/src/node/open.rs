@@ -14,19 +14,21 @@ use super::model::*;
 use super::named::Named;
 use super::outbox::Puts;
 use super::relays::{NodeKey, Relays};
+use super::returns::Returns;
 use super::shelf::Shelf;
 use super::state::State;
 use super::{limits, views};
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::{Event, WaitsFor};
+use crate::comeback::{PendingReturn, Which};
 use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::greeting::PendingGreeting;
 use crate::identity::Identity;
 use crate::invite::Invitation;
 use crate::profile::ProfileText;
 use crate::rows::Rows;
-use crate::session::{Session, TagTable};
+use crate::session::{Old, Session, TagTable};
 use crate::vault::DataKey;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::{PublicKey, SigningKey};
@@ -38,6 +40,9 @@ pub struct Contact {
     pub session: Option<Session>,
     pub greeting: Option<PendingGreeting>,
     pub acceptance: Option<PendingAcceptance>,
+    pub coming_back: Option<PendingReturn>,
+    /// Where a return of theirs may come.
+    pub returns: Returns,
     /// Their public epoch keys, as far as known, once they have told the secret that opens their
     /// record.
     pub keys: Option<ContactKeys>,
@@ -68,6 +73,15 @@ pub enum Expected {
         who: Who,
         slot: crate::session::Slot,
     },
+    Return {
+        who: Who,
+        which: Which,
+    },
+    /// The answer to a return of ours.
+    ReturnAccepted {
+        who: Who,
+        n: u8,
+    },
 }
 
 /// What is owed until the object that carries it is stored.
@@ -77,6 +91,7 @@ pub struct Ride {
     pub no_acks: bool,
     pub heads: Heads,
     pub read: Option<[u8; 32]>,
+    pub recovery: bool,
 }
 
 /// Everything an unlocked account works with.
@@ -189,6 +204,7 @@ impl Open {
         let now = self.clock.assumed_epoch();
         match (&contact.session, contact.has_keys(now)) {
             (None, _) => WaitsFor::Acceptance,
+            _ if self.is_to_be_confirmed(who) => WaitsFor::Confirmation,
             (Some(_), false) => WaitsFor::Keys,
             _ => WaitsFor::Work,
         }
@@ -240,11 +256,20 @@ impl Contact {
             || row.told.has_news(head)
     }
 
+    /// What becomes of the pairs there are when our own greeting or return is answered: if we have
+    /// answered theirs too, both stand.
+    pub fn what_becomes_of_old(&self) -> Old {
+        match self.acceptance {
+            Some(_) => Old::Stands,
+            None => Old::Retires,
+        }
+    }
+
     /// Takes what a handshake made, beside what there is: [`Session::adopt`]. True if it was with
     /// another device than the one known in its place.
-    pub fn take_session(&mut self, session: Session, crossed: bool) -> bool {
+    pub fn take_session(&mut self, session: Session, old: Old) -> bool {
         match &mut self.session {
-            Some(known) => known.adopt(session, crossed),
+            Some(known) => known.adopt(session, old),
             none => {
                 *none = Some(session);
                 false
@@ -264,6 +289,7 @@ impl Contact {
         row.greeting = self.greeting.as_ref().map(PendingGreeting::encode);
         row.keys = self.keys.as_ref().map(ContactKeys::encode);
         row.acceptance = self.acceptance.as_ref().map(PendingAcceptance::encode);
+        row.coming_back = self.coming_back.as_ref().map(PendingReturn::encode);
         row
     }
 

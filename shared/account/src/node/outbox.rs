@@ -231,7 +231,7 @@ impl Open {
             Owner::Invite(invite) => self.on_invite_stored(cx, &invite),
             Owner::Record(slot) => self.on_record_stored(cx, slot),
             Owner::TakenBack(_) => self.forget_taken_back(cx),
-            Owner::Acceptance(_) | Owner::Greeting(_) => {}
+            Owner::Acceptance(_) | Owner::Greeting(_) | Owner::Return(_) => {}
         }
         self.pump_puts(cx);
     }
@@ -589,7 +589,9 @@ impl Open {
                     self.want_keys(cx, &who);
                     self.jobs.add(owner);
                 }
-                Owner::Greeting(_) | Owner::Acceptance(_) => self.jobs.add(owner),
+                Owner::Greeting(_) | Owner::Acceptance(_) | Owner::Return(_) => {
+                    self.jobs.add(owner)
+                }
                 _ => {}
             }
         }

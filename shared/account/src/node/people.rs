@@ -15,7 +15,7 @@ use crate::api::*;
 use crate::epoch_keys::ContactKeys;
 use crate::greeting::Greeting;
 use crate::record::{SLOT_EPOCH_KEYS, SLOT_PROFILE};
-use crate::session::{Session, message_id};
+use crate::session::{Old, Session, message_id};
 use alloc::vec::Vec;
 
 type Outcome = Result<Option<Answer>, Problem>;
@@ -44,6 +44,7 @@ impl Open {
         let intro = self.introduction(message);
         let keys = ContactKeys::new(opened.read_secret());
         let (greeted, met) = (opened.message_id, opened.time.min(now));
+        let recovery = opened.recovery;
         let (pending, session) = PendingAcceptance::new(opened, &self.me, intro)
             .map_err(|_| problems::not_possible())?;
         let contact = self
@@ -57,14 +58,21 @@ impl Open {
         contact.row.told.read_at = contact.row.told.read_at.max(met);
         contact.keys = Some(keys);
         // Of who greeted again, what is still under way on the old pair can arrive.
-        let device_changed = contact.take_session(session, false);
+        let device_changed = contact.take_session(session, Old::Retires);
         contact.acceptance = Some(pending);
+        contact.row.recovery = recovery.or(contact.row.recovery);
+        // The acceptance tells ours, and makes a pair where we wait for one.
+        contact.row.recovery_told = true;
+        if let Some(own) = &mut contact.coming_back {
+            own.answered = true;
+        }
         let new = !contact.has_seen(&greeted);
         if new {
             contact.saw(cx, greeted);
         }
         cx.touch(RowKey::Contact(who));
         self.refresh_expected(&who);
+        self.expect_returns(&who);
         self.end_greeting(cx, &id, true);
         self.end_older_greetings(cx, &who);
         if self
@@ -156,6 +164,7 @@ impl Open {
         for owner in [
             Owner::Greeting(who),
             Owner::Acceptance(who),
+            Owner::Return(who),
             Owner::Ack(who),
         ] {
             self.drop_parcel(cx, &owner);
@@ -225,7 +234,7 @@ impl Open {
         }
     }
 
-    fn forget_expected(&mut self, who: &Who) {
+    pub fn forget_expected(&mut self, who: &Who) {
         let Some(contact) = self.contacts.get(who) else {
             return;
         };
@@ -237,7 +246,10 @@ impl Open {
             .greeting
             .iter()
             .flat_map(|g| g.locators().map(|(locator, _)| locator));
-        for locator in session.chain(greeting) {
+        let coming_back = contact.coming_back.iter();
+        let coming_back = coming_back.flat_map(|r| r.locators().map(|(locator, _)| locator));
+        let returns = contact.returns.locators();
+        for locator in session.chain(greeting).chain(coming_back).chain(returns) {
             self.expected.remove(&locator);
         }
     }
@@ -251,7 +263,16 @@ impl Open {
         if contact.keys.as_ref().is_none_or(|keys| keys.usable(epoch)) {
             return;
         }
-        if contact.session.is_none() || self.lookups.retry.contains_key(who) {
+        let is_met = contact.session.is_some() || contact.coming_back.is_some();
+        if !is_met || self.lookups.retry.contains_key(who) {
+            return;
+        }
+        self.look_up_keys(cx, who);
+    }
+
+    /// Looks up a contact's keys, unless that is under way.
+    pub fn look_up_keys(&mut self, cx: &mut Cx, who: &Who) {
+        if self.contacts.get(who).is_none_or(|c| c.keys.is_none()) {
             return;
         }
         let of = Whose::Contact(*who);
@@ -283,6 +304,7 @@ impl Open {
             return false;
         }
         self.lookups.retry.remove(who);
+        self.renew_return(cx, who);
         self.queue_missing(Some(who));
         self.pump_jobs(cx);
         true
@@ -305,11 +327,11 @@ impl Open {
     /// Whether there is something to be sealed for them.
     fn has_waiting(&self, who: &Who) -> bool {
         let mut outgoing = self.outgoing.range((*who, [0; 16])..=(*who, [0xff; 16]));
+        let now = self.clock.assumed();
+        let profile = self.shelf.head(SLOT_PROFILE);
+        let waits = |c: &Contact| c.has_news(profile) || c.is_coming_back(now);
         outgoing.any(|(_, m)| m.delivery.is_on_the_way())
-            || self
-                .contacts
-                .get(who)
-                .is_some_and(|c| c.has_news(self.shelf.head(SLOT_PROFILE)))
+            || self.contacts.get(who).is_some_and(waits)
     }
 
     /// Looks for the keys of everybody for whom something waits.
@@ -388,6 +410,7 @@ impl Open {
                     cx.touch(RowKey::Contact(who));
                 }
                 self.refresh_expected(&who);
+                self.expect_returns(&who);
             }
         }
     }

@@ -119,6 +119,8 @@ problems! {
     outbox_full: "256 messages to this contact are still on their way.", NOTHING_CHANGED,
         "Wait until some are delivered, or cancel some.";
     message_unknown: "There is no such message.", NOTHING_CHANGED, "Reload the conversation.";
+    return_unknown: "Nobody who came back waits for your word here.", NOTHING_CHANGED,
+        "Reload the conversation.";
     message_done: "This message is not waiting any more.", NOTHING_CHANGED,
         "Nothing needs to be done.";
     not_an_export: "This is not a WireMin export file.", NOTHING_CHANGED,

@@ -22,6 +22,7 @@ impl Open {
             Owner::Ack(who) => self.seal_message(cx, owner, who, None),
             Owner::Greeting(who) => self.seal_greeting(cx, owner, who),
             Owner::Acceptance(who) => self.seal_acceptance(cx, owner, who),
+            Owner::Return(who) => self.seal_return(cx, owner, who),
             Owner::Invite(id) => self.seal_invite(cx, owner, id),
             Owner::Record(slot) => self.seal_record(cx, *slot),
             Owner::TakenBack(id) => self.seal_taken_back(cx, id),
@@ -35,6 +36,9 @@ impl Open {
         who: &Who,
         id: Option<&Id16>,
     ) -> Option<Sealed> {
+        if id.is_some() && (self.is_to_be_confirmed(who) || self.owes_acceptance(who)) {
+            return None;
+        }
         let draft = self.draft(cx, who, id)?;
         let certificate = self.certificate(cx);
         let effort = self.effort(owner, 0);
@@ -49,6 +53,7 @@ impl Open {
                     acks: draft.acks,
                     name: draft.name,
                     no_acks: draft.no_acks,
+                    recovery: draft.recovery.is_some(),
                     heads: draft.heads.unwrap_or_default(),
                     read: draft.read,
                 };
@@ -86,6 +91,7 @@ impl Open {
             mailbox: (mailbox.bits() > 0).then_some(mailbox),
             heads: Some(self.shelf.heads()),
             read: read_untold.then_some(self.profile.read_secret),
+            recovery: (!row.recovery_told).then(|| self.identity.recovery_key().public()),
             ..Draft::default()
         };
         match id {
@@ -126,11 +132,47 @@ impl Open {
         let (pending, session) = (contact.acceptance.as_ref()?, contact.session.as_mut()?);
         let now = self.clock.assumed();
         let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
+        let is_again = session.has_open_pair();
         let sealed = pending.seal(session, &sender, &self.epoch_keys, &mut cx.visible);
         session.on_epoch(self.clock.assumed_epoch(), self.clock.agreed());
         cx.touch(RowKey::Contact(*who));
         self.refresh_expected(who);
+        if is_again {
+            // Who gets this answer alone could not open what was sealed on the pair of the last.
+            self.seal_anew(cx, who);
+        }
         Some(sealed)
+    }
+
+    /// Whether an answer of ours is to be sealed first: what is sent goes on the pair it makes.
+    fn owes_acceptance(&self, who: &Who) -> bool {
+        let owes = self
+            .contacts
+            .get(who)
+            .is_some_and(|c| c.acceptance.is_some());
+        owes && !self.parcels.contains_key(&Owner::Acceptance(*who))
+    }
+
+    fn seal_return(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) -> Option<Sealed> {
+        let certificate = self.certificate(cx);
+        let effort = self.effort(owner, 0);
+        let now = self.clock.assumed();
+        let secret = self.own_return_secret(who)?;
+        let contact = self.contacts.get(who)?;
+        let pending = contact.coming_back.as_ref().filter(|p| p.is_asking(now))?;
+        let (intro, is_old) = (self.introduction(pending.message_id), pending.is_old(now));
+        let contact = self.contacts.get_mut(who)?;
+        let (pending, keys) = (contact.coming_back.as_mut()?, contact.keys.as_ref()?);
+        let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
+        let from = (&sender, &self.epoch_keys);
+        let sealed = pending.seal(&secret, keys, &intro, from, &mut cx.visible);
+        cx.touch(RowKey::Contact(*who));
+        self.expect_return_accepted(who);
+        if is_old || sealed.is_none() {
+            // They may have come back themselves since.
+            self.look_up_keys(cx, who);
+        }
+        sealed
     }
 
     fn seal_invite(&mut self, cx: &mut Cx, owner: &Owner, id: &Id16) -> Option<Sealed> {

@@ -58,6 +58,7 @@ pub fn contact(contact: &Contact, waits_for: WaitsFor) -> ContactView {
         changed: row.changed,
         about: shown.map(|shown| shown.about.clone()).unwrap_or_default(),
         avatar: shown.and_then(avatar),
+        confirm_until: row.returned.filter(|r| r.waits).map(|r| r.until),
     }
 }
 
@@ -78,6 +79,7 @@ pub fn message(who: &Who, row: &MessageRow, waits_for: WaitsFor) -> MessageView 
         delivery: row.delivery.view(waits_for),
         notice: row.notice.map(|notice| match notice {
             NoticeRow::DeviceChanged => Notice::DeviceChanged,
+            NoticeRow::CameBack => Notice::CameBack,
         }),
     }
 }

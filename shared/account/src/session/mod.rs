@@ -68,26 +68,44 @@ struct Kept {
 }
 
 /// A device of theirs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Encode, Decode)]
 #[cbor(array)]
 struct Device {
     #[n(0)]
     slot: u8,
     #[cbor(n(1), with = "cbor::public_key")]
     key: PublicKey,
+    /// When the newest that came from it was sealed or written, Unix ms by its clock.
+    #[cbor(n(2), default)]
+    heard: Millis,
+}
+
+/// What becomes of the pairs there are when another handshake is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Old {
+    /// Both asked and were answered: what we made stands beside what they made.
+    Stands,
+    /// Not sent on, until they write on it again.
+    Retires,
+    /// They have lost it, and who writes on it is not who came back: never sent on again.
+    IsLost,
 }
 
 impl Session {
     /// A session without a pair yet, as a handshake leaves it: their account, mailbox, device slot
-    /// and device key.
+    /// and device key, and when it wrote (Unix ms).
     pub(crate) fn new(
         me: PublicKey,
         peer: PublicKey,
         mailbox: Mailbox,
-        slot: u8,
-        device: PublicKey,
+        (slot, device): (u8, PublicKey),
+        heard: Millis,
     ) -> Session {
-        let devices = alloc::vec![Device { slot, key: device }];
+        let devices = alloc::vec![Device {
+            slot,
+            key: device,
+            heard,
+        }];
         let kept = Kept {
             me,
             peer,
@@ -109,10 +127,9 @@ impl Session {
     }
 
     /// Another handshake with the same account: its pairs, mailbox and device take over, what is
-    /// under way on the old ones still arrives. `crossed`: both greeted and accepted each other, so
-    /// that what we made stands beside what they made. True if the device is another than the one
-    /// known in its slot.
-    pub fn adopt(&mut self, newer: Session, crossed: bool) -> bool {
+    /// under way on the old ones still arrives. True if the device is another than the one known in
+    /// its slot.
+    pub fn adopt(&mut self, newer: Session, old: Old) -> bool {
         let Kept {
             mailbox,
             devices,
@@ -123,20 +140,40 @@ impl Session {
         let changed = devices
             .into_iter()
             .fold(false, |changed, d| self.note_device(d) | changed);
-        let old = self.kept.pairs.iter_mut();
-        old.for_each(|p| p.retired |= !crossed);
+        for pair in &mut self.kept.pairs {
+            pair.retired |= old != Old::Stands;
+            pair.lost |= old == Old::IsLost;
+        }
+        if old == Old::IsLost {
+            self.sending = None;
+        }
         pairs.into_iter().for_each(|p| self.insert_pair(p));
         changed
     }
 
     /// Whether that is the device in that slot.
     pub fn knows(&self, slot: u8, key: &PublicKey) -> bool {
-        self.kept.devices.contains(&Device { slot, key: *key })
+        let mut devices = self.kept.devices.iter();
+        devices.any(|d| d.slot == slot && d.key == *key)
+    }
+
+    /// When the newest came from a device of theirs that is not this one, Unix ms by its clock. 0:
+    /// never.
+    pub fn heard_of_others(&self, slot: u8, key: &PublicKey) -> Millis {
+        let others = self.kept.devices.iter();
+        let others = others.filter(|d| d.slot != slot || d.key != *key);
+        others.map(|d| d.heard).max().unwrap_or(0)
     }
 
     /// When the newest message of theirs was sealed, by their clock. 0: none came.
     pub fn heard(&self) -> Millis {
         self.kept.pairs.iter().map(|p| p.heard).max().unwrap_or(0)
+    }
+
+    /// Whether there is a pair to send on that they are not known to have.
+    pub fn has_open_pair(&self) -> bool {
+        let mut pairs = self.kept.pairs.iter();
+        pairs.any(|p| !p.confirmed && !p.retired)
     }
 
     pub fn peer(&self) -> &PublicKey {
@@ -197,7 +234,7 @@ impl Session {
         let pairs = &mut self.kept.pairs;
         if let Some(known) = pairs.iter_mut().find(|p| p.id == pair.id) {
             known.confirmed |= pair.confirmed;
-            known.retired = false;
+            known.retired = known.lost;
             return;
         }
         pairs.push(pair);
@@ -206,7 +243,7 @@ impl Session {
             let lowest = pairs
                 .iter()
                 .filter(|p| Some(p.id) != sending)
-                .min_by_key(|p| p.rank());
+                .min_by_key(|p| (!p.lost, p.rank()));
             if let Some(id) = lowest.map(|p| p.id) {
                 pairs.retain(|p| p.id != id);
                 self.kept.chains.retain(|c| c.pair != id);
@@ -242,11 +279,13 @@ impl Session {
     /// Notes a certified device. True if it takes the place of another one, or is one more.
     fn note_device(&mut self, device: Device) -> bool {
         let devices = &mut self.kept.devices;
-        if devices.contains(&device) {
-            return false;
-        }
-        if let Some(known) = devices.iter_mut().find(|d| d.slot == device.slot) {
-            known.key = device.key;
+        let known = devices.iter_mut().find(|d| d.slot == device.slot);
+        if let Some(known) = known {
+            if known.key == device.key {
+                known.heard = known.heard.max(device.heard);
+                return false;
+            }
+            *known = device;
         } else if devices.len() < DEVICES_MAX {
             devices.push(device);
         }

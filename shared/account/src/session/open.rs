@@ -23,6 +23,8 @@ pub struct Opened {
     pub is_opener: bool,
     /// It came on a pair of the last handshake, or made since.
     pub is_current: bool,
+    /// It came on a pair that they came back without: from a device of before, or late.
+    pub is_lost: bool,
 }
 
 /// Why a message did not open. The session is as it was.
@@ -128,8 +130,11 @@ impl Session {
         let device = Device {
             slot: who.device,
             key: certificate.device,
+            heard: payload.sealed,
         };
-        let device_changed = self.note_device(device);
+        let is_lost = self.is_lost(pair);
+        // A device of before takes no place of one they came back with.
+        let device_changed = !is_lost && self.note_device(device);
         self.insert_chain(ReceiveChain::new(
             s0,
             *pair,
@@ -142,7 +147,9 @@ impl Session {
             self.expect_openers(pair, who.device, who.epoch);
         }
         let is_current = self.take_in(&payload, pair, who.epoch);
-        let Device { slot, key: device } = device;
+        let Device {
+            slot, key: device, ..
+        } = device;
         Ok(Opened {
             payload,
             device,
@@ -150,6 +157,7 @@ impl Session {
             device_changed,
             is_opener: true,
             is_current,
+            is_lost,
         })
     }
 
@@ -196,6 +204,14 @@ impl Session {
         );
         let (pair, epoch, slot, device) = (chain.pair, chain.epoch, chain.slot, chain.device);
         self.kept.chains.push(chain);
+        let is_lost = self.is_lost(&pair);
+        if !is_lost && self.knows(slot, &device) {
+            self.note_device(Device {
+                slot,
+                key: device,
+                heard: payload.sealed,
+            });
+        }
         let is_current = self.take_in(&payload, &pair, epoch);
         Ok(Opened {
             payload,
@@ -204,12 +220,21 @@ impl Session {
             device_changed: false,
             is_opener: false,
             is_current,
+            is_lost,
         })
     }
 
+    fn is_lost(&self, pair: &PairId) -> bool {
+        self.kept.pairs.iter().any(|p| p.id == *pair && p.lost)
+    }
+
     /// What a payload of the peer changes here, by the pair and epoch it came on. True if that pair
-    /// was not retired.
+    /// was not retired. What comes on one that they came back without changes nothing.
     pub(super) fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) -> bool {
+        if self.is_lost(pair) {
+            pair::heard(&mut self.kept.pairs, pair, payload.sealed);
+            return false;
+        }
         if let Some(mailbox) = payload.mailbox {
             self.kept.mailbox = mailbox;
         }

@@ -87,6 +87,9 @@ pub(crate) struct Pair {
     /// to before it.
     #[n(10)]
     pub retired: bool,
+    /// They came back without it: whatever comes on it, it is not sent on any more.
+    #[cbor(n(11), default)]
+    pub lost: bool,
 }
 
 /// The next counter of ours in an epoch.
@@ -125,6 +128,7 @@ impl Pair {
             sent: Vec::new(),
             seen: Vec::new(),
             retired: false,
+            lost: false,
         }
     }
 
@@ -205,16 +209,18 @@ impl Pair {
 }
 
 /// The pair to send on in an epoch: the highest the other side is known to have; before any is
-/// known, the highest of all. Not one that was made while the clocks were ahead.
+/// known, the highest of all. Not one that was made while the clocks were ahead, and none that they
+/// came back without.
 pub(crate) fn sending(pairs: &[Pair], epoch: u32) -> Option<&Pair> {
     let begun = |p: &&Pair| p.at <= epoch.saturating_add(1);
-    let candidates = || pairs.iter().filter(begun).filter(|p| !p.retired);
+    let all = || pairs.iter().filter(|p| !p.lost);
+    let candidates = || all().filter(begun).filter(|p| !p.retired);
     candidates()
         .filter(|p| p.confirmed)
         .max_by_key(|p| p.rank())
         .or_else(|| candidates().max_by_key(|p| p.rank()))
-        .or_else(|| pairs.iter().filter(begun).max_by_key(|p| p.rank()))
-        .or_else(|| pairs.iter().max_by_key(|p| p.rank()))
+        .or_else(|| all().filter(begun).max_by_key(|p| p.rank()))
+        .or_else(|| all().max_by_key(|p| p.rank()))
 }
 
 /// Notes that a message came on a pair, sealed at `time` by the sender's clock. Spoken to on a
@@ -229,7 +235,7 @@ pub(crate) fn heard(pairs: &mut [Pair], id: &PairId, time: Millis) {
     found.confirmed = true;
     found.heard = found.heard.max(time);
     if others > 0 && time > others {
-        found.retired = false;
+        found.retired = found.lost;
     }
     let (rank, retired) = (found.rank(), found.retired);
     let set_back = |p: &Pair| p.rank() > rank && p.heard > 0 && time > p.heard;
@@ -329,6 +335,15 @@ mod tests {
         pairs[0].retired = true;
         pairs[1].confirmed = false;
         assert_eq!(choose(&pairs), 90);
+        // One that they came back without is not chosen again, whoever speaks on it.
+        let mut pairs = [pair(1, 100), pair(2, 90)];
+        (pairs[0].retired, pairs[0].lost) = (true, true);
+        let (old, new) = (pairs[0].id, pairs[1].id);
+        for (id, time) in [(new, 50), (old, 60), (new, 70), (old, 80)] {
+            heard(&mut pairs, &id, time);
+            assert_eq!(choose(&pairs), 90, "{time}");
+        }
+        assert!(sending(&pairs[..1], 200).is_none());
         // Both sides choose the same of two of one epoch, in whatever order they have them.
         let (a, b) = (pair(1, 100), pair(2, 100));
         let one = sending(&[a.clone(), b.clone()], 200).unwrap().id;

@@ -6,7 +6,7 @@
 
 use crate::cbor::{self, Bytes16, Malformed};
 use crate::epoch_keys::KeyNotice;
-use crate::identity::{CERTIFICATE_LEN, Certificate, CertificateError};
+use crate::identity::{CERTIFICATE_LEN, Certificate, CertificateError, RecoveryPublic};
 use crate::sealed::Mailbox;
 use crate::shown::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
@@ -63,6 +63,8 @@ pub struct Payload {
     /// When it was sealed, Unix ms by what the sender assumed: what [`crate::agreed_time`] is
     /// told.
     pub sealed: u64,
+    /// R of the sender, where it was not told yet.
+    pub recovery: Option<RecoveryPublic>,
 }
 
 /// The map as it stands on the wire.
@@ -95,6 +97,8 @@ struct Wire {
     no_acks: Option<bool>,
     #[n(13)]
     sealed: u64,
+    #[cbor(n(14), with = "minicbor::bytes")]
+    recovery: Option<RecoveryPublic>,
     #[n(15)]
     heads: Option<(u64, u64)>,
     #[cbor(n(16), with = "minicbor::bytes")]
@@ -120,6 +124,7 @@ impl Payload {
             sealed: self.sealed,
             heads: self.heads,
             read: self.read,
+            recovery: self.recovery,
         })
     }
 
@@ -146,6 +151,7 @@ impl Payload {
             sealed: wire.sealed,
             heads: wire.heads,
             read: wire.read,
+            recovery: wire.recovery,
         };
         if payload.is_in_bounds() {
             Ok(payload)
@@ -244,6 +250,7 @@ mod tests {
             heads: Some((7, u64::MAX)),
             read: Some([8; 32]),
             sealed: 9,
+            recovery: Some([6; 32]),
         }
     }
 

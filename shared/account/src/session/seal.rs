@@ -9,6 +9,7 @@ use super::opener::{Who, exchange};
 use super::pair::{PAIR_EPOCHS, Pair, PairSeed, sending};
 use super::payload::{ACKS_MAX, Context, MessageId, OPENER_INDEX, Payload};
 use crate::epoch_keys::{ContactKeys, EpochKeys, NOTICE_KEYS_MAX};
+use crate::identity::RecoveryPublic;
 use crate::sealed::{INNER_LEN, Mailbox, Sealed, Sender, Step};
 use crate::shown::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
@@ -41,6 +42,8 @@ pub struct Draft {
     pub heads: Option<(u64, u64)>,
     /// Our contact read secret, where it changed.
     pub read: Option<[u8; 32]>,
+    /// Ours, where it was not told yet.
+    pub recovery: Option<RecoveryPublic>,
 }
 
 /// A sealed message. Save the session before it leaves this device.
@@ -117,6 +120,7 @@ impl Session {
             no_acks: draft.no_acks,
             heads: draft.heads,
             read: draft.read,
+            recovery: draft.recovery,
             sealed: from.now,
             ..Payload::default()
         };
@@ -239,10 +243,10 @@ impl Session {
     fn is_fresh_due(&self, route: &Route) -> bool {
         let pair = &self.kept.pairs[route.pair];
         let under_way = |p: &Pair| !p.confirmed && p.first.saturating_add(2) > route.epoch;
-        let lost = |p: &Pair| p.retired && p.rank() > pair.rank();
+        let set_back = |p: &Pair| p.retired && !p.lost && p.rank() > pair.rank();
         let pairs = &self.kept.pairs;
         pair.confirmed
-            && (route.epoch >= pair.first.saturating_add(PAIR_EPOCHS) || pairs.iter().any(lost))
+            && (route.epoch >= pair.first.saturating_add(PAIR_EPOCHS) || pairs.iter().any(set_back))
             && !pairs.iter().any(under_way)
     }
 

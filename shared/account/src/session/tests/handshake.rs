@@ -1,7 +1,7 @@
 //! Greetings and acceptances: sealed anew, sent twice, changed, and made by the wrong people.
 
 use super::*;
-use crate::acceptance::OpenError as AcceptanceError;
+use crate::acceptance::{Asker, OpenError as AcceptanceError};
 use crate::greeting::{EFFORT_MIN, GreetError, OpenError as GreetingError};
 use crate::invite::InviteLink;
 use shared::wire::Header;
@@ -104,6 +104,9 @@ fn sealed_anew_it_is_the_same_greeting() {
     let (a, b) = (s.open(&first).unwrap(), s.open(&second).unwrap());
     assert_eq!((a.id(), &a.text, &a.name), (b.id(), &b.text, &b.name));
     assert_eq!(a.name, "Ben");
+    // Answers that were stored as long as they held the whole greeting are read.
+    let asker: Asker = crate::cbor::from_slice(&crate::cbor::to_vec(&a)).unwrap();
+    assert_eq!(asker.account, s.ben.account.public());
     // Whichever is accepted, the greeter understands.
     for greeting in [a, b] {
         let greeting = Greeting::decode(&greeting.encode()).unwrap();
@@ -142,7 +145,7 @@ fn an_acceptance_sealed_anew() {
             let accepted = s.take(sealed).unwrap();
             assert_eq!(accepted.message_id, pending.message_id);
             match &mut met {
-                Some(before) => assert!(!before.session.adopt(accepted.session, false)),
+                Some(before) => assert!(!before.session.adopt(accepted.session, Old::Retires)),
                 None => met = Some(accepted),
             }
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod attack;
+mod comeback;
 mod erase;
 mod fork;
 mod handshake;
@@ -12,14 +13,14 @@ use super::*;
 use crate::acceptance::PendingAcceptance;
 use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::greeting::{Greeting, Introduction, PendingGreeting};
-use crate::identity::Certificate;
+use crate::identity::{Certificate, RecoveryKey};
 use crate::invite::Invitation;
 use crate::record::{Author, Signer};
 use crate::sealed::{Sealed, Sender, locator};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use shared::crypto::{Rng, SigningKey};
+use shared::crypto::{Key, Rng, SigningKey, sha256};
 use shared::time::hour;
 
 pub const HOUR: u64 = 3_600_000;
@@ -241,7 +242,12 @@ impl Alone {
             name: name.into(),
             message_id: self.rng.array(),
             time: self.now,
+            recovery: self.recovery().public(),
         }
+    }
+
+    pub fn recovery(&self) -> RecoveryKey {
+        RecoveryKey::new(Key::new(sha256(&[self.account.as_bytes()])))
     }
 
     fn with(self, session: Session, keys: ContactKeys) -> Party {

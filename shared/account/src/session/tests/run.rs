@@ -241,8 +241,8 @@ fn another_handshake_is_adopted() {
     let under_way = ann.send("old pair").sealed;
     // The same two meet again; what they have is added to what they had.
     let (ann2, ben2) = two(START + HOUR);
-    assert!(!ann.session.adopt(ann2.session, false));
-    assert!(!ben.session.adopt(ben2.session, false));
+    assert!(!ann.session.adopt(ann2.session, Old::Retires));
+    assert!(!ben.session.adopt(ben2.session, Old::Retires));
     ann.at(START + HOUR);
     ben.at(START + HOUR);
     assert_eq!(ben.read(&under_way), "old pair");

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::acceptance;
+use crate::comeback::{self, Which};
 use crate::delegation::{Delegation, Scope};
 use crate::greeting::{self, Exchange};
 use crate::invite::{InviteLink, greeting_step};
@@ -15,7 +16,7 @@ use crate::session::pair::next;
 use crate::session::payload::{Context, OPENER_INDEX};
 use data_encoding::HEXLOWER;
 use serde_json::Value;
-use shared::crypto::{Key, hedge};
+use shared::crypto::hedge;
 use shared::wire::{Lifetime, RelayHint, SizeClass};
 
 /// A value of the file, read as what the test needs.
@@ -180,7 +181,12 @@ fn handshakes() {
     let device = SigningKey::from_bytes(&v.array("device"));
     let (inviter, greeter) = (v.public("inviter"), v.public("greeter"));
     let (ct1, ct2) = (v.array("ct1"), v.array("ct2"));
-    let bind = greeting::Binding::new(&inviter, &v.array("secret"), &ct1, &v.bytes("greeting"));
+    let bind = greeting::Binding::new(
+        &inviter,
+        &v.array::<16>("secret"),
+        &ct1,
+        &v.bytes("greeting"),
+    );
     assert_eq!(
         greeting::inner_key(&v.key("ss1"), &bind.ct),
         v.key("greeting_inner")
@@ -206,6 +212,37 @@ fn handshakes() {
     assert_eq!(device.sign(&bind.signed()), v.array("acceptance_signature"));
     let seed = acceptance::pair(&exchange, &ss2, &bind.ct, 20_000);
     assert_eq!((seed.rz, seed.epoch), (v.key("rz"), 20_000));
+}
+
+#[test]
+fn returns() {
+    let v = Vector::of("comeback");
+    let device = SigningKey::from_bytes(&v.array("device"));
+    let (from, to, rt) = (v.public("from"), v.public("to"), v.key("rt"));
+    let recovery = RecoveryKey::new(v.key("recovery"));
+    let theirs = v.array("their_recovery");
+    assert_eq!(
+        recovery.return_secret(&theirs, &from, &to),
+        Some(rt.clone())
+    );
+    let which = Which {
+        epoch: v.number("epoch") as u32,
+        j: v.number("j") as u8,
+    };
+    v.at("step").is_step(&which.step(&rt));
+    let (ct, text) = (v.array("ct"), v.bytes("return"));
+    let bind = greeting::Binding::new(&to, rt.as_bytes(), &ct, &text);
+    let ss = v.key("ss");
+    assert_eq!(comeback::inner_key(&ss, &bind.ct), v.key("inner"));
+    let signature = device.sign(&comeback::signed(&bind, &which.bytes()));
+    assert_eq!(signature, v.array("signature"));
+    let transcript = bind.transcript(&from);
+    assert_eq!(transcript, v.array("transcript"));
+    let exchange = Exchange {
+        shared: ss,
+        transcript,
+    };
+    assert_eq!(exchange.pre(), v.key("pre"));
 }
 
 #[test]
@@ -279,6 +316,7 @@ fn payloads() {
         sealed: v.number("sealed"),
         heads: Some((v.number("keys_head"), v.number("profile_head"))),
         read: Some(v.array("read")),
+        recovery: Some(v.array("recovery")),
         ..Payload::default()
     };
     let bytes = v.bytes("cbor");
