@@ -232,6 +232,10 @@ fn a_device_of_before_speaks_later() {
     talk(&mut world, ada, bob, "back");
     assert_eq!(waits(&world, bob, ada), None);
     world.run(HOUR);
+    // An honest one would ask, and learn that it speaks for nobody any more.
+    const FIND: u8 = 0x25;
+    world.liars = [old].into();
+    world.lie = Some(|_, _, bytes| (bytes[0] != FIND).then_some(bytes));
     world.start(old);
     world.run(1_000);
     world.unlock(old);

@@ -165,3 +165,109 @@ fn nothing_found_is_told_and_looked_for_again() {
     world.must(others[0], Command::ConfirmReturn { contact });
     talk(&mut world, ada2, others[0], "found after all");
 }
+
+/// Ada's lost phone is found by somebody; or it was never lost, and somebody has her words.
+#[test]
+fn a_device_of_before_is_told_and_may_take_the_account_back() {
+    let (mut world, ada, others) = met(3, &["Bob"]);
+    let bob = others[0];
+    let words = words(&mut world, ada);
+    let thief = restore(&mut world, words, "Mallory");
+    let done = |world: &World| matches!(recovery(world, thief), Some((RecoveryState::Done, 1, 1)));
+    assert!(
+        world.run_until(30 * MINUTE, done),
+        "{:?}",
+        recovery(&world, thief)
+    );
+    // Bob is told, and what he writes waits: the device of before lives.
+    world.say(bob, ada, "is it you?");
+    assert!(!world.hears(thief, bob, "is it you?", HOUR));
+    let told = |world: &World| trouble(world, ada, "recovered_elsewhere");
+    assert!(world.run_until(30 * HOUR, told), "{}", world.replay());
+    let contact = world.id(bob);
+    let text = "hello".to_string();
+    let send = Command::Send { contact, text };
+    assert_eq!(world.ask_now(ada, send).unwrap_err().code, "superseded");
+    // It was not her.
+    world.must(ada, Command::TakeBack);
+    world.run(10 * MINUTE);
+    let contact = world.id(ada);
+    world.must(bob, Command::ConfirmReturn { contact });
+    assert!(
+        world.hears(ada, bob, "is it you?", 10 * MINUTE),
+        "{}",
+        world.replay()
+    );
+    talk(&mut world, ada, bob, "it was not");
+    assert_eq!(
+        world
+            .history(bob, ada)
+            .iter()
+            .filter(|m| m.notice == Some(Notice::CameBack))
+            .count(),
+        2
+    );
+    let told = |world: &World| trouble(world, thief, "recovered_elsewhere");
+    assert!(world.run_until(30 * HOUR, told), "{}", world.replay());
+    let heard = world.heard(thief, bob);
+    assert!(
+        !heard
+            .iter()
+            .any(|text| text.starts_with("is it you") || text.starts_with("it was"))
+    );
+}
+
+/// Whether something is told that is not over.
+fn trouble(world: &World, at: At, code: &str) -> bool {
+    let mut told = world.hosts[at].events.iter().rev();
+    let last = told.find_map(|event| match event {
+        Event::Trouble { problem } if problem.code == code => Some(true),
+        Event::TroubleOver { code: over } if over == code => Some(false),
+        _ => None,
+    });
+    last.unwrap_or(false)
+}
+
+/// Weeks later, in another period; removed and blocked contacts stay so.
+#[test]
+fn what_was_removed_stays_away_and_what_is_old_is_there() {
+    let (mut world, ada, others) = met(4, &["Bob", "Cleo", "Dan"]);
+    let contact = world.id(others[1]);
+    world.must(
+        ada,
+        Command::RemoveContact {
+            contact,
+            block: false,
+        },
+    );
+    let contact = world.id(others[2]);
+    world.must(
+        ada,
+        Command::RemoveContact {
+            contact,
+            block: true,
+        },
+    );
+    let words = words(&mut world, ada);
+    world.run(40 * DAY);
+    lose(&mut world, ada);
+    world.run(3 * DAY);
+    let ada2 = restore(&mut world, words, "Ada again");
+    let done = |world: &World| matches!(recovery(world, ada2), Some((RecoveryState::Done, 1, 1)));
+    let over = world.run_until(30 * MINUTE, done);
+    assert!(over, "{:?}; {}", recovery(&world, ada2), world.replay());
+    let contact = world.id(ada2);
+    world.must(others[0], Command::ConfirmReturn { contact });
+    talk(&mut world, ada2, others[0], "after forty days");
+    let states = [&others[1], &others[2]].map(|at| state_of(&world, ada2, *at));
+    assert_eq!(states, [None, Some(ContactState::Blocked)]);
+}
+
+fn state_of(world: &World, at: At, other: At) -> Option<ContactState> {
+    let id = world.id(other);
+    let mut told = world.hosts[at].events.iter().rev();
+    told.find_map(|event| match event {
+        Event::Contact { contact } if contact.contact == id => Some(contact.state),
+        _ => None,
+    })
+}

@@ -166,6 +166,8 @@ pub enum Command {
     LookAgain,
     /// What is here counts, whatever was there before this device.
     StartAnew,
+    /// Makes this device the one that speaks for the account again, after `recovered_elsewhere`.
+    TakeBack,
     /// The whole account, encrypted under this passphrase: `Answer::File` (base64). As it holds the
     /// words, the passcode is asked for.
     Export {

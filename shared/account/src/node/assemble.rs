@@ -54,6 +54,8 @@ impl Open {
                 true => Recovering::Looking,
                 false => Recovering::No,
             },
+            superseded: None,
+            keys_looked: 0,
         };
         cx.touch(RowKey::Profile);
         cx.touch(RowKey::Clock);

@@ -92,6 +92,7 @@ impl Open {
             Command::ComeBack => self.come_back(cx),
             Command::LookAgain => self.look_for_state(cx),
             Command::StartAnew => self.start_anew(cx),
+            Command::TakeBack => self.take_back_account(cx),
             // The rest is answered before an account is open, by `entry.rs`.
             _ => Err(problems::not_possible()),
         };
@@ -180,6 +181,7 @@ impl Open {
             self.show_contact(cx, who);
         }
         self.show_recovery(cx);
+        self.tell_superseded(cx);
     }
 
     pub fn show_profile(&self, cx: &mut Cx) {

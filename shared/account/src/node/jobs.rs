@@ -27,6 +27,8 @@ pub struct Jobs {
     solving: Option<Solving>,
     /// Effort that a relay asked for when it refused the last one.
     pub effort: BTreeMap<Owner, u8>,
+    /// How often in a row the puzzle under way made way for another one.
+    made_way: u32,
     next_sequence: u64,
 }
 
@@ -43,6 +45,23 @@ impl Jobs {
     pub fn add(&mut self, owner: Owner) {
         let under_way = self.solving.as_ref().is_some_and(|s| s.owner == owner);
         if !under_way && !self.queue.contains(&owner) {
+            self.queue.push_back(owner);
+        }
+    }
+
+    /// The next owner: what people wait for before records, which take long.
+    fn next(&mut self) -> Option<Owner> {
+        let first = self.queue.iter().position(|owner| !can_wait(owner));
+        self.queue.remove(first.unwrap_or(0))
+    }
+
+    /// A record's puzzle makes way for what people wait for, and is begun anew behind it.
+    fn make_way(&mut self, cx: &mut Cx) {
+        let waits = self.solving.as_ref().map(|s| s.owner).filter(can_wait);
+        let urgent = self.queue.iter().any(|owner| !can_wait(owner));
+        if let Some(owner) = waits.filter(|_| urgent && self.made_way < MADE_WAY_MAX) {
+            self.made_way += 1;
+            self.stop(cx);
             self.queue.push_back(owner);
         }
     }
@@ -108,8 +127,9 @@ fn name(owner: &Owner) -> String {
 impl Open {
     /// Seals the next owner that can be sealed and starts its puzzle.
     pub fn pump_jobs(&mut self, cx: &mut Cx) {
+        self.jobs.make_way(cx);
         while self.jobs.solving.is_none() {
-            let Some(owner) = self.jobs.queue.pop_front() else {
+            let Some(owner) = self.jobs.next() else {
                 return;
             };
             if self.parcels.contains_key(&owner) {
@@ -158,6 +178,7 @@ impl Open {
             sequence: self.jobs.sequence(),
         };
         self.jobs.effort.remove(&solving.owner);
+        self.jobs.made_way = 0;
         self.parcels.insert(solving.owner, parcel);
         self.audits.made(solving.owner, cx.now.mono);
         if keeps_parcel(&solving.owner) {
@@ -263,6 +284,18 @@ impl Open {
         for ((of, _), message) in self.outgoing.range((*who, [0; 16])..=(*who, [0xff; 16])) {
             self.show_message(cx, of, message);
         }
+    }
+}
+
+/// After so many times in a row a record is not put off again.
+const MADE_WAY_MAX: u32 = 16;
+
+/// Whether nobody waits for it: a record of half a year takes seconds.
+fn can_wait(owner: &Owner) -> bool {
+    match owner {
+        Owner::Record(slot) => *slot != SLOT_EPOCH_KEYS,
+        Owner::TakenBack(_) => true,
+        _ => false,
     }
 }
 

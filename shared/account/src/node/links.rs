@@ -280,6 +280,7 @@ impl Open {
             self.write_records(cx);
         }
         self.recover(cx);
+        self.look_for_others(cx);
         self.watch_heads(cx);
         self.audit_on_time(cx);
         self.end_lookups(cx);

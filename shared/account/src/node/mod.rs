@@ -6,7 +6,7 @@
 //!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
-//!                 -> recovery, returns, comeback  who lost everything but the words
+//!                 -> recovery, returns, comeback, superseded  who lost everything but the words
 //!                 -> state, state_facts, state_taken  what all devices of the account agree on
 //! ```
 
@@ -49,6 +49,7 @@ mod state_facts;
 mod state_taken;
 #[cfg(test)]
 mod state_tests;
+mod superseded;
 mod transfer;
 mod unlock;
 mod views;

@@ -65,6 +65,12 @@ pub struct Profile {
     #[cbor(n(16), default)]
     #[zeroize(skip)]
     pub recovering: super::recovery::Recovering,
+    /// The generation of epoch keys by which another device took the account over.
+    #[n(17)]
+    pub superseded: Option<u32>,
+    /// The epoch in which that was last looked for.
+    #[cbor(n(18), default)]
+    pub keys_looked: u32,
 }
 
 /// A relay this account uses.

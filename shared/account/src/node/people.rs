@@ -392,7 +392,7 @@ impl Open {
         if changed {
             cx.touch(RowKey::EpochKeys);
         }
-        if self.published_epoch != epoch {
+        if self.published_epoch != epoch && self.profile.superseded.is_none() {
             self.published_epoch = epoch;
             let owner = Owner::Record(SLOT_EPOCH_KEYS);
             self.drop_parcel(cx, &owner);

@@ -241,6 +241,9 @@ impl Open {
             self.state_part_missing(cx, (slot - SLOT_STATE) as u8);
         }
         self.on_recovered(cx, slot, looked);
+        if slot == SLOT_EPOCH_KEYS {
+            self.on_own_keys(cx, looked);
+        }
         let now = self.clock.assumed();
         let belongs = self.belongs(slot);
         let Some(row) = self.shelf.records.get_mut(&slot) else {
