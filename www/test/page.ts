@@ -4,6 +4,17 @@ import { pendingLink, route, startRouting } from '../src/state/route'
 import { reset, start } from '../src/state/store'
 import { App } from '../src/views/app'
 
+/** Where nothing is laid out, all is in sight. */
+class InSight {
+  constructor(private readonly tell: IntersectionObserverCallback) {}
+  observe(target: Element): void {
+    const entry = { target, isIntersecting: true } as IntersectionObserverEntry
+    queueMicrotask(() => this.tell([entry], this as never))
+  }
+  unobserve(): void {}
+}
+Object.assign(globalThis, { IntersectionObserver: InSight })
+
 let routing = false
 let root: HTMLElement | null = null
 

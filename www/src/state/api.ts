@@ -93,6 +93,17 @@ export interface MessageView {
 
 export type Notice = 'device_changed' | 'came_back'
 
+/** How far an account that was restored from its words has found itself in the network. */
+export type Recovery =
+  /** Relays are being asked, or none is linked yet. */
+  | { state: 'looking' }
+  /** Every relay that answered has nothing. */
+  | { state: 'nothing' }
+  /** Contacts are here; `back` of them have answered. */
+  | { state: 'found'; contacts: number; back: number }
+  /** Told once. */
+  | { state: 'done'; contacts: number; back: number }
+
 export interface UnknownWord {
   at: number
   word: string
@@ -142,6 +153,9 @@ export type Command =
   | { cmd: 'safety_number'; contact: string }
   | { cmd: 'confirm_return'; contact: string }
   | { cmd: 'come_back' }
+  | { cmd: 'look_again' }
+  | { cmd: 'start_anew' }
+  | { cmd: 'take_back' }
   | { cmd: 'export'; passcode: string; passphrase: string }
   | { cmd: 'import'; file: string; passphrase: string; passcode: string; remember: boolean }
   | { cmd: 'erase' }
@@ -191,7 +205,15 @@ export type Event =
   | { event: 'done'; id: number; answer?: Answer }
   | { event: 'failed'; id: number; error: Problem }
   | ({ event: 'phase' } & Phase)
-  | { event: 'profile'; account: string; name: string; restored: boolean; about?: string; avatar?: string }
+  | {
+      event: 'profile'
+      account: string
+      name: string
+      restored: boolean
+      about?: string
+      avatar?: string
+    }
+  | ({ event: 'recovery' } & Recovery)
   | { event: 'relays'; relays: RelayView[]; clock_off_s?: number }
   | { event: 'invite'; invite: InviteView }
   | { event: 'invite_removed'; invite: string }

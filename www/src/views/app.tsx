@@ -16,6 +16,7 @@ import {
 import { s } from '../strings'
 import { T } from '../testids'
 import { Chat } from './chat'
+import { Elsewhere } from './elsewhere'
 import { Greetings } from './greetings'
 import { Home } from './home'
 import { Invites } from './invites'
@@ -92,7 +93,10 @@ function Main() {
       <a class="skip" href="#main" onClick={skip}>
         {s.skip}
       </a>
-      <Troubles />
+      <div class="over">
+        <Elsewhere />
+        <Troubles />
+      </div>
       <List />
       <main class="content" id="main">
         <Content />

@@ -65,7 +65,11 @@ function useNew(contact: ContactView, { messages, more }: Conversation): string 
 function Told({ notice, name }: { notice: NoticeKind; name: string }) {
   const { title, text } = s.chat.notices[notice]
   return (
-    <Notice tone="warn" testid={T.messageNotice} title={<bdi>{title(name)}</bdi>}>
+    <Notice
+      tone={notice === 'came_back' ? 'danger' : 'warn'}
+      testid={T.messageNotice}
+      title={<bdi>{title(name)}</bdi>}
+    >
       {text}
     </Notice>
   )
