@@ -493,6 +493,11 @@ export const s = {
   elsewhere,
   repair,
 
+  later: {
+    failed:
+      'This part of the page could not be loaded: whoever serves it is out of reach. Nothing is lost.',
+  },
+
   trouble: { title: 'Something went wrong', details: 'What to do' },
 
   stop: {

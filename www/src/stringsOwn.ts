@@ -144,7 +144,7 @@ export const elsewhere = {
     'wait up to three days, or until they say that it is you: call them. The other device is ' +
     'overtaken then, as this one is now.',
   takeWords:
-    'Somebody has your 18 words then, and can come back again. The words cannot be changed: once ' +
+    'Then somebody has your 18 words, and can come back again. The words cannot be changed: once ' +
     'your contacts know, make a new account and invite them to it.',
   taken: 'Taken back. Your contacts are told; call those who matter most.',
   chat: 'Your account was restored on another device, so nothing is sent from here.',

@@ -3,6 +3,11 @@ import { createElement, render } from 'preact'
 import { pendingLink, route, startRouting } from '../src/state/route'
 import { reset, start } from '../src/state/store'
 import { App } from '../src/views/app'
+// So that they are there as soon as they are asked for.
+import '../src/views/create'
+import '../src/views/import'
+import '../src/views/restore'
+import '../src/views/settings'
 
 /** Where nothing is laid out, all is in sight. */
 class InSight {

@@ -20,9 +20,9 @@ import { Elsewhere } from './elsewhere'
 import { Greetings } from './greetings'
 import { Home } from './home'
 import { Invites } from './invites'
+import { settings } from './later'
 import { List } from './list'
 import { Open } from './open'
-import { Settings } from './settings'
 import { Starting, Stop } from './stop'
 import { Unlock } from './unlock'
 import { Welcome } from './welcome'
@@ -39,7 +39,7 @@ function Content() {
     case 'open':
       return <Open />
     case 'settings':
-      return <Settings />
+      return <settings.View />
     case 'chat': {
       const contact = contactsById.value[at.contact]
       return contact ? <Chat key={at.contact} contact={contact} /> : <Home />
@@ -85,6 +85,7 @@ function useAnnouncements(): void {
 
 function Main() {
   useAnnouncements()
+  useEffect(settings.load, [])
   const at = route.value
   const gone = at.view === 'chat' && !contactsById.value[at.contact]
   const narrow = at.view === 'home' || gone ? 'shows-list' : 'shows-content'

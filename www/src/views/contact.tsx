@@ -1,6 +1,7 @@
 /** What is known of a contact, and the ways to part. */
 import { useEffect, useState } from 'preact/hooks'
 import { date, groups } from '../format'
+import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { CopyButton } from '../parts/copy'
@@ -15,7 +16,6 @@ import { home } from '../state/route'
 import { ask, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
-import { AccountId } from './restore'
 import { Returned } from './returned'
 
 function SafetyNumber({ contact, shown }: { contact: ContactView; shown: boolean }) {

@@ -70,7 +70,7 @@ function Told({ notice, name }: { notice: NoticeKind; name: string }) {
       testid={T.messageNotice}
       title={<bdi>{title(name)}</bdi>}
     >
-      {text}
+      <p>{text}</p>
     </Notice>
   )
 }

@@ -1,6 +1,7 @@
 /** What one shows of oneself: name, a few words, a picture. */
 import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { ABOUT_BYTES_MAX, byteLength } from '../limits'
+import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { CopyButton } from '../parts/copy'
@@ -15,7 +16,6 @@ import { profile, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { fromFile } from './file'
-import { AccountId } from './restore'
 import { nameError } from './wizard'
 
 /** The count appears when this much is left. */

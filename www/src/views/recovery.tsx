@@ -101,6 +101,7 @@ export function Recovery() {
           <strong id={title}>{words.title}</strong>
           <p>{words.text}</p>
         </div>
+        {way.state !== 'done' && <p class="narrow-only">{s.recovery.what}</p>}
         {way.state === 'found' && (
           <progress
             class="progress"
