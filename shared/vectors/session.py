@@ -135,11 +135,11 @@ def comeback():
     which = u32(epoch) + bytes([j])
     transcript = h(b"wm-pair", A, G, h(rt), h(ct), h(text))
     return {
-        "device": DEVICE, "from": G, "to": A, "recovery": recovery,
+        "account": GREETER, "from": G, "to": A, "recovery": recovery,
         "their_recovery": their_recovery, "rt": rt, "epoch": epoch, "j": j,
         "step": okm(rt, "return step", which), "ct": ct, "ss": ss, "return": text,
         "inner": kdf(ss, "return inner", h(ct), 32),
-        "signature": sign(DEVICE, b"wm-return" + A + which + h(ct) + h(text)),
+        "signature": sign(GREETER, b"wm-return" + A + which + h(ct) + h(text)),
         "transcript": transcript, "pre": kdf(ss, "pair pre", transcript, 32),
     }
 

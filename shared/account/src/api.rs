@@ -162,6 +162,10 @@ pub enum Command {
     /// Starts anew with all contacts, as after all sessions were lost: with another device key and
     /// other keys of the day. Contacts are told loudly. Mends what nothing else does.
     ComeBack,
+    /// Asks the relays once more for what was there before this device.
+    LookAgain,
+    /// What is here counts, whatever was there before this device.
+    StartAnew,
     /// The whole account, encrypted under this passphrase: `Answer::File` (base64). As it holds the
     /// words, the passcode is asked for.
     Export {
@@ -250,6 +254,14 @@ pub enum Event {
         what: String,
         share: f32,
     },
+    /// How far it is with what the words bring back, on a device where the account was made again
+    /// from them: told while it is under way, and once when it is done.
+    Recovery {
+        state: RecoveryState,
+        /// Contacts that are here, and those of them who have answered.
+        contacts: u32,
+        back: u32,
+    },
     /// Something went wrong that no command asked for (disk full, relay refused, clock wrong).
     Trouble {
         problem: Problem,
@@ -258,6 +270,19 @@ pub enum Event {
     TroubleOver {
         code: String,
     },
+}
+
+/// How far a recovery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryState {
+    /// Relays are asked for what there was.
+    Looking,
+    /// Every relay that answered has nothing. They are asked on.
+    Nothing,
+    /// Contacts are here, and are told.
+    Found,
+    Done,
 }
 
 /// Which screen is next.

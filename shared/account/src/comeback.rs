@@ -1,8 +1,8 @@
 //! Returns: how an account that lost its sessions makes itself known to a contact again, by a
 //! secret that follows from both accounts' words. PROTOCOL.md section 14.
 //!
-//! Invariant: a [`Return`] was signed by a device that the account it names has certified, for this
-//! recipient and this exchange; nobody but the recipient's epoch key opens it.
+//! Invariant: a [`Return`] was signed by the account itself, for this recipient and this exchange (no
+//! device that lacks the words makes one); nobody but the recipient's epoch key opens it.
 
 use crate::acceptance::{Accepted, Asker, Awaited, OpenError as AcceptanceError};
 use crate::cbor::{self, StateError};
@@ -14,7 +14,8 @@ use crate::session::{MessageId, split_signed};
 use crate::shown::{self, NAME_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
 use minicbor::{Decode, Encode};
-use shared::crypto::{KemPublic, KemSecret, Key, PublicKey, Rng, hedge, kdf_key, sha256};
+use shared::crypto::{KemPublic, KemSecret, Key, PublicKey, Rng, SigningKey};
+use shared::crypto::{hedge, kdf_key, sha256};
 use shared::time::{Millis, epoch};
 use shared::wire::{Header, SizeClass};
 
@@ -148,7 +149,7 @@ impl PendingReturn {
         secret: &Key,
         keys: &ContactKeys,
         intro: &Introduction,
-        (from, own): (&Sender, &EpochKeys),
+        (from, account, own): (&Sender, &SigningKey, &EpochKeys),
         rng: &mut Rng,
     ) -> Option<Sealed> {
         let (key_epoch, key) = keys.pick(epoch(from.now), 0)?;
@@ -173,7 +174,7 @@ impl PendingReturn {
             j: rng.below(LOCATORS.into()) as u8,
         };
         let bind = Binding::new(&self.to, secret.as_bytes(), &ct, &text);
-        let signature = from.device.sign(&signed(&bind, &which.bytes()));
+        let signature = account.sign(&signed(&bind, &which.bytes()));
         let inner = inner_key(&shared, &bind.ct);
         let front = Step::front(from, SizeClass::KIB_4, self.mailbox, rng);
         let signed = [&text[..], &signature].concat();
@@ -313,8 +314,7 @@ impl Return {
         let certificate =
             certificate_now(&text.certificate, way.from, now).ok_or(OpenError::BadCertificate)?;
         let bind = Binding::new(way.to, way.secret.as_bytes(), &outer.ct, bytes);
-        certificate
-            .device
+        way.from
             .verify(&signed(&bind, &which.bytes()), signature)
             .map_err(|_| OpenError::BadSignature)?;
         let mut keys = ContactKeys::new(*text.read.as_bytes());

@@ -172,6 +172,12 @@ impl EpochKeys {
         }
     }
 
+    /// A generation above one that was seen elsewhere.
+    pub fn renew_above(&mut self, generation: u32, now_epoch: u32, rng: &mut Rng) {
+        self.generation = self.generation.max(generation);
+        self.renew(now_epoch, rng);
+    }
+
     fn draw(&mut self, epoch: u32, rng: &mut Rng) {
         let row = SecretRow {
             epoch,

@@ -21,6 +21,7 @@ pub mod passcode;
 pub mod picture;
 pub mod profile;
 pub mod record;
+pub mod root;
 pub mod rows;
 pub mod sealed;
 pub mod session;

@@ -8,6 +8,7 @@ use super::cx::Cx;
 use super::model::*;
 use super::open::{Contact, Invite, Open};
 use super::problems;
+use super::recovery::Recovering;
 use super::relays::Relays;
 use super::returns::Returns;
 use super::state::State;
@@ -49,6 +50,10 @@ impl Open {
             place,
             invites_place: 0,
             wider: None,
+            recovering: match restored {
+                true => Recovering::Looking,
+                false => Recovering::No,
+            },
         };
         cx.touch(RowKey::Profile);
         cx.touch(RowKey::Clock);
@@ -92,6 +97,7 @@ impl Open {
             jobs: Default::default(),
             lookups: Default::default(),
             shelf: Default::default(),
+            recovery: Default::default(),
             shown: Default::default(),
             watched: Default::default(),
             loads: BTreeMap::new(),

@@ -146,6 +146,7 @@ impl Open {
         self.drop_parcel(cx, &Owner::Return(*who));
         self.drop_job(cx, &Owner::Return(*who));
         self.show_contact(cx, who);
+        self.recovery_goes_on(cx);
         Some(())
     }
 

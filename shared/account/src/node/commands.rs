@@ -90,6 +90,8 @@ impl Open {
             Command::SafetyNumber { contact } => self.safety_number(&contact),
             Command::ConfirmReturn { contact } => self.confirm_return(cx, &contact),
             Command::ComeBack => self.come_back(cx),
+            Command::LookAgain => self.look_for_state(cx),
+            Command::StartAnew => self.start_anew(cx),
             // The rest is answered before an account is open, by `entry.rs`.
             _ => Err(problems::not_possible()),
         };
@@ -177,6 +179,7 @@ impl Open {
         for who in self.contacts.keys() {
             self.show_contact(cx, who);
         }
+        self.show_recovery(cx);
     }
 
     pub fn show_profile(&self, cx: &mut Cx) {

@@ -97,7 +97,7 @@ impl Open {
         match slot {
             SLOT_EPOCH_KEYS | SLOT_PROFILE => Some(self.profile.read_secret),
             SLOT_ROOT => Some(*self.identity.record_key().as_bytes()),
-            // The state's parts have a secret of their own, once there is a state.
+            slot if Self::is_state(slot) => Some(*self.state_root()?.read.as_bytes()),
             _ => None,
         }
     }

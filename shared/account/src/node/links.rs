@@ -214,6 +214,7 @@ impl Open {
         self.show_relays(cx);
         self.pump_puts(cx);
         self.pump_jobs(cx);
+        self.recover_soon(cx);
         self.pump_lookups(cx);
     }
 
@@ -278,6 +279,7 @@ impl Open {
         if self.shelf.next_timer().is_some_and(|at| at <= cx.now.mono) {
             self.write_records(cx);
         }
+        self.recover(cx);
         self.watch_heads(cx);
         self.audit_on_time(cx);
         self.end_lookups(cx);
@@ -311,6 +313,7 @@ impl Open {
             self.lookups.next_timer(),
             self.shelf.next_timer(),
             self.watched.next_timer(),
+            self.recovery_timer(),
             Some(self.tick_at),
             Some(self.house_at),
             Some(self.audits.next_timer()),

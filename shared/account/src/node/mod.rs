@@ -6,7 +6,7 @@
 //!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
-//!                 -> returns, comeback  who lost everything but the words
+//!                 -> recovery, returns, comeback  who lost everything but the words
 //!                 -> state, state_facts, state_taken  what all devices of the account agree on
 //! ```
 
@@ -35,6 +35,7 @@ mod open;
 mod outbox;
 mod people;
 mod problems;
+mod recovery;
 mod relay;
 mod relay_views;
 mod relays;
@@ -43,7 +44,6 @@ mod rotate;
 mod seal;
 mod shelf;
 mod shown;
-#[cfg_attr(not(test), expect(dead_code, reason = "no record carries it yet"))]
 mod state;
 mod state_facts;
 mod state_taken;
@@ -124,6 +124,8 @@ impl Account {
             Some(open) => {
                 let mut dirty = self.cx.take_dirty();
                 open.note(&mut self.cx, &dirty);
+                dirty.extend(self.cx.take_dirty());
+                open.plan_state(&mut self.cx, &dirty);
                 dirty.extend(self.cx.take_dirty());
                 let encoded = dirty
                     .into_iter()

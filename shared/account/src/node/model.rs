@@ -61,6 +61,10 @@ pub struct Profile {
     #[n(15)]
     #[zeroize(skip)]
     pub wider: Option<(u8, u32)>,
+    /// How far it is with what the words bring back.
+    #[cbor(n(16), default)]
+    #[zeroize(skip)]
+    pub recovering: super::recovery::Recovering,
 }
 
 /// A relay this account uses.

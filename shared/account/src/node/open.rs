@@ -13,6 +13,7 @@ use super::lookups::Lookups;
 use super::model::*;
 use super::named::Named;
 use super::outbox::Puts;
+use super::recovery::Recovery;
 use super::relays::{NodeKey, Relays};
 use super::returns::Returns;
 use super::shelf::Shelf;
@@ -126,6 +127,7 @@ pub struct Open {
     pub jobs: Jobs,
     pub lookups: Lookups,
     pub shelf: Shelf,
+    pub recovery: Recovery,
     /// What this account shows of itself; the name stands in `profile`. Time 0: nothing yet.
     pub shown: ProfileText,
     pub watched: Watched,

@@ -164,7 +164,7 @@ impl Open {
         let contact = self.contacts.get_mut(who)?;
         let (pending, keys) = (contact.coming_back.as_mut()?, contact.keys.as_ref()?);
         let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
-        let from = (&sender, &self.epoch_keys);
+        let from = (&sender, self.identity.account_key(), &self.epoch_keys);
         let sealed = pending.seal(&secret, keys, &intro, from, &mut cx.visible);
         cx.touch(RowKey::Contact(*who));
         self.expect_return_accepted(who);

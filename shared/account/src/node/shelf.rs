@@ -10,7 +10,9 @@ use super::limits;
 use super::lookups::Whose;
 use super::model::{Id16, Owner, RowKey};
 use super::open::Open;
-use crate::record::{self, Author, SLOT_EPOCH_KEYS, SLOT_PROFILE, Writing};
+use super::problems;
+use crate::record::{self, Author, SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT, SLOT_STATE, Writing};
+use crate::root::Root;
 use crate::sealed::Sealed;
 use alloc::{collections::BTreeMap, vec::Vec};
 use minicbor::{Decode, Encode};
@@ -121,14 +123,41 @@ impl Open {
     pub fn text_of(&self, slot: u16) -> Option<Vec<u8>> {
         match slot {
             SLOT_PROFILE => self.profile_text(),
+            SLOT_ROOT => self.state_root().map(Root::text),
             _ => None,
+        }
+    }
+
+    /// Whether something belongs into a slot now.
+    fn belongs(&self, slot: u16) -> bool {
+        let last = SLOT_STATE + u16::from(self.state_parts());
+        (SLOT_STATE..last).contains(&slot) || self.text_of(slot).is_some()
+    }
+
+    /// The text of a slot, as it is about to be sealed.
+    fn next_text(&mut self, cx: &mut Cx, slot: u16) -> Option<Vec<u8>> {
+        if !Self::is_state(slot) {
+            return self.text_of(slot);
+        }
+        match self.write_state_part(cx, (slot - SLOT_STATE) as u8) {
+            Ok(written) => Some(written.text.to_vec()),
+            Err(_) => {
+                cx.trouble(problems::state_full());
+                None
+            }
         }
     }
 
     /// A text of this account that another device wrote, or this one earlier: the newest first.
     pub fn on_found(&mut self, cx: &mut Cx, slot: u16, text: &[u8]) {
-        if slot == SLOT_PROFILE {
-            self.merge_profile(cx, text);
+        match slot {
+            SLOT_PROFILE => self.merge_profile(cx, text),
+            SLOT_ROOT => self.take_root(cx, text),
+            slot if Self::is_state(slot) => {
+                // One that is malformed brings nothing.
+                let _ = self.on_state_part(cx, (slot - SLOT_STATE) as u8, text);
+            }
+            _ => {}
         }
     }
 
@@ -208,8 +237,12 @@ impl Open {
             }
             self.on_found(cx, slot, &read.text);
         }
+        if Self::is_state(slot) && looked.reached && looked.texts.is_empty() {
+            self.state_part_missing(cx, (slot - SLOT_STATE) as u8);
+        }
+        self.on_recovered(cx, slot, looked);
         let now = self.clock.assumed();
-        let belongs = self.text_of(slot).is_some();
+        let belongs = self.belongs(slot);
         let Some(row) = self.shelf.records.get_mut(&slot) else {
             return true;
         };
@@ -228,6 +261,9 @@ impl Open {
     /// Has a record sealed anew, at its turn.
     fn make_record(&mut self, cx: &mut Cx, slot: u16) {
         let owner = Owner::Record(slot);
+        if Self::is_state(slot) {
+            self.state_part_given_up(cx, (slot - SLOT_STATE) as u8);
+        }
         self.drop_parcel(cx, &owner);
         self.drop_job(cx, &owner);
         self.jobs.add(owner);
@@ -257,8 +293,8 @@ impl Open {
         if slot == SLOT_EPOCH_KEYS {
             return self.seal_keys(cx);
         }
-        let text = self.text_of(slot)?;
         let read = self.own_read(slot)?;
+        let text = self.next_text(cx, slot)?;
         let hour = time::hour(self.clock.assumed());
         let lifetime = record::lifetime(slot);
         let at = WrittenRow {
@@ -320,6 +356,7 @@ impl Open {
             let pause = lives / 3 + cx.visible.below(lives / 6);
             row.due = Some(self.clock.assumed() + pause);
             let changed = text.is_none_or(|text| sha256(&[&text]) != row.hash);
+            let changed = changed && !Self::is_state(slot);
             cx.touch(RowKey::Record(slot));
             if changed {
                 self.record_changed(cx, slot);
@@ -329,6 +366,10 @@ impl Open {
         }
         if newer && slot == SLOT_PROFILE {
             self.tell_heads(cx);
+        }
+        if Self::is_state(slot) {
+            let head = self.shelf.head(slot);
+            self.state_part_stored(cx, (slot - SLOT_STATE) as u8, head);
         }
         self.plan_records(cx);
     }

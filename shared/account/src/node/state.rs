@@ -9,6 +9,8 @@ use super::model::*;
 use super::open::Open;
 use super::problems;
 use crate::cbor::Malformed;
+use crate::record::{SLOT_ROOT, SLOT_STATE};
+use crate::root::Root;
 use crate::state::parts::{TooLong, Written};
 use crate::state::{Change, Clock, Entry, Found, Key, Parts, Set, Stamp, Value};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -23,6 +25,8 @@ pub struct State {
     parts: Parts,
     /// What came before was looked for, so what this device says counts from now on.
     looked_for: bool,
+    /// Leads to the parts.
+    root: Option<Root>,
     rows: BTreeMap<Id16, Key>,
     /// What this device last had to say on a key. Only what differs from that is written, so what
     /// others wrote stands until something happens here.
@@ -40,6 +44,8 @@ pub struct StatePartsRow {
     pub parts: Parts,
     #[n(1)]
     pub looked_for: bool,
+    #[n(2)]
+    pub root: Option<Root>,
 }
 
 /// Of what a device says before it has looked for the state of old, entries have such times.
@@ -52,6 +58,7 @@ impl State {
             set: Set::new(),
             parts: Parts::new(),
             looked_for: !restored,
+            root: None,
             rows: BTreeMap::new(),
             noted: BTreeMap::new(),
             unmarked: BTreeSet::new(),
@@ -68,6 +75,7 @@ impl State {
         StatePartsRow {
             parts: self.parts.clone(),
             looked_for: self.looked_for,
+            root: self.root.clone(),
         }
     }
 
@@ -80,6 +88,7 @@ impl State {
     pub fn restore_parts(&mut self, row: StatePartsRow) {
         self.parts = row.parts;
         self.looked_for = row.looked_for;
+        self.root = row.root;
     }
 
     /// Every row.
@@ -146,6 +155,10 @@ impl Open {
     }
 
     /// Takes entries of another device, and acts on them.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "devices do not write to each other yet")
+    )]
     pub fn merge_state(&mut self, cx: &mut Cx, entries: Vec<Entry>) {
         let clock = self.state_clock();
         let mut changes = Vec::new();
@@ -197,6 +210,48 @@ impl Open {
     pub fn state_looked_for(&mut self, cx: &mut Cx) {
         self.state.looked_for = true;
         cx.touch(RowKey::StateParts);
+        self.write_due_parts(cx);
+    }
+
+    /// What leads to the parts, once there is something.
+    pub fn state_root(&self) -> Option<&Root> {
+        self.state.root.as_ref()
+    }
+
+    /// A root that was found: of two, all devices follow the same.
+    pub fn take_root(&mut self, cx: &mut Cx, text: &[u8]) {
+        let Some(found) = Root::read(text) else {
+            return;
+        };
+        let own = self.state.root.as_ref();
+        if own.is_some_and(|own| !found.beats(own)) {
+            return;
+        }
+        if own.is_some_and(|own| own.read != found.read) {
+            // Nothing is known of what lies there, and what lay elsewhere is of no more use.
+            self.state.parts = Parts::new();
+        }
+        self.state.root = Some(found);
+        cx.touch(RowKey::StateParts);
+    }
+
+    /// Something of the state changed: its records are written soon.
+    pub fn plan_state(&mut self, cx: &mut Cx, dirty: &BTreeSet<RowKey>) {
+        let changed = dirty.iter().any(|row| matches!(row, RowKey::StateEntry(_)));
+        if changed && self.state.looked_for {
+            self.write_due_parts(cx);
+        }
+    }
+
+    fn write_due_parts(&mut self, cx: &mut Cx) {
+        if self.state.root.is_none() {
+            self.state.root = Some(Root::draw(&mut cx.rng));
+            cx.touch(RowKey::StateParts);
+            self.record_changed(cx, SLOT_ROOT);
+        }
+        for part in self.state_due(cx) {
+            self.record_changed(cx, SLOT_STATE + u16::from(part));
+        }
     }
 
     /// How many parts are to be looked for.
@@ -236,6 +291,7 @@ impl Open {
     pub fn state_part_stored(&mut self, cx: &mut Cx, part: u8, version: u64) {
         self.state.parts.stored(part, version);
         cx.touch(RowKey::StateParts);
+        self.write_due_parts(cx);
     }
 
     /// A part's record will not be stored as it was written.

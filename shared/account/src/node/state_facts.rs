@@ -187,11 +187,10 @@ fn facts(contact: &Contact, set: &Set) -> Vec<Fact> {
     }
     if let (Some(keys), Some(session)) = (&contact.keys, &contact.session) {
         let access = key(ContactField::Access);
-        let before = set.get(&access).and_then(|a| Access::decode(a).ok());
         let now = Access {
             read_secret: *keys.read_secret(),
             mailbox: session.mailbox(),
-            recovery: before.and_then(|access| access.recovery),
+            recovery: row.recovery,
         };
         facts.push((access, now.encode()));
     }

@@ -143,8 +143,11 @@ impl Open {
         if read_to.is_some_and(|order| order >= row.order) {
             row.unread = 0;
         }
-        if let Some(access) = access.filter(|_| contact.keys.is_none()) {
-            contact.keys = Some(ContactKeys::new(access.read_secret));
+        if let Some(access) = access {
+            let keys = &mut contact.keys;
+            keys.get_or_insert_with(|| ContactKeys::new(access.read_secret));
+            let known = contact.row.recovery;
+            contact.row.recovery = known.or(access.recovery);
         }
         cx.touch(RowKey::Contact(*who));
         self.show_contact(cx, who);

@@ -217,7 +217,7 @@ fn handshakes() {
 #[test]
 fn returns() {
     let v = Vector::of("comeback");
-    let device = SigningKey::from_bytes(&v.array("device"));
+    let account = SigningKey::from_bytes(&v.array("account"));
     let (from, to, rt) = (v.public("from"), v.public("to"), v.key("rt"));
     let recovery = RecoveryKey::new(v.key("recovery"));
     let theirs = v.array("their_recovery");
@@ -234,7 +234,7 @@ fn returns() {
     let bind = greeting::Binding::new(&to, rt.as_bytes(), &ct, &text);
     let ss = v.key("ss");
     assert_eq!(comeback::inner_key(&ss, &bind.ct), v.key("inner"));
-    let signature = device.sign(&comeback::signed(&bind, &which.bytes()));
+    let signature = account.sign(&comeback::signed(&bind, &which.bytes()));
     assert_eq!(signature, v.array("signature"));
     let transcript = bind.transcript(&from);
     assert_eq!(transcript, v.array("transcript"));

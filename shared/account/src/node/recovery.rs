@@ -1,0 +1,247 @@
+//! What the 18 words bring back on a device that had nothing else: the root, the state's parts, the
+//! epoch keys' generation; then a return to each contact. PROTOCOL.md section 14.
+//!
+//! Invariant: that relays have nothing is the end of nothing. They are asked on until the person
+//! says that what is here counts; until then nothing of the state is written.
+
+use super::cx::Cx;
+use super::found::Looked;
+use super::lookups::Whose;
+use super::model::*;
+use super::open::Open;
+use crate::api::{Answer, Event, Problem, RecoveryState};
+use crate::epoch_keys::EpochKeys;
+use crate::record::{SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT, SLOT_STATE, STATE_SLOTS};
+use crate::state::values::Access;
+use crate::state::{ContactField, Key};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use shared::time::Millis;
+
+/// Between two looks at what was not found.
+const PAUSE_MS_MIN: Millis = 5_000;
+const PAUSE_MS_MAX: Millis = 600_000;
+/// So often a part is looked for that the others say there is.
+const LOOKS_MAX: u32 = 4;
+
+/// How far it is, in the profile's row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(index_only)]
+pub enum Recovering {
+    #[default]
+    #[n(0)]
+    No,
+    /// Relays are asked for what there was.
+    #[n(1)]
+    Looking,
+    /// Contacts are asked to answer.
+    #[n(2)]
+    ComingBack,
+}
+
+/// What is looked for, since this start.
+#[derive(Default)]
+pub struct Recovery {
+    /// When to look again (mono), and the pause after that.
+    at: Millis,
+    pause: Millis,
+    /// Slots that were read, or will not be found.
+    done: BTreeSet<u16>,
+    looks: BTreeMap<u16, u32>,
+    /// Every relay that answered has no root.
+    nothing: bool,
+    /// The highest generation of epoch keys that was seen.
+    generation: u32,
+}
+
+impl Open {
+    /// When to look again (mono).
+    pub fn recovery_timer(&self) -> Option<Millis> {
+        let at = Some(self.recovery.at).filter(|_| self.is_looking());
+        at.filter(|at| *at < Millis::MAX)
+    }
+
+    pub fn is_looking(&self) -> bool {
+        self.profile.recovering == Recovering::Looking
+    }
+
+    /// Looks for what comes next, as far as that is not under way.
+    pub fn recover(&mut self, cx: &mut Cx) {
+        if !self.is_looking() || self.recovery.at > cx.now.mono {
+            return;
+        }
+        self.recovery.at = Millis::MAX;
+        if self.relays.in_use().next().is_none() {
+            // A relay that comes makes it go on.
+            return;
+        }
+        for slot in self.lacking() {
+            if !self.lookups.seeks(Whose::Own, slot) && !self.look_up(cx, Whose::Own, slot) {
+                self.look_later(cx);
+            }
+        }
+    }
+
+    /// A relay is there that was not.
+    pub fn recover_soon(&mut self, cx: &mut Cx) {
+        if self.is_looking() {
+            (self.recovery.at, self.recovery.pause) = (cx.now.mono, 0);
+            self.recover(cx);
+        }
+    }
+
+    /// The slots to be read now: the root, then all parts, then what they lead to.
+    fn lacking(&self) -> Vec<u16> {
+        let done = &self.recovery.done;
+        let lacking = |slots: Vec<u16>| -> Vec<u16> {
+            slots.into_iter().filter(|s| !done.contains(s)).collect()
+        };
+        if self.state_root().is_none() {
+            return [SLOT_ROOT].into();
+        }
+        let last = SLOT_STATE + u16::from(self.state_parts());
+        let parts = lacking((SLOT_STATE..last).collect());
+        match parts.is_empty() {
+            true => lacking([SLOT_EPOCH_KEYS, SLOT_PROFILE].into()),
+            false => parts,
+        }
+    }
+
+    fn look_later(&mut self, cx: &Cx) {
+        let recovery = &mut self.recovery;
+        recovery.pause = (2 * recovery.pause).clamp(PAUSE_MS_MIN, PAUSE_MS_MAX);
+        recovery.at = recovery.at.min(cx.now.mono + recovery.pause);
+    }
+
+    /// What was looked up of this account's own has been taken in.
+    pub fn on_recovered(&mut self, cx: &mut Cx, slot: u16, looked: &Looked) {
+        if !self.is_looking() {
+            return;
+        }
+        if slot == SLOT_EPOCH_KEYS {
+            let ages = looked
+                .texts
+                .iter()
+                .filter_map(|r| EpochKeys::age_of(&r.text));
+            let newest = ages.map(|age| age.0).max().unwrap_or(0);
+            let newest = u32::try_from(newest).unwrap_or(u32::MAX);
+            self.recovery.generation = self.recovery.generation.max(newest);
+        }
+        let found = !looked.texts.is_empty();
+        let looks = self.recovery.looks.entry(slot).or_default();
+        *looks += u32::from(looked.reached);
+        let given_up = *looks >= LOOKS_MAX && slot != SLOT_ROOT;
+        if found || given_up {
+            self.recovery.done.insert(slot);
+            (self.recovery.at, self.recovery.pause) = (cx.now.mono, 0);
+        } else {
+            self.look_later(cx);
+        }
+        if slot == SLOT_ROOT {
+            self.recovery.nothing = !found && looked.reached;
+        }
+        if self.lacking().is_empty() {
+            return self.come_back_from_words(cx);
+        }
+        self.show_recovery(cx);
+        self.recover(cx);
+    }
+
+    /// Everything is here that there was: contacts are told.
+    fn come_back_from_words(&mut self, cx: &mut Cx) {
+        self.state_looked_for(cx);
+        self.profile.recovering = Recovering::ComingBack;
+        cx.touch(RowKey::Profile);
+        let epoch = self.clock.assumed_epoch();
+        self.epoch_keys
+            .renew_above(self.recovery.generation, epoch, &mut cx.rng);
+        cx.touch(RowKey::EpochKeys);
+        self.drop_job(cx, &Owner::Record(SLOT_EPOCH_KEYS));
+        self.published_epoch = 0;
+        self.on_epoch(cx);
+        let active = self.contacts.iter().filter(|(_, c)| c.row.state == 1);
+        let active: Vec<Who> = active.map(|(who, _)| *who).collect();
+        for who in active {
+            let access = self.state.set.get(&Key::Contact(who, ContactField::Access));
+            let access = access.and_then(|value| Access::decode(value).ok());
+            let Some(access) = access else { continue };
+            let Some(contact) = self.contacts.get_mut(&who) else {
+                continue;
+            };
+            if contact.session.is_some() || contact.row.recovery.is_none() {
+                continue;
+            }
+            // The device of before told them ours, or they would not be in the state with theirs.
+            contact.row.recovery_told = true;
+            self.expect_returns(&who);
+            self.come_back_to(cx, &who, access.mailbox);
+        }
+        self.pump_jobs(cx);
+        self.recovery_goes_on(cx);
+    }
+
+    /// Somebody answered, or went: it is over when nobody is waited for.
+    pub fn recovery_goes_on(&mut self, cx: &mut Cx) {
+        if self.profile.recovering != Recovering::ComingBack {
+            return;
+        }
+        let waits = |c: &super::open::Contact| c.session.is_none() && c.coming_back.is_some();
+        if !self.contacts.values().any(waits) {
+            self.profile.recovering = Recovering::No;
+            cx.touch(RowKey::Profile);
+            self.tell_recovery(cx, RecoveryState::Done);
+        } else {
+            self.show_recovery(cx);
+        }
+    }
+
+    /// What is here counts from now on, whatever there was.
+    pub fn start_anew(&mut self, cx: &mut Cx) -> Result<Option<Answer>, Problem> {
+        match self.profile.recovering {
+            Recovering::No => {}
+            Recovering::Looking if self.state_root().is_some() => self.come_back_from_words(cx),
+            Recovering::Looking | Recovering::ComingBack => {
+                self.state_looked_for(cx);
+                self.profile.recovering = Recovering::No;
+                cx.touch(RowKey::Profile);
+                self.tell_recovery(cx, RecoveryState::Done);
+            }
+        }
+        Ok(None)
+    }
+
+    pub fn look_for_state(&mut self, cx: &mut Cx) -> Result<Option<Answer>, Problem> {
+        self.recovery.looks.clear();
+        self.recovery.nothing = false;
+        self.recover_soon(cx);
+        self.show_recovery(cx);
+        Ok(None)
+    }
+
+    /// Tells people how far it is, while it is under way.
+    pub fn show_recovery(&self, cx: &mut Cx) {
+        let state = match self.profile.recovering {
+            Recovering::No => return,
+            Recovering::Looking if self.recovery.nothing => RecoveryState::Nothing,
+            Recovering::Looking => RecoveryState::Looking,
+            Recovering::ComingBack => RecoveryState::Found,
+        };
+        self.tell_recovery(cx, state);
+    }
+
+    fn tell_recovery(&self, cx: &mut Cx, state: RecoveryState) {
+        let active = || self.contacts.values().filter(|c| c.row.state == 1);
+        let contacts = active().count() as u32;
+        let back = active().filter(|c| c.session.is_some()).count() as u32;
+        cx.event(Event::Recovery {
+            state,
+            contacts,
+            back,
+        });
+    }
+
+    /// Whether a slot belongs to the state.
+    pub fn is_state(slot: u16) -> bool {
+        STATE_SLOTS.contains(&slot)
+    }
+}
