@@ -111,20 +111,23 @@ export const recovery = {
     'you used before is best.',
   nothing: 'Nothing was found',
   nothingText:
-    'The relays that answered keep nothing of this account. If you used other relays before, add ' +
-    'one in Settings and look again. Start anew if there was nothing to come back: you then ' +
-    'invite people again.',
+    'The relays that answered keep nothing of this account; they are asked again now and then. If ' +
+    'you used other relays before, add one in Settings and look again. Start anew if there was ' +
+    'nothing to come back: you then invite people again.',
   again: 'Look again',
   anew: 'Start anew',
   found: (contacts: number) => `${n(contacts, 'contact is', 'contacts are')} here again`,
   foundText: (back: number, contacts: number) =>
     `${back} of ${contacts} ${back === 1 ? 'has' : 'have'} answered. Each is told that you came ` +
     'back, and their device answers when it is next online. What you write until then waits here.',
-  enough: 'Look for no more',
-  enoughDone: 'What is here counts from now on. The others may still answer.',
+  enough: 'Hide this',
+  enoughDone: 'The others answer all the same when they are online.',
   done: 'All your contacts have answered',
   doneText: (contacts: number) =>
     `${n(contacts, 'contact is', 'contacts are')} back, and you can write as before.`,
+  donePart: (back: number, contacts: number) => `${back} of ${contacts} contacts are back`,
+  donePartText:
+    'The others cannot be told that you came back: too little is known of them. Invite them again.',
 }
 
 export const elsewhere = {

@@ -11,6 +11,7 @@ import type {
   MessageView,
   Problem,
   Recovery,
+  RecoveryState,
   Request,
 } from '../src/state/api'
 
@@ -134,8 +135,9 @@ export class FakeAccount {
   }
 
   /** How far a restored account has come. */
-  recover(recovery: Recovery): void {
-    this.recovery = recovery.state === 'done' ? null : recovery
+  recover(state: RecoveryState, contacts = 0, back = 0): void {
+    const recovery = { state, contacts, back }
+    this.recovery = state === 'done' ? null : recovery
     this.emit([{ event: 'recovery', ...recovery }])
   }
 
@@ -348,13 +350,11 @@ export class FakeAccount {
         return { kind: 'avatar', avatar, media: 'image/png' }
       }
       case 'look_again':
-        this.recover({ state: 'looking' })
+        this.recover('looking')
         return undefined
-      case 'start_anew': {
-        const { contacts, back } = { contacts: 0, back: 0, ...this.recovery }
-        this.recover({ state: 'done', contacts, back })
+      case 'start_anew':
+        this.recover('done', this.recovery?.contacts, this.recovery?.back)
         return undefined
-      }
       case 'take_back':
         this.emit([{ event: 'trouble_over', code: 'recovered_elsewhere' }])
         return undefined

@@ -320,9 +320,11 @@ export const scenes: Record<string, Scene> = {
     },
   },
   returned: { before: returned },
-  looking: recovering({ state: 'looking' }),
-  'static-looking': recovering({ state: 'looking' }, (account) => (account.relays = [])),
-  nothing: recovering({ state: 'nothing' }),
+  looking: recovering({ state: 'looking', contacts: 0, back: 0 }),
+  'static-looking': recovering({ state: 'looking', contacts: 0, back: 0 }, (account) => {
+    account.relays = []
+  }),
+  nothing: recovering({ state: 'nothing', contacts: 0, back: 0 }),
   found: recovering({ state: 'found', contacts: 5, back: 2 }, people),
   back: {
     ...recovering(null, people),

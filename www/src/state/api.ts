@@ -93,16 +93,18 @@ export interface MessageView {
 
 export type Notice = 'device_changed' | 'came_back'
 
-/** How far an account that was restored from its words has found itself in the network. */
-export type Recovery =
-  /** Relays are being asked, or none is linked yet. */
-  | { state: 'looking' }
-  /** Every relay that answered has nothing. */
-  | { state: 'nothing' }
-  /** Contacts are here; `back` of them have answered. */
-  | { state: 'found'; contacts: number; back: number }
-  /** Told once. */
-  | { state: 'done'; contacts: number; back: number }
+export type RecoveryState = 'looking' | 'nothing' | 'found' | 'done'
+/** How far it is with what the words bring back, on a device where the account was restored. */
+export interface Recovery {
+  /**
+   * `looking`: relays are asked, or none is linked yet. `nothing`: every relay that answered has
+   * nothing. `found`: contacts are here, and are told. `done`: told once.
+   */
+  state: RecoveryState
+  /** Contacts that are here, and those of them who have answered. */
+  contacts: number
+  back: number
+}
 
 export interface UnknownWord {
   at: number

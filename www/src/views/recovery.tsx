@@ -10,30 +10,26 @@ import { hideRecovery, linked, lone, recovery, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 
-/** An end that the person chose, or without anybody who came back, says nothing. */
+/** An end without any contact says nothing. */
 export function isTold(way: Way | null): way is Way {
-  if (way?.state !== 'done') return way !== null
-  return way.contacts > 0 && way.back >= way.contacts
+  return way !== null && (way.state !== 'done' || way.contacts > 0)
 }
 
-function wordsOf(way: Way): { title: string; text: string } {
-  switch (way.state) {
+function wordsOf({ state, contacts, back }: Way): { title: string; text: string } {
+  const r = s.recovery
+  switch (state) {
     case 'looking': {
-      const text = linked.value
-        ? s.recovery.lookingText
-        : lone.value
-          ? s.recovery.lookingLone
-          : s.recovery.lookingUnlinked
-      return { title: s.recovery.looking, text }
+      const apart = lone.value ? r.lookingLone : r.lookingUnlinked
+      return { title: r.looking, text: linked.value ? r.lookingText : apart }
     }
     case 'nothing':
-      return { title: s.recovery.nothing, text: s.recovery.nothingText }
-    case 'found': {
-      const { contacts, back } = way
-      return { title: s.recovery.found(contacts), text: s.recovery.foundText(back, contacts) }
-    }
+      return { title: r.nothing, text: r.nothingText }
+    case 'found':
+      return { title: r.found(contacts), text: r.foundText(back, contacts) }
     case 'done':
-      return { title: s.recovery.done, text: s.recovery.doneText(way.contacts) }
+      return back < contacts
+        ? { title: r.donePart(back, contacts), text: r.donePartText }
+        : { title: r.done, text: r.doneText(contacts) }
   }
 }
 
@@ -41,7 +37,10 @@ function Actions({ way }: { way: Way }) {
   const { busy, problem, run: attempt } = useTask()
   const again = () => void attempt(() => run({ cmd: 'look_again' }))
   const anew = async (done?: string) => {
-    if ((await attempt(() => run({ cmd: 'start_anew' }))) && done) toast(done)
+    if (!(await attempt(() => run({ cmd: 'start_anew' })))) return
+    // Who has chosen the end need not be told of it.
+    if (recovery.peek()?.state === 'done') hideRecovery()
+    if (done) toast(done)
   }
   let buttons: ComponentChildren = null
   if (way.state === 'nothing') {
@@ -81,6 +80,9 @@ function Actions({ way }: { way: Way }) {
   )
 }
 
+const TONES = { looking: 'info', nothing: 'warn', found: 'info', done: 'good' } as const
+const ICONS = { looking: 'people', nothing: 'info', found: 'people', done: 'check' } as const
+
 export function Recovery() {
   const title = useId()
   const way = recovery.value
@@ -93,10 +95,7 @@ export function Recovery() {
       data-testid={T.recovery}
       data-state={way.state}
     >
-      <Notice
-        tone={way.state === 'nothing' ? 'warn' : way.state === 'done' ? 'good' : 'info'}
-        icon={way.state === 'nothing' ? 'info' : way.state === 'done' ? 'check' : 'people'}
-      >
+      <Notice tone={TONES[way.state]} icon={ICONS[way.state]}>
         <div role="status">
           <strong id={title}>{words.title}</strong>
           <p>{words.text}</p>
