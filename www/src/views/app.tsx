@@ -1,5 +1,6 @@
 /** Which page is shown: by what the device is ready for, then by the route. */
 import { useEffect } from 'preact/hooks'
+import { focusContent } from '../parts/focus'
 import { ProblemNotice } from '../parts/notice'
 import { announcement, Toasts } from '../parts/toast'
 import type { MessageView } from '../state/api'
@@ -109,10 +110,7 @@ function Main() {
 /** By hand: the fragment of this page's address is for invitations. */
 function skip(event: MouseEvent): void {
   event.preventDefault()
-  const target =
-    document.querySelector<HTMLElement>('.content textarea') ??
-    document.querySelector<HTMLElement>('.content h1')
-  target?.focus()
+  focusContent()
 }
 
 function Gate() {

@@ -1,6 +1,7 @@
 /** The account was restored on another device: what that means here, and what to choose from. */
 import { useState } from 'preact/hooks'
 import { Button } from '../parts/button'
+import { useContentAfter } from '../parts/focus'
 import { I } from '../parts/icons'
 import { ConfirmSheet, Sheet } from '../parts/sheet'
 import { toast } from '../parts/toast'
@@ -50,7 +51,9 @@ function TakeSheet({ onClose }: { onClose: () => void }) {
 export function Elsewhere() {
   const [over, setOver] = useState<'mine' | 'take' | null>(null)
   const here = elsewhere.value
-  if (!here || here.dismissed) return null
+  const shown = here !== null && !here.dismissed
+  useContentAfter(shown)
+  if (!shown) return null
   const { happened, safe, code } = here.problem
   const close = () => setOver(null)
   return (

@@ -1,7 +1,8 @@
 /** How far an account that was restored from its words has found itself: above the conversations. */
-import { useId } from 'preact/hooks'
+import { useId, useRef } from 'preact/hooks'
 import type { ComponentChildren } from 'preact'
 import { Button } from '../parts/button'
+import { useContentAfter, useKeptFocus } from '../parts/focus'
 import { Notice, ProblemNotice } from '../parts/notice'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
@@ -83,14 +84,17 @@ function Actions({ way }: { way: Way }) {
 const TONES = { looking: 'info', nothing: 'warn', found: 'info', done: 'good' } as const
 const ICONS = { looking: 'people', nothing: 'info', found: 'people', done: 'check' } as const
 
-export function Recovery() {
+function Card({ way }: { way: Way }) {
+  const card = useRef<HTMLElement>(null)
   const title = useId()
-  const way = recovery.value
-  if (!isTold(way)) return null
+  useKeptFocus(card, card)
+  useContentAfter(true)
   const words = wordsOf(way)
   return (
     <section
       class="recovery"
+      ref={card}
+      tabIndex={-1}
       aria-label={s.recovery.label}
       data-testid={T.recovery}
       data-state={way.state}
@@ -113,4 +117,9 @@ export function Recovery() {
       </Notice>
     </section>
   )
+}
+
+export function Recovery() {
+  const way = recovery.value
+  return isTold(way) ? <Card way={way} /> : null
 }

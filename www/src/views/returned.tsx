@@ -1,6 +1,7 @@
 /** Coming back, seen from both sides, told where one writes. */
 import { ahead } from '../format'
 import { Button } from '../parts/button'
+import { useContentAfter } from '../parts/focus'
 import { Notice, ProblemNotice } from '../parts/notice'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
@@ -19,6 +20,7 @@ export function Returned(props: {
   const { contact, until, onCompare } = props
   const { name } = contact
   const { busy, problem, run: attempt } = useTask()
+  useContentAfter(true)
   const confirm = async () => {
     const done = await attempt(() => run({ cmd: 'confirm_return', contact: contact.contact }))
     if (done) toast(s.chat.returned.confirmed(name))
