@@ -134,7 +134,7 @@ export const elsewhere = {
   mine: 'It was me',
   mineTitle: 'You go on with the other device',
   mineText:
-    'This one keeps what it has, for reading; nothing is sent from here any more. Linking it to ' +
+    'This one keeps what it has, for reading; it sends and receives nothing new. Linking it to ' +
     'the other device, so that both can write, is not possible yet. Until it is, write there.',
   mineKeep:
     'Do not erase this device while you need its messages: the other one has only what came ' +
