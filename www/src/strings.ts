@@ -1,6 +1,9 @@
-/** Every English text of the page, in one place. Functions where a value goes in. */
-
-const n = (count: number, one: string, many: string) => `${count} ${count === 1 ? one : many}`
+/**
+ * Every English text of the page, in one place: those about one's own account are in
+ * stringsOwn.ts. Functions where a value goes in.
+ */
+import { n } from './plural'
+import { elsewhere, profile, recovery, repair, settings } from './stringsOwn'
 
 export const s = {
   app: 'WireMin',
@@ -34,7 +37,7 @@ export const s = {
     create: 'Create an account',
     createHint: 'Takes about two minutes',
     restore: 'Restore with 18 words',
-    restoreHint: 'Your account, without contacts and history',
+    restoreHint: 'Your account and contacts, without history',
     import: 'Import an exported file',
     importHint: 'With contacts and history',
     host: (host: string) => `This page was served by ${host}`,
@@ -74,9 +77,9 @@ export const s = {
   words: {
     title: 'Write down these 18 words',
     lead:
-      'They are your account. With them you can restore it on any device, though not your ' +
-      'contacts and messages: those need an exported file. Keep the words on paper, in this ' +
-      'order, where nobody else looks.',
+      'They are your account. With them you can restore it on any device, with your contacts as ' +
+      'far as relays have kept them, though not your messages: those need an exported file. Keep ' +
+      'the words on paper, in this order, where nobody else looks.',
     warn: 'Nobody can give them back to you if they are lost, and whoever has them is you.',
     copy: 'Copy all words',
     copyWarn:
@@ -97,8 +100,9 @@ export const s = {
   restore: {
     title: 'Enter your 18 words',
     lead:
-      'Type them in order, or paste all of them into any field. They bring back your account, not ' +
-      'your contacts and messages: those come back with an exported file only.',
+      'Type them in order, or paste all of them into any field. They bring back your account, and ' +
+      'your contacts and settings as far as relays have kept them. Messages come back with an ' +
+      'exported file only.',
     unknown: (word: string) => `“${word}” is not in the list.`,
     near: 'Did you mean',
     progress: (count: number) => `${count} of 18 words`,
@@ -188,8 +192,8 @@ export const s = {
     forgot: 'Forgot the passcode?',
     forgotText:
       'It cannot be reset. You can erase this device and start again: your 18 words bring back the ' +
-      'account, but no contacts and no messages; an exported file brings back what it held when ' +
-      'it was saved. All else on this device is lost then.',
+      'account, and contacts as far as relays have kept them, but no messages; an exported file ' +
+      'brings back what it held when it was saved. All else on this device is lost then.',
   },
 
   list: {
@@ -228,8 +232,8 @@ export const s = {
     firstLead: 'Nobody can find you or write to you until you invite them. Two ways to begin:',
     restoredTitle: (name: string) => `Welcome back, ${name}`,
     restoredLead:
-      'Your account is here again. 18 words do not bring back contacts and messages: if you have ' +
-      'an exported file, erase this device in Settings and import it. Otherwise invite people ' +
+      'Your account is here again, without contacts. If you have an exported file, erase this ' +
+      'device in Settings and import it: that brings back messages, too. Otherwise invite people ' +
       'again.',
     inviteTitle: 'Invite somebody',
     inviteText: 'Make a link or a QR code and send it in any way you like.',
@@ -296,6 +300,21 @@ export const s = {
     unsaved: 'Saving…',
     unsavedTip: 'Keep this page open: the message is sent once this device has saved it.',
     mine: 'You',
+    returning: (name: string) =>
+      `You began anew with ${name}. What you write is sent once their device has answered, which ` +
+      'it does by itself when it is online.',
+    returned: {
+      title: (name: string) => `Is it ${name}?`,
+      text: (name: string, until: string) =>
+        `${name} came back with a new device, while one they had before was heard from lately. ` +
+        `What you write waits until ${until}, or until you say that it is them.`,
+      confirm: 'It is them',
+      confirmed: (name: string) => `What you write goes to ${name}’s new device.`,
+      compare: 'Compare the number',
+      words:
+        'Whoever has their 18 words has this number, too. So ask, by voice or in person, whether ' +
+        'they came back.',
+    },
     notices: {
       device_changed: {
         brief: 'Another device',
@@ -308,8 +327,9 @@ export const s = {
         brief: 'Back with a new device',
         title: (name: string) => `${name} is back with a new device, from the 18 words.`,
         text:
-          'They lost what they had, or somebody else has the words. Earlier messages are not ' +
-          'affected. Ask them in another way before you trust what comes.',
+          'They lost what they had, or somebody else has the words. Call or meet them, compare the ' +
+          'safety number, and ask whether they came back, before you trust what comes. Earlier ' +
+          'messages are not affected.',
       },
     },
   },
@@ -332,10 +352,14 @@ export const s = {
       'The relay is full, or takes no more from this address for now. The message is kept here ' +
       'and tried again by itself.',
     acceptance: 'Waiting for acceptance',
-    confirmation: 'Waiting for confirmation',
+    confirmation: 'Waits until you confirm',
     confirmationTip: (name: string) =>
       `${name} came back with a new device while another was in use. The message is sent once you ` +
-      'have confirmed that it is them, or after 3 days.',
+      'have said, where you write, that it is them, or three days after they came.',
+    answer: (name: string) => `Waits until ${name}’s device answers`,
+    answerTip: (name: string) =>
+      `You began anew with ${name}, and their device has not answered yet. It does so by itself ` +
+      'when it is online; the message is sent then.',
     acceptanceTip: (name: string) => `The message is sent once ${name} accepts your greeting.`,
     stored: (relays: number, until: string) =>
       `Stored by ${n(relays, 'relay', 'relays')} until ${until}`,
@@ -463,82 +487,15 @@ export const s = {
       'words or a passcode here.',
   },
 
-  settings: {
-    title: 'Settings',
-    profile: 'Profile',
-    nameSaved: 'Name changed. Contacts see it with your next message.',
-    restored: 'Restored on this device from 18 words.',
-    security: 'Security',
-    showWords: 'Show my 18 words',
-    showWordsHint: 'Asks for the passcode. Make sure nobody is watching.',
-    changePasscode: 'Change passcode',
-    changeHint: 'For this device only. It is not remembered then until you unlock again.',
-    passcodeChanged: 'Passcode changed. It is asked for when this page opens next.',
-    lock: 'Lock now',
-    lockHint: 'Asks for the passcode again, and forgets that it was remembered.',
-    backup: 'Export',
-    backupText:
-      'An encrypted file with your account, contacts and messages; your 18 words alone do not ' +
-      'bring contacts back yet. Importing it on an empty device is a move: who goes on here as ' +
-      'well splits the conversations between the two.',
-    export: 'Export the account',
-    exportTitle: 'Export the account',
-    exportLead:
-      'The file holds your 18 words, contacts and messages, so your passcode is asked for. Choose ' +
-      'a passphrase for the file: you need it when you import.',
-    passphrase: 'Passphrase of the file',
-    passphraseRepeat: 'Repeat the passphrase',
-    exportDone:
-      'Your browser saves the file now. Check that it is there before you erase anything, and ' +
-      'keep it apart from its passphrase.',
-    exporting: 'Encrypting…',
-    import: 'To import a file, start from an empty device: erase this one first.',
-    relays: 'Relays',
-    relaysText:
-      'They carry your messages and pass them on to each other. They see your IP address, and ' +
-      'nothing of what you write. This app keeps in touch with three, where it knows so many.',
-    relaysNone: 'No relay yet. One is added with the page it serves, or with an invitation.',
-    addRelay: 'Add a relay',
-    addRelayLabel: 'Relay hint',
-    addRelayHint: 'The line of letters a relay prints when it starts.',
-    relayAdded: 'Relay added.',
-    relayRemove: 'Stop using this relay',
-    relayRemoveAsk: (address: string) => `Stop using ${address}?`,
-    relayRemoveText:
-      'What only this relay keeps for you will not arrive. Contacts who use no other relay of ' +
-      'yours cannot reach you. A relay that serves this page comes back when the page is loaded again.',
-    relayRemoved: 'Relay removed.',
-    relayFound: 'found by itself',
-    relayStates: {
-      open: 'Connected',
-      catching_up: 'Catching up',
-      connecting: 'Connecting',
-      down: 'Out of reach',
-    },
-    relayAgain: 'It is tried again by itself; the others go on meanwhile.',
-    clock: (minutes: number) =>
-      `Your clock differs from the relays’ by ${n(minutes, 'minute', 'minutes')}. Set it right.`,
-    acknowledgements: 'Delivery confirmations',
-    acknowledgementsText:
-      'Who is told that their messages arrived here. Turned off for somebody, their device does ' +
-      'not confirm yours either.',
-    acknowledgementsNone: 'You have no contacts yet.',
-    blocked: 'Blocked',
-    unblock: 'Unblock',
-    theme: 'Appearance',
-    themes: { system: 'As the device', light: 'Light', dark: 'Dark' },
-    privacy: 'Who learns what',
-    privacyShow: 'Read it again',
-    erase: 'Erase this device',
-    eraseText: 'Destroys the account, keys, contacts and messages kept in this browser.',
-    eraseTitle: 'Erase everything on this device?',
-    eraseLead:
-      'Without your 18 words the account is lost for good, and without an exported file the ' +
-      'contacts and messages are, too. The browser deletes what it kept; a copy made earlier is not reached.',
-    eraseType: (word: string) => `Type “${word}” to go on`,
-    eraseWord: 'erase',
-    eraseButton: 'Erase this device',
-    erased: 'This device is empty.',
+  settings,
+  profile,
+  recovery,
+  elsewhere,
+  repair,
+
+  later: {
+    failed:
+      'This part of the page could not be loaded: whoever serves it is out of reach. Nothing is lost.',
   },
 
   trouble: { title: 'Something went wrong', details: 'What to do' },
@@ -552,6 +509,11 @@ export const s = {
   },
 
   problem: {
+    notAPicture: {
+      happened: 'This file could not be made into a picture.',
+      safe: 'Your profile is as it was.',
+      todo: 'Choose another one, as JPEG, PNG or WebP.',
+    },
     unsupportedBrowser: (missing: string) => ({
       happened: `This browser lacks what WireMin needs: ${missing}.`,
       safe: 'Nothing was opened or sent.',

@@ -95,8 +95,15 @@ export const T = {
   composerCount: 'composer-count',
   send: 'send',
   unblock: 'unblock',
+  /** Who came back, and whether it is them. */
+  returned: 'returned',
+  returnedConfirm: 'returned-confirm',
+  returnedCompare: 'returned-compare',
+  /** Whose device has not answered since one began anew oneself. */
+  returning: 'returning',
   // Contact sheet
   contact: 'contact',
+  contactAbout: 'contact-about',
   safetyNumber: 'safety-number',
   acknowledge: 'acknowledge',
   contactClear: 'contact-clear',
@@ -132,7 +139,11 @@ export const T = {
   // Settings
   settings: 'settings',
   settingsName: 'settings-name',
+  /** Saves the words about oneself, too. */
   settingsNameSave: 'settings-name-save',
+  settingsAbout: 'settings-about',
+  settingsPicture: 'settings-picture',
+  settingsPictureRemove: 'settings-picture-remove',
   settingsAccount: 'settings-account',
   settingsWords: 'settings-words',
   settingsPasscode: 'settings-passcode',
@@ -147,10 +158,28 @@ export const T = {
   /** Radio buttons with `value` system, light, dark. */
   theme: 'theme',
   privacy: 'privacy',
+  /** What opens, and what is done then. */
+  settingsRepair: 'settings-repair',
+  settingsComeBack: 'settings-come-back',
   settingsErase: 'settings-erase',
   eraseWord: 'erase-word',
   eraseButton: 'erase-button',
+  // A restored account, with `data-state` looking, nothing, found or done
+  recovery: 'recovery',
+  recoveryAgain: 'recovery-again',
+  /** Goes on with what is here. */
+  recoveryAnew: 'recovery-anew',
+  recoveryDismiss: 'recovery-dismiss',
+  // This account on another device
+  elsewhere: 'elsewhere',
+  elsewhereMine: 'elsewhere-mine',
+  elsewhereTake: 'elsewhere-take',
+  /** Said in each conversation while it is not chosen. */
+  elsewhereChat: 'elsewhere-chat',
+  elsewhereChoose: 'elsewhere-choose',
   // Everywhere
+  /** Of who shows a picture, with its hash as `data-picture`. */
+  avatar: 'avatar',
   sheet: 'sheet',
   sheetConfirm: 'sheet-confirm',
   sheetClose: 'sheet-close',

@@ -10,6 +10,8 @@ import type {
   InviteView,
   MessageView,
   Problem,
+  Recovery,
+  RecoveryState,
   Request,
 } from '../src/state/api'
 
@@ -59,6 +61,10 @@ export class FakeAccount {
   phase: 'empty' | 'locked' | 'open' = 'empty'
   name = ''
   restored = false
+  about = ''
+  recovery: Recovery | null = null
+  /** Pictures by account, as base64. */
+  pictures = new Map<string, string>()
   account = idOf('me')
   passcode = ''
   attempts = 0
@@ -71,6 +77,8 @@ export class FakeAccount {
   seen: Command[] = []
   /** While it is, nothing that must be saved is answered. */
   diskFull = false
+  /** While it is set, all that is to be sent is refused with it. */
+  refuse: Problem | null = null
   private held: Request[] = []
   /** Order and index of the next message. */
   next = 1
@@ -115,9 +123,28 @@ export class FakeAccount {
     })
   }
 
+  /** The hash is made up: another picture, another hash. */
+  hashOf(account: string): { avatar?: string } {
+    const picture = this.pictures.get(account)
+    return picture ? { avatar: `${picture.length}-${account.slice(0, 8)}` } : {}
+  }
+
+  profileEvent(): Event {
+    const { account, name, restored, about } = this
+    return { event: 'profile', account, name, restored, about, ...this.hashOf(account) }
+  }
+
+  /** How far a restored account has come. */
+  recover(state: RecoveryState, contacts = 0, back = 0): void {
+    const recovery = { state, contacts, back }
+    this.recovery = state === 'done' ? null : recovery
+    this.emit([{ event: 'recovery', ...recovery }])
+  }
+
   snapshot(): Event[] {
     return [
-      { event: 'profile', account: this.account, name: this.name, restored: this.restored },
+      this.profileEvent(),
+      ...(this.recovery ? [{ event: 'recovery', ...this.recovery } as const] : []),
       { event: 'relays', relays: this.relays },
       ...[...this.invites.values()].map((invite) => ({ event: 'invite', invite }) as const),
       ...[...this.greetings.values()].map((greeting) => ({ event: 'greeting', greeting }) as const),
@@ -136,6 +163,7 @@ export class FakeAccount {
       confirms: true,
       added: this.now(),
       changed: extra.added ?? this.now(),
+      ...this.hashOf(extra.contact ?? idOf(name)),
       ...extra,
     }
     this.contacts.set(contact.contact, contact)
@@ -289,9 +317,7 @@ export class FakeAccount {
         return { kind: 'words', words: WORDS }
       case 'rename':
         this.name = request.name
-        this.emit([
-          { event: 'profile', account: this.account, name: this.name, restored: this.restored },
-        ])
+        this.emit([this.profileEvent()])
         return undefined
       case 'snapshot':
         this.emit(this.snapshot())
@@ -305,6 +331,34 @@ export class FakeAccount {
         this.enter('open')
         return undefined
       case 'add_relay':
+        return undefined
+      default:
+        return this.withItself(request)
+    }
+  }
+
+  private withItself(request: Request): Answer | undefined {
+    switch (request.cmd) {
+      case 'set_profile':
+        this.about = request.about ?? this.about
+        if (request.avatar !== undefined) this.pictures.set(this.account, request.avatar)
+        this.emit([this.profileEvent()])
+        return undefined
+      case 'avatar': {
+        const avatar = this.pictures.get(request.contact)
+        if (!avatar) throw problem('no_avatar', 'There is no picture.', 'Safe.', 'Nothing.')
+        return { kind: 'avatar', avatar, media: 'image/png' }
+      }
+      case 'look_again':
+        this.recover('looking')
+        return undefined
+      case 'start_anew':
+        this.recover('done', this.recovery?.contacts, this.recovery?.back)
+        return undefined
+      case 'take_back':
+        this.emit([{ event: 'trouble_over', code: 'recovered_elsewhere' }])
+        return undefined
+      case 'come_back':
         return undefined
       default:
         return this.withPeople(request)
@@ -355,6 +409,14 @@ export class FakeAccount {
       case 'acknowledge':
         this.emitContact(request.contact, { acknowledge: request.on, confirms: request.on })
         return undefined
+      case 'confirm_return': {
+        const known = this.contacts.get(request.contact)
+        if (!known) return undefined
+        const { confirm_until: _, ...contact } = known
+        this.contacts.set(contact.contact, contact)
+        this.emit([{ event: 'contact', contact }])
+        return undefined
+      }
       case 'safety_number':
         return { kind: 'safety_number', digits: '0482917365'.repeat(6) }
       default:
@@ -380,6 +442,7 @@ export class FakeAccount {
   private withMessages(request: Request): Answer | undefined {
     switch (request.cmd) {
       case 'send': {
+        if (this.refuse) throw this.refuse
         const message = this.addMessage(request.contact, request.text, { mine: true })
         this.emit([{ event: 'message', message }])
         this.emitContact(request.contact)

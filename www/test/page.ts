@@ -3,6 +3,22 @@ import { createElement, render } from 'preact'
 import { pendingLink, route, startRouting } from '../src/state/route'
 import { reset, start } from '../src/state/store'
 import { App } from '../src/views/app'
+// So that they are there as soon as they are asked for.
+import '../src/views/create'
+import '../src/views/import'
+import '../src/views/restore'
+import '../src/views/settings'
+
+/** Where nothing is laid out, all is in sight. */
+class InSight {
+  constructor(private readonly tell: IntersectionObserverCallback) {}
+  observe(target: Element): void {
+    const entry = { target, isIntersecting: true } as IntersectionObserverEntry
+    queueMicrotask(() => this.tell([entry], this as never))
+  }
+  unobserve(): void {}
+}
+Object.assign(globalThis, { IntersectionObserver: InSight })
 
 let routing = false
 let root: HTMLElement | null = null

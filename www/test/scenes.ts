@@ -1,6 +1,7 @@
 /** Situations to look at: each fills the fake account before or after it opens. */
 import type { Event, GreetingView, MessageView } from '../src/state/api'
 import { idOf, type FakeAccount } from './fakeAccount'
+import { HILLS } from './pictures'
 
 interface Scene {
   before?: (account: FakeAccount) => void
@@ -148,6 +149,47 @@ function invites(account: FakeAccount): void {
   add(4, 'expired', now - 3 * DAY)
 }
 
+const OVERTAKEN = {
+  code: 'recovered_elsewhere',
+  happened: 'This account was restored from its 18 words on another device, on 24 November.',
+  safe: 'What is on this device is kept; nothing is sent from here until you have chosen.',
+  todo: 'Say whether that was you.',
+}
+
+/** Who has a profile, and who came back from the words. */
+function returned(account: FakeAccount): void {
+  const now = account.now()
+  open(account)
+  account.about = 'Computes. Prefers tea.'
+  account.pictures.set(account.account, HILLS)
+  account.pictures.set(idOf('Grace Hopper'), HILLS)
+  people(account)
+  const grace = account.contacts.get(idOf('Grace Hopper'))
+  if (!grace) return
+  const about = 'Rear admiral, retired. Debugs what moves: https://example.org/moth'
+  account.contacts.set(grace.contact, { ...grace, about, confirm_until: now + 52 * HOUR })
+  const notice = { notice: 'came_back', at: now - 5 * MINUTE } as const
+  account.addMessage(grace.contact, '', notice)
+  account.addMessage(grace.contact, 'Is the projector mended?', {
+    mine: true,
+    delivery: { state: 'queued', waits_for: 'confirmation' },
+  })
+  account.addMessage(idOf('Katherine'), 'I am back. Did you write?', {
+    mine: true,
+    delivery: { state: 'queued', waits_for: 'acceptance' },
+  })
+}
+
+function recovering(recovery: FakeAccount['recovery'], fill?: (account: FakeAccount) => void) {
+  const before = (account: FakeAccount) => {
+    open(account)
+    account.restored = true
+    account.recovery = recovery
+    fill?.(account)
+  }
+  return { before }
+}
+
 export const scenes: Record<string, Scene> = {
   empty: {},
   locked: {
@@ -276,6 +318,24 @@ export const scenes: Record<string, Scene> = {
       open(account)
       account.restored = true
     },
+  },
+  returned: { before: returned },
+  looking: recovering({ state: 'looking', contacts: 0, back: 0 }),
+  'static-looking': recovering({ state: 'looking', contacts: 0, back: 0 }, (account) => {
+    account.relays = []
+  }),
+  nothing: recovering({ state: 'nothing', contacts: 0, back: 0 }),
+  found: recovering({ state: 'found', contacts: 5, back: 2 }, people),
+  back: {
+    ...recovering(null, people),
+    after: (_, emit) => emit([{ event: 'recovery', state: 'done', contacts: 5, back: 5 }]),
+  },
+  elsewhere: {
+    before: (account) => {
+      open(account)
+      people(account)
+    },
+    after: (_, emit) => emit([{ event: 'trouble', problem: OVERTAKEN }]),
   },
   long: {
     before: (account) => {

@@ -259,6 +259,75 @@ const screens = [
     },
   ],
   ['trouble', 'trouble', (page) => id(page, 'trouble').waitFor()],
+  ['chat-returned', 'returned', chat('Grace')],
+  ['chat-returning', 'returned', chat('Katherine')],
+  [
+    'contact-returned',
+    'returned',
+    async (page) => {
+      await chat('Grace')(page)
+      await id(page, 'returned-compare').click()
+      await page.locator('[data-digits]').waitFor()
+    },
+  ],
+  ['list-returned', 'returned', (page) => page.locator('.conversation img').waitFor()],
+  [
+    'settings-profile',
+    'returned',
+    async (page) => {
+      await settings(page)
+      await id(page, 'settings-about').fill('Words about oneself. '.repeat(21))
+    },
+  ],
+  [
+    'settings-repair',
+    'people',
+    async (page) => {
+      await settings(page)
+      await id(page, 'settings-repair').click()
+      await id(page, 'settings-come-back').scrollIntoViewIfNeeded()
+    },
+  ],
+  [
+    'repair',
+    'people',
+    async (page) => {
+      await settings(page)
+      await id(page, 'settings-repair').click()
+      await id(page, 'settings-come-back').click()
+    },
+  ],
+  ['looking', 'looking'],
+  ['looking-static', 'static-looking'],
+  ['nothing', 'nothing'],
+  ['found', 'found'],
+  ['back', 'back'],
+  ['elsewhere', 'elsewhere', (page) => id(page, 'elsewhere').waitFor()],
+  [
+    'elsewhere-mine',
+    'elsewhere',
+    async (page) => {
+      await id(page, 'elsewhere-mine').click()
+      await id(page, 'sheet-confirm').waitFor()
+    },
+  ],
+  [
+    'elsewhere-take',
+    'elsewhere',
+    async (page) => {
+      await id(page, 'elsewhere-take').click()
+      await id(page, 'sheet-confirm').waitFor()
+    },
+  ],
+  [
+    'chat-elsewhere',
+    'elsewhere',
+    async (page) => {
+      await id(page, 'elsewhere-mine').click()
+      await id(page, 'sheet-confirm').click()
+      await chat('Grace')(page)
+    },
+  ],
 ]
 
 const sizes = {

@@ -140,13 +140,14 @@ describe('a sheet', () => {
 })
 
 describe('what a page promises', () => {
-  it('of 18 words is no contact', async () => {
+  it('of 18 words is contacts, as far as they are kept, and no messages', async () => {
     await open('empty')
+    expect(at(T.welcomeRestore).textContent).toContain('without history')
     await click(T.welcomeRestore)
-    expect(document.body.textContent).toContain('not your contacts')
+    expect(document.body.textContent).toContain('as far as relays have kept them')
     await open('locked')
     await click(T.unlockForgot)
-    expect(document.body.textContent).toContain('no contacts')
+    expect(document.body.textContent).toContain('but no messages')
     await open('first')
     receive([{ event: 'profile', account: fake.account, name: 'Ada', restored: true }])
     await settle()

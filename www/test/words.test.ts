@@ -109,7 +109,7 @@ describe('passcodes', () => {
 })
 
 describe('delivery', () => {
-  const around = { name: 'Grace', confirms: true, linked: true }
+  const around = { name: 'Grace', confirms: true, greeted: false, linked: true }
   const words = (delivery: Parameters<typeof tell>[0], share?: number) =>
     tell(delivery, { ...around, share }).words
   it('is told as far as it is known', () => {
@@ -129,6 +129,16 @@ describe('delivery', () => {
     expect(tip('relay', false)).toContain('No relay is connected')
     expect(tip('relay', true)).not.toContain('No relay')
     expect(tip('relay_room', true)).toContain('full')
+  })
+
+  it('that waits for an answer says whose, and to what', () => {
+    const told = (greeted: boolean) =>
+      tell({ state: 'queued', waits_for: 'acceptance' }, { ...around, greeted })
+    expect(told(true).tip).toContain('accepts your greeting')
+    expect(told(false).words).toBe('Waits until Grace’s device answers')
+    expect(told(false).tip).not.toContain('greeting')
+    const confirmation = tell({ state: 'queued', waits_for: 'confirmation' }, around)
+    expect(confirmation.words).toBe('Waits until you confirm')
   })
 
   it('without confirmations ends with being stored', () => {

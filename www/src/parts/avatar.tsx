@@ -1,4 +1,11 @@
-/** A disc whose colours and cut come from an account id, with the first letter of the name, if any. */
+/**
+ * A person's picture, cut to a disc. Without one, and until it is here: a disc whose colours and
+ * cut come from the account id, with the first letter of the name, if any.
+ */
+import { useEffect, useRef } from 'preact/hooks'
+import { dropPicture, fetchPicture, pictureOf } from '../state/pictures'
+import { T } from '../testids'
+import { whenSeen } from './sight'
 
 /** FNV-1a: spreads ids that differ in one letter over all colours. */
 function hash(text: string): number {
@@ -20,7 +27,8 @@ export function firstLetter(name: string, cut: Intl.Segmenter | null = segmenter
   return letter?.toLocaleUpperCase() ?? ''
 }
 
-export function Avatar({ id, name, size = 44 }: { id: string; name: string; size?: number }) {
+function Letter(props: { id: string; name: string; size: number }) {
+  const { id, name, size } = props
   const h = hash(id)
   const hue = h % 360
   const turn = (h >>> 9) % 360
@@ -38,5 +46,40 @@ export function Avatar({ id, name, size = 44 }: { id: string; name: string; size
         {firstLetter(name)}
       </text>
     </svg>
+  )
+}
+
+export function Avatar(props: {
+  id: string
+  name: string
+  size?: number
+  /** The hash of the picture that this account shows. */
+  picture?: string | null | undefined
+}) {
+  const { id, name, size = 44, picture } = props
+  const place = useRef<HTMLSpanElement>(null)
+  const url = picture ? pictureOf(picture) : null
+  useEffect(() => {
+    if (!picture || !place.current) return
+    return whenSeen(place.current, () => void fetchPicture(id, picture))
+  }, [id, picture])
+  if (!picture) return <Letter id={id} name={name} size={size} />
+  return (
+    <span class="avatar-place" ref={place} data-testid={T.avatar} data-picture={picture}>
+      {url ? (
+        <img
+          class="avatar"
+          src={url}
+          width={size}
+          height={size}
+          alt=""
+          decoding="async"
+          draggable={false}
+          onError={() => dropPicture(picture)}
+        />
+      ) : (
+        <Letter id={id} name={name} size={size} />
+      )}
+    </span>
   )
 }

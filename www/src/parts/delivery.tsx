@@ -19,6 +19,8 @@ export interface Around {
   share?: number | undefined
   /** Whether a confirmation can come. */
   confirms: boolean
+  /** The contact has not accepted yet; of others an acceptance answers our coming back. */
+  greeted: boolean
   /** Whether some relay is connected. */
   linked: boolean
 }
@@ -47,7 +49,9 @@ export function tell(delivery: Delivery, around: Around): Told {
         case 'relay_room':
           return { icon: 'clock', words: d.relayRoom, tip: d.relayRoomTip }
         case 'acceptance':
-          return { icon: 'clock', words: d.acceptance, tip: d.acceptanceTip(name) }
+          return around.greeted
+            ? { icon: 'clock', words: d.acceptance, tip: d.acceptanceTip(name) }
+            : { icon: 'clock', words: d.answer(name), tip: d.answerTip(name) }
         case 'confirmation':
           return { icon: 'clock', words: d.confirmation, tip: d.confirmationTip(name) }
         default:
@@ -85,14 +89,14 @@ export function DeliveryState(props: {
   greeted: boolean
   brief: boolean
 }) {
-  const { name, confirms, brief } = props
+  const { name, confirms, greeted, brief } = props
   const { contact, delivery, message } = props.message
   // A greeting's work goes by the contact.
-  const what = props.greeted ? contact : message
+  const what = greeted ? contact : message
   // Read only while it matters: each report of work would draw all messages anew.
   const works = delivery.state === 'queued' && delivery.waits_for === 'work'
   const share = works ? work.value[what] : undefined
-  const told = tell(delivery, { name, confirms, share, linked: linked.value })
+  const told = tell(delivery, { name, confirms, greeted, share, linked: linked.value })
   return (
     <span
       class={`delivery ${delivery.state}`}

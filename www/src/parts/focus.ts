@@ -15,6 +15,23 @@ export function focusStart(title: HTMLElement | null): void {
   ;(field ?? title)?.focus({ preventScroll: true })
 }
 
+/** At the place to write, or at the title of what is shown beside the list. */
+export function focusContent(): void {
+  const field = isTouch() ? null : document.querySelector<HTMLElement>('.content textarea')
+  const target = field ?? document.querySelector<HTMLElement>('.content h1')
+  target?.focus()
+}
+
+/** When a part of the page goes while the keyboard was in it, the keyboard goes on beside it. */
+export function useContentAfter(shown: boolean): void {
+  useEffect(() => {
+    if (!shown) return
+    return () => {
+      if (document.activeElement === document.body) focusContent()
+    }
+  }, [shown])
+}
+
 /** When what had the focus is taken from `root`, the focus goes to `to` and not to the page. */
 export function useKeptFocus(
   root: RefObject<HTMLElement | null>,

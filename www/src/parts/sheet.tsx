@@ -71,6 +71,8 @@ export function Sheet(props: {
 export function ConfirmSheet(props: {
   title: string
   text: string
+  /** What it does not do. */
+  more?: string
   action: string
   onConfirm: () => Promise<unknown>
   onClose: () => void
@@ -91,6 +93,7 @@ export function ConfirmSheet(props: {
   return (
     <Sheet title={props.title} onClose={props.onClose}>
       <p class="lead">{props.text}</p>
+      {props.more && <p class="lead">{props.more}</p>}
       {problem && <ProblemNotice problem={problem} />}
       <div class="actions end">
         <Button kind="ghost" onClick={props.onClose}>

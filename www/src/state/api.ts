@@ -93,6 +93,19 @@ export interface MessageView {
 
 export type Notice = 'device_changed' | 'came_back'
 
+export type RecoveryState = 'looking' | 'nothing' | 'found' | 'done'
+/** How far it is with what the words bring back, on a device where the account was restored. */
+export interface Recovery {
+  /**
+   * `looking`: relays are asked, or none is linked yet. `nothing`: every relay that answered has
+   * nothing. `found`: contacts are here, and are told. `done`: told once.
+   */
+  state: RecoveryState
+  /** Contacts that are here, and those of them who have answered. */
+  contacts: number
+  back: number
+}
+
 export interface UnknownWord {
   at: number
   word: string
@@ -142,6 +155,9 @@ export type Command =
   | { cmd: 'safety_number'; contact: string }
   | { cmd: 'confirm_return'; contact: string }
   | { cmd: 'come_back' }
+  | { cmd: 'look_again' }
+  | { cmd: 'start_anew' }
+  | { cmd: 'take_back' }
   | { cmd: 'export'; passcode: string; passphrase: string }
   | { cmd: 'import'; file: string; passphrase: string; passcode: string; remember: boolean }
   | { cmd: 'erase' }
@@ -191,7 +207,15 @@ export type Event =
   | { event: 'done'; id: number; answer?: Answer }
   | { event: 'failed'; id: number; error: Problem }
   | ({ event: 'phase' } & Phase)
-  | { event: 'profile'; account: string; name: string; restored: boolean; about?: string; avatar?: string }
+  | {
+      event: 'profile'
+      account: string
+      name: string
+      restored: boolean
+      about?: string
+      avatar?: string
+    }
+  | ({ event: 'recovery' } & Recovery)
   | { event: 'relays'; relays: RelayView[]; clock_off_s?: number }
   | { event: 'invite'; invite: InviteView }
   | { event: 'invite_removed'; invite: string }

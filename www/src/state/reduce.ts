@@ -11,6 +11,7 @@ import type {
   MessageView,
   Phase,
   Problem,
+  Recovery,
   RelayView,
 } from './api'
 
@@ -25,9 +26,26 @@ export interface Conversation {
 
 export const NOTHING: Conversation = { messages: [], more: null, first: null }
 
+export interface Profile {
+  account: string
+  name: string
+  restored: boolean
+  about: string
+  /** The picture's hash. */
+  avatar: string | null
+}
+
+/** The account was restored on another device: what the core says of it, and whether it was read. */
+export interface Elsewhere {
+  problem: Problem
+  dismissed: boolean
+}
+
 export interface State {
   phase: Phase
-  profile: { account: string; name: string; restored: boolean } | null
+  profile: Profile | null
+  recovery: Recovery | null
+  elsewhere: Elsewhere | null
   relays: RelayView[]
   clockOffS: number | null
   invites: Record<string, InviteView>
@@ -42,6 +60,8 @@ export interface State {
 export const initial: State = {
   phase: { phase: 'starting' },
   profile: null,
+  recovery: null,
+  elsewhere: null,
   relays: [],
   clockOffS: null,
   invites: {},
@@ -53,6 +73,10 @@ export const initial: State = {
 }
 
 const TROUBLES_MAX = 4
+/** A trouble of its own kind: it stays until one has chosen. */
+const ELSEWHERE = 'recovered_elsewhere'
+/** What a command is refused with meanwhile. */
+const SUPERSEDED = 'superseded'
 
 function without<T>(map: Record<string, T>, key: string): Record<string, T> {
   if (!(key in map)) return map
@@ -107,6 +131,14 @@ export function addHistory(
   })
 }
 
+export function dismissRecovery(state: State): State {
+  return { ...state, recovery: null }
+}
+
+export function readElsewhere(state: State, dismissed: boolean): State {
+  return { ...state, elsewhere: state.elsewhere && { ...state.elsewhere, dismissed } }
+}
+
 export function dismissTrouble(state: State, code: string): State {
   return { ...state, troubles: state.troubles.filter((p) => p.code !== code) }
 }
@@ -115,6 +147,22 @@ function onPhase(state: State, phase: Phase): State {
   if (phase.phase === 'open') return { ...state, phase }
   // Nothing of an account stays on a page that is locked or empty.
   return { ...initial, phase, troubles: state.troubles }
+}
+
+function onTrouble(state: State, problem: Problem): State {
+  if (problem.code === ELSEWHERE) {
+    const dismissed = state.elsewhere?.dismissed ?? false
+    return { ...state, elsewhere: { problem, dismissed } }
+  }
+  const rest = state.troubles.filter((p) => p.code !== problem.code)
+  return { ...state, troubles: [...rest, problem].slice(-TROUBLES_MAX) }
+}
+
+/** Refused for being superseded, one is shown again what to choose from. */
+function onFailed(state: State, problem: Problem): State {
+  if (problem.code !== SUPERSEDED) return state
+  const told = state.elsewhere?.problem ?? problem
+  return { ...state, elsewhere: { problem: told, dismissed: false } }
 }
 
 function onMessage(state: State, message: MessageView): State {
@@ -149,15 +197,20 @@ export function reduceAll(state: State, events: Event[]): State {
 export function reduce(state: State, event: Event): State {
   switch (event.event) {
     case 'done':
-    case 'failed':
       return state
+    case 'failed':
+      return onFailed(state, event.error)
     case 'phase': {
       const { event: _, ...phase } = event
       return onPhase(state, phase)
     }
     case 'profile': {
-      const { account, name, restored } = event
-      return { ...state, profile: { account, name, restored } }
+      const { account, name, restored, about = '', avatar = null } = event
+      return { ...state, profile: { account, name, restored, about, avatar } }
+    }
+    case 'recovery': {
+      const { event: _, ...recovery } = event
+      return { ...state, recovery }
     }
     case 'relays':
       return { ...state, relays: event.relays, clockOffS: event.clock_off_s ?? null }
@@ -196,11 +249,11 @@ export function reduce(state: State, event: Event): State {
       return withMessages(state, event.contact, () => ({ ...NOTHING, more: false }))
     case 'work':
       return { ...state, work: { ...state.work, [event.what]: event.share } }
-    case 'trouble': {
-      const rest = state.troubles.filter((p) => p.code !== event.problem.code)
-      return { ...state, troubles: [...rest, event.problem].slice(-TROUBLES_MAX) }
-    }
+    case 'trouble':
+      return onTrouble(state, event.problem)
     case 'trouble_over':
-      return dismissTrouble(state, event.code)
+      return event.code === ELSEWHERE
+        ? { ...state, elsewhere: null }
+        : dismissTrouble(state, event.code)
   }
 }

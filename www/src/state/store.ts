@@ -6,7 +6,14 @@ import { batch, computed, effect, signal } from '@preact/signals'
 import { startCore, type Core } from '../core'
 import type { Answer, AnswerKind, AnswerOf, Command, Event, Problem, Request } from './api'
 import { problemOf, ProblemError, STOPPED } from './problem'
-import { addHistory, dismissTrouble, initial, reduceAll } from './reduce'
+import {
+  addHistory,
+  dismissRecovery,
+  dismissTrouble,
+  initial,
+  readElsewhere,
+  reduceAll,
+} from './reduce'
 import { servedByRelay } from '../ownRelay'
 import { s } from '../strings'
 
@@ -16,6 +23,10 @@ const ended = signal<Problem | null>(null)
 export const phase = computed(() => state.value.phase)
 export const isOpen = computed(() => phase.value.phase === 'open')
 export const profile = computed(() => state.value.profile)
+/** How far a restored account has come, while that is told. */
+export const recovery = computed(() => state.value.recovery)
+/** Set while this device was overtaken by another one of the account. */
+export const elsewhere = computed(() => state.value.elsewhere)
 export const relays = computed(() => state.value.relays)
 /** Whether some relay takes messages now. */
 export const linked = computed(() =>
@@ -198,6 +209,16 @@ export async function send(contact: string, text: string): Promise<void> {
 
 export function dismiss(code: string): void {
   state.value = dismissTrouble(state.value, code)
+}
+
+/** The end of a recovery was read, or its way is not to be shown. */
+export function hideRecovery(): void {
+  state.value = dismissRecovery(state.value)
+}
+
+/** Whether what to choose from is shown. */
+export function showElsewhere(shown: boolean): void {
+  state.value = readElsewhere(state.value, !shown)
 }
 
 /** For tests: as if the page were opened anew. */

@@ -1,5 +1,6 @@
 /** Which page is shown: by what the device is ready for, then by the route. */
 import { useEffect } from 'preact/hooks'
+import { focusContent } from '../parts/focus'
 import { ProblemNotice } from '../parts/notice'
 import { announcement, Toasts } from '../parts/toast'
 import type { MessageView } from '../state/api'
@@ -16,12 +17,13 @@ import {
 import { s } from '../strings'
 import { T } from '../testids'
 import { Chat } from './chat'
+import { Elsewhere } from './elsewhere'
 import { Greetings } from './greetings'
 import { Home } from './home'
 import { Invites } from './invites'
+import { settings } from './later'
 import { List } from './list'
 import { Open } from './open'
-import { Settings } from './settings'
 import { Starting, Stop } from './stop'
 import { Unlock } from './unlock'
 import { Welcome } from './welcome'
@@ -38,7 +40,7 @@ function Content() {
     case 'open':
       return <Open />
     case 'settings':
-      return <Settings />
+      return <settings.View />
     case 'chat': {
       const contact = contactsById.value[at.contact]
       return contact ? <Chat key={at.contact} contact={contact} /> : <Home />
@@ -84,6 +86,7 @@ function useAnnouncements(): void {
 
 function Main() {
   useAnnouncements()
+  useEffect(settings.load, [])
   const at = route.value
   const gone = at.view === 'chat' && !contactsById.value[at.contact]
   const narrow = at.view === 'home' || gone ? 'shows-list' : 'shows-content'
@@ -92,7 +95,10 @@ function Main() {
       <a class="skip" href="#main" onClick={skip}>
         {s.skip}
       </a>
-      <Troubles />
+      <div class="over">
+        <Elsewhere />
+        <Troubles />
+      </div>
       <List />
       <main class="content" id="main">
         <Content />
@@ -104,10 +110,7 @@ function Main() {
 /** By hand: the fragment of this page's address is for invitations. */
 function skip(event: MouseEvent): void {
   event.preventDefault()
-  const target =
-    document.querySelector<HTMLElement>('.content textarea') ??
-    document.querySelector<HTMLElement>('.content h1')
-  target?.focus()
+  focusContent()
 }
 
 function Gate() {

@@ -5,15 +5,16 @@ import { Button, IconButton } from '../parts/button'
 import { isTouch } from '../parts/focus'
 import { Notice } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
-import type { ContactView } from '../state/api'
+import type { ContactView, MessageView } from '../state/api'
 import { home, onEscape } from '../state/route'
 import { NOTHING } from '../state/reduce'
-import { conversations, loadHistory, run } from '../state/store'
+import { conversations, elsewhere, loadHistory, run, showElsewhere } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Composer } from './composer'
 import { ContactSheet } from './contact'
 import { Log } from './log'
+import { isReturning, Returned, Returning } from './returned'
 
 function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void }) {
   const title = useRef<HTMLHeadingElement>(null)
@@ -34,7 +35,7 @@ function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void })
           data-testid={T.chatInfo}
           onClick={onInfo}
         >
-          <Avatar id={contact.contact} name={contact.name} size={38} />
+          <Avatar id={contact.contact} name={contact.name} picture={contact.avatar} size={38} />
           <bdi>{contact.name}</bdi>
         </button>
       </h1>
@@ -44,7 +45,8 @@ function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void })
 }
 
 /** What keeps messages from flowing, told where one would write. */
-function Standing({ contact }: { contact: ContactView }) {
+function Standing(props: { contact: ContactView; messages: MessageView[]; onCompare: () => void }) {
+  const { contact, messages, onCompare } = props
   const { name } = contact
   if (contact.state === 'greeted') {
     return (
@@ -53,6 +55,11 @@ function Standing({ contact }: { contact: ContactView }) {
       </Notice>
     )
   }
+  const until = contact.confirm_until
+  if (contact.state === 'active' && until !== undefined) {
+    return <Returned contact={contact} until={until} onCompare={onCompare} />
+  }
+  if (isReturning(contact, messages)) return <Returning contact={contact} />
   if (contact.state !== 'blocked') return null
   const unblock = () => void run({ cmd: 'unblock', contact: contact.contact }).catch(toastProblem)
   return (
@@ -61,6 +68,21 @@ function Standing({ contact }: { contact: ContactView }) {
       <Button small testid={T.unblock} onClick={unblock}>
         {s.chat.unblock}
       </Button>
+    </Notice>
+  )
+}
+
+/** What one writes is refused while another device has taken this one's place. */
+function Overtaken() {
+  if (!elsewhere.value) return null
+  return (
+    <Notice tone="danger" testid={T.elsewhereChat}>
+      {s.elsewhere.chat}{' '}
+      {elsewhere.value.dismissed && (
+        <Button small testid={T.elsewhereChoose} onClick={() => showElsewhere(true)}>
+          {s.elsewhere.choose}
+        </Button>
+      )}
     </Notice>
   )
 }
@@ -81,7 +103,7 @@ function useMarkRead(contact: ContactView): void {
 }
 
 export function Chat({ contact }: { contact: ContactView }) {
-  const [info, setInfo] = useState(false)
+  const [info, setInfo] = useState<'about' | 'compare' | null>(null)
   const conversation = conversations.value[contact.contact] ?? NOTHING
   useMarkRead(contact)
   useEffect(() => {
@@ -95,13 +117,24 @@ export function Chat({ contact }: { contact: ContactView }) {
       data-state={contact.state}
       onKeyDown={onEscape}
     >
-      <Head contact={contact} onInfo={() => setInfo(true)} />
+      <Head contact={contact} onInfo={() => setInfo('about')} />
       <Log contact={contact} conversation={conversation} />
       <footer class="chat-foot">
-        <Standing contact={contact} />
+        <Overtaken />
+        <Standing
+          contact={contact}
+          messages={conversation.messages}
+          onCompare={() => setInfo('compare')}
+        />
         {contact.state !== 'blocked' && <Composer contact={contact} />}
       </footer>
-      {info && <ContactSheet contact={contact} onClose={() => setInfo(false)} />}
+      {info && (
+        <ContactSheet
+          contact={contact}
+          comparing={info === 'compare'}
+          onClose={() => setInfo(null)}
+        />
+      )}
     </section>
   )
 }

@@ -1,6 +1,7 @@
 /** What is known of a contact, and the ways to part. */
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { date, groups } from '../format'
+import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { CopyButton } from '../parts/copy'
@@ -8,15 +9,16 @@ import { Switch } from '../parts/field'
 import { ProblemNotice } from '../parts/notice'
 import { ConfirmSheet, Sheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
+import { UserText } from '../parts/text'
 import { toast, toastProblem } from '../parts/toast'
 import type { ContactView } from '../state/api'
 import { home } from '../state/route'
 import { ask, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
-import { AccountId } from './restore'
+import { Returned } from './returned'
 
-function SafetyNumber({ contact }: { contact: ContactView }) {
+function SafetyNumber({ contact, shown }: { contact: ContactView; shown: boolean }) {
   const [digits, setDigits] = useState<string | null>(null)
   const { busy, problem, run: attempt } = useTask()
   const load = () =>
@@ -27,6 +29,10 @@ function SafetyNumber({ contact }: { contact: ContactView }) {
       })
       setDigits(answer.digits)
     })
+  useEffect(() => {
+    if (shown) load()
+  }, [])
+  const until = contact.confirm_until
   return (
     <div class="stack tight">
       <h3>{s.contact.safety}</h3>
@@ -44,6 +50,12 @@ function SafetyNumber({ contact }: { contact: ContactView }) {
             {s.common.show}
           </Button>
         </div>
+      )}
+      {until !== undefined && (
+        <>
+          <p class="field-hint">{s.chat.returned.words}</p>
+          <Returned contact={contact} until={until} />
+        </>
       )}
     </div>
   )
@@ -82,7 +94,13 @@ function PartingSheet(props: { contact: ContactView; way: Parting; onClose: () =
   )
 }
 
-export function ContactSheet({ contact, onClose }: { contact: ContactView; onClose: () => void }) {
+export function ContactSheet(props: {
+  contact: ContactView
+  /** Opened for the safety number. */
+  comparing?: boolean
+  onClose: () => void
+}) {
+  const { contact, comparing = false, onClose } = props
   const [parting, setParting] = useState<Parting | null>(null)
   if (parting) return <PartingSheet contact={contact} way={parting} onClose={onClose} />
   const acknowledge = (on: boolean) =>
@@ -90,7 +108,7 @@ export function ContactSheet({ contact, onClose }: { contact: ContactView; onClo
   return (
     <Sheet title={s.contact.title} onClose={onClose} testid={T.contact}>
       <div class="contact-head">
-        <Avatar id={contact.contact} name={contact.name} size={72} />
+        <Avatar id={contact.contact} name={contact.name} picture={contact.avatar} size={72} />
         <div>
           <h3>
             <bdi>{contact.name}</bdi>
@@ -98,12 +116,17 @@ export function ContactSheet({ contact, onClose }: { contact: ContactView; onClo
           <p class="field-hint">{s.contact.since(date(contact.added))}</p>
         </div>
       </div>
+      {contact.about && (
+        <p class="user-text" dir="auto" data-testid={T.contactAbout}>
+          <UserText text={contact.about} />
+        </p>
+      )}
       <div class="id-box">
         <span class="field-hint">{s.common.accountId}</span>
         <AccountId id={contact.contact} />
         <CopyButton text={contact.contact} small kind="ghost" />
       </div>
-      {contact.state === 'active' && <SafetyNumber contact={contact} />}
+      {contact.state === 'active' && <SafetyNumber contact={contact} shown={comparing} />}
       <Switch
         label={s.contact.acknowledge}
         hint={s.contact.acknowledgeHint(contact.name)}

@@ -1,6 +1,6 @@
-/** Exported accounts as files: base64 in the commands, bytes on disk. */
+/** Files, as exported accounts and pictures are: base64 in the commands, bytes on disk. */
 
-export async function fromFile(file: File): Promise<string> {
+export async function fromFile(file: Blob): Promise<string> {
   const bytes = new Uint8Array(await file.arrayBuffer())
   let text = ''
   const CHUNK = 0x8000

@@ -1,5 +1,6 @@
 /** People who opened an invitation: each is accepted, declined or blocked. */
 import { brief } from '../format'
+import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { Empty, Notice, ProblemNotice } from '../parts/notice'
@@ -12,7 +13,6 @@ import { contactsById, greetings, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Pane } from './pane'
-import { AccountId } from './restore'
 
 function Greeting({ greeting }: { greeting: GreetingView }) {
   const { busy, problem, run: attempt } = useTask()

@@ -2,9 +2,10 @@
 import { useEffect, useRef } from 'preact/hooks'
 import { I, Mark, type IconName } from '../parts/icons'
 import { go } from '../state/route'
-import { contacts, lone, profile } from '../state/store'
+import { contacts, lone, profile, recovery } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
+import { isTold } from './recovery'
 
 function Card(props: { icon: IconName; title: string; text: string; onClick: () => void }) {
   return (
@@ -59,11 +60,17 @@ function FirstRelay() {
 export function Home() {
   const first = contacts.value.length === 0
   const { name = '', restored = false } = profile.value ?? {}
-  const [heading, lead] = !first
-    ? [s.home.title, s.home.lead]
-    : restored
-      ? [s.home.restoredTitle(name), s.home.restoredLead]
-      : [s.home.firstTitle(name), lone.value ? '' : s.home.firstLead]
+  const way = recovery.value
+  const returning = isTold(way)
+  // While it is looked for what there was, nobody needs to begin anew, but a relay is needed.
+  const begins = first && (!returning || way.state !== 'looking' || lone.value)
+  const [heading, lead] = returning
+    ? [s.home.restoredTitle(name), s.recovery.what]
+    : !first
+      ? [s.home.title, s.home.lead]
+      : restored
+        ? [s.home.restoredTitle(name), s.home.restoredLead]
+        : [s.home.firstTitle(name), lone.value ? '' : s.home.firstLead]
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     // Unless the list took the focus back to where one came from.
@@ -81,7 +88,7 @@ export function Home() {
           {s.home.noRelay}
         </p>
       )}
-      {first && (lone.value ? <FirstRelay /> : <FirstContact />)}
+      {begins && (lone.value ? <FirstRelay /> : <FirstContact />)}
     </div>
   )
 }

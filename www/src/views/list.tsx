@@ -10,9 +10,10 @@ import { Empty } from '../parts/notice'
 import { toastProblem } from '../parts/toast'
 import type { ContactView, RelayState } from '../state/api'
 import { go, route } from '../state/route'
-import { contacts, greetings, lone, profile, relays, run } from '../state/store'
+import { contacts, greetings, lone, profile, recovery, relays, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
+import { isTold, Recovery } from './recovery'
 
 /** The best of all relays: one that works is enough. */
 function linkState(): RelayState | 'none' {
@@ -51,7 +52,7 @@ const Row = memo(function Row({ contact, current }: { contact: ContactView; curr
         aria-current={current ? 'page' : undefined}
         onClick={() => go({ view: 'chat', contact: contact.contact })}
       >
-        <Avatar id={contact.contact} name={contact.name} size={46} />
+        <Avatar id={contact.contact} name={contact.name} picture={contact.avatar} size={46} />
         <span class="conversation-text">
           <span class="conversation-top">
             <bdi class="conversation-name">{contact.name}</bdi>
@@ -183,8 +184,9 @@ export function List() {
         </Button>
       </div>
       <div class="list-scroll">
+        <Recovery />
         {(greetings.value.length > 0 || all.length > 0) && <GreetingsRow />}
-        {all.length === 0 && (
+        {all.length === 0 && !isTold(recovery.value) && (
           <Empty
             icon={lone.value ? 'relay' : 'people'}
             title={lone.value ? s.list.noRelay : s.list.empty}
@@ -203,7 +205,7 @@ export function List() {
         </ul>
       </div>
       <footer class="list-foot">
-        {me && <Avatar id={me.account} name={me.name} size={34} />}
+        {me && <Avatar id={me.account} name={me.name} picture={me.avatar} size={34} />}
         <div class="list-me">
           <bdi>{me?.name}</bdi>
           <LinkState />

@@ -65,8 +65,12 @@ function useNew(contact: ContactView, { messages, more }: Conversation): string 
 function Told({ notice, name }: { notice: NoticeKind; name: string }) {
   const { title, text } = s.chat.notices[notice]
   return (
-    <Notice tone="warn" testid={T.messageNotice} title={<bdi>{title(name)}</bdi>}>
-      {text}
+    <Notice
+      tone={notice === 'came_back' ? 'danger' : 'warn'}
+      testid={T.messageNotice}
+      title={<bdi>{title(name)}</bdi>}
+    >
+      <p>{text}</p>
     </Notice>
   )
 }

@@ -2,6 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { ahead, nameOr } from '../format'
 import { byteLength, GREETING_BYTES_MAX } from '../limits'
+import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { TextArea } from '../parts/field'
@@ -16,7 +17,6 @@ import { s } from '../strings'
 import { T } from '../testids'
 import { Pane } from './pane'
 import { giveUp } from './pending'
-import { AccountId } from './restore'
 
 type Opened = AnswerOf<'opened'>
 

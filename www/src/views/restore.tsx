@@ -1,7 +1,7 @@
 /** An account known before: its 18 words, checked while they are typed. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { groups } from '../format'
 import { WORDS } from '../limits'
+import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { Switch } from '../parts/field'
@@ -37,16 +37,6 @@ function useCheck(words: string[]): Check | null {
 export function errorsByField(words: string[], check: Check | null) {
   const filled = words.flatMap((word, field) => (word === '' ? [] : [field]))
   return new Map((check?.unknown ?? []).map((unknown) => [filled[unknown.at] ?? -1, unknown]))
-}
-
-export function AccountId({ id, testid }: { id: string; testid?: string }) {
-  return (
-    <code class="account-id" data-testid={testid} data-account={id}>
-      {groups(id, 4).map((group, i) => (
-        <span key={i}>{group}</span>
-      ))}
-    </code>
-  )
 }
 
 function Outcome(props: { check: Check; accepted: boolean; onAccept: (on: boolean) => void }) {

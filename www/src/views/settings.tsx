@@ -3,24 +3,22 @@ import type { ComponentChildren } from 'preact'
 import { useState } from 'preact/hooks'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
-import { CopyButton } from '../parts/copy'
-import { Field, Segmented, Switch } from '../parts/field'
+import { Segmented, Switch } from '../parts/field'
 import { I, type IconName } from '../parts/icons'
 import { memo } from '../parts/memo'
-import { ProblemNotice } from '../parts/notice'
 import { Sheet } from '../parts/sheet'
-import { useTask } from '../parts/task'
-import { toast, toastProblem } from '../parts/toast'
+import { toastProblem } from '../parts/toast'
 import { theme, type Theme } from '../state/prefs'
-import { blocked, contacts, profile, run } from '../state/store'
+import { blocked, contacts, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { EraseSheet } from './erase'
 import { Pane } from './pane'
+import { Profile } from './profile'
 import { Relays } from './relays'
-import { AccountId } from './restore'
+import { Repair } from './repair'
 import { ChangePasscodeSheet, ExportSheet, ShowWordsSheet } from './secrets'
-import { Learn, nameError } from './wizard'
+import { Learn } from './wizard'
 
 export function Section(props: { title: string; text?: string; children: ComponentChildren }) {
   return (
@@ -54,64 +52,6 @@ function Row(props: {
       </span>
       <I name="next" size={18} />
     </button>
-  )
-}
-
-function Profile() {
-  const me = profile.value
-  const [name, setName] = useState(me?.name ?? '')
-  const { busy, problem, run: attempt } = useTask()
-  if (!me) return null
-  const changed = name.trim() !== me.name
-  const error = nameError(name)
-  const save = async () => {
-    if (!changed || error) return
-    if (await attempt(() => run({ cmd: 'rename', name: name.trim() }))) toast(s.settings.nameSaved)
-  }
-  return (
-    <section class="section">
-      <h2 class="section-title">{s.settings.profile}</h2>
-      <form
-        class="card profile"
-        onSubmit={(event) => {
-          event.preventDefault()
-          void save()
-        }}
-      >
-        <Avatar id={me.account} name={me.name} size={72} />
-        <div class="stack">
-          <Field
-            label={s.name.label}
-            value={name}
-            onInput={setName}
-            testid={T.settingsName}
-            error={changed ? error : null}
-            autocomplete="nickname"
-          />
-          {changed && (
-            <div>
-              <Button
-                kind="primary"
-                type="submit"
-                small
-                busy={busy}
-                disabled={error !== null}
-                testid={T.settingsNameSave}
-              >
-                {s.common.save}
-              </Button>
-            </div>
-          )}
-          {problem && <ProblemNotice problem={problem} />}
-          <div class="id-box">
-            <span class="field-hint">{s.common.accountId}</span>
-            <AccountId id={me.account} testid={T.settingsAccount} />
-            <CopyButton text={me.account} small kind="ghost" />
-          </div>
-          {me.restored && <p class="field-hint">{s.settings.restored}</p>}
-        </div>
-      </form>
-    </section>
   )
 }
 
@@ -151,7 +91,7 @@ function Blocked() {
     <Section title={s.settings.blocked}>
       {blocked.value.map((contact) => (
         <div key={contact.contact} class="settings-row" data-contact={contact.contact}>
-          <Avatar id={contact.contact} name={contact.name} size={34} />
+          <Avatar id={contact.contact} name={contact.name} picture={contact.avatar} size={34} />
           <bdi class="settings-text">{contact.name}</bdi>
           <Button small testid={T.unblock} onClick={() => unblock(contact.contact)}>
             {s.settings.unblock}
@@ -255,6 +195,7 @@ export function Settings() {
           onClick={show('learn')}
         />
       </Section>
+      <Repair />
       <Section title={s.settings.erase}>
         <Row
           icon="trash"

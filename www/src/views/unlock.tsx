@@ -1,6 +1,7 @@
 /** A locked account: the passcode, with the wait after wrong attempts counted down. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { countdown } from '../format'
+import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
 import { SecretField, Switch } from '../parts/field'
@@ -13,7 +14,6 @@ import { T } from '../testids'
 import { unprotected } from '../unprotected'
 import { EraseSheet } from './erase'
 import { PendingInvite } from './pending'
-import { AccountId } from './restore'
 import { Unprotected } from './unprotected'
 import { Page } from './wizard'
 

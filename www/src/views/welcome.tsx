@@ -4,10 +4,8 @@ import { servedByRelay } from '../ownRelay'
 import { I, Mark, type IconName } from '../parts/icons'
 import { s } from '../strings'
 import { T } from '../testids'
-import { Create } from './create'
-import { Import } from './import'
+import { wizards } from './later'
 import { PendingInvite } from './pending'
-import { Restore } from './restore'
 import { Unprotected } from './unprotected'
 
 function Way(props: {
@@ -40,9 +38,11 @@ export function Welcome() {
   const leave = () => setWay(null)
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => title.current?.focus({ preventScroll: true }), [way])
-  if (way === 'create') return <Create onLeave={leave} />
-  if (way === 'restore') return <Restore onLeave={leave} />
-  if (way === 'import') return <Import onLeave={leave} />
+  useEffect(() => Object.values(wizards).forEach(({ load }) => load()), [])
+  if (way) {
+    const { View } = wizards[way]
+    return <View onLeave={leave} />
+  }
   return (
     <main class="welcome" id="main" data-testid={T.welcome}>
       <div class="welcome-inner">
