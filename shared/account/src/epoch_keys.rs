@@ -272,11 +272,16 @@ impl EpochKeys {
 
     pub fn decode(bytes: &[u8]) -> Result<EpochKeys, StateError> {
         let keys: EpochKeys = cbor::decode_state(VERSION, bytes)?;
-        let sorted = keys.secrets.is_sorted_by_key(|r| (r.epoch, r.generation));
-        if keys.secrets.len() > 2 * KEYS_MAX || !sorted {
-            return Err(StateError::Malformed);
+        match keys.is_in_bounds() {
+            true => Ok(keys),
+            false => Err(StateError::Malformed),
         }
-        Ok(keys)
+    }
+
+    /// What was read from elsewhere than [`EpochKeys::decode`] has to be.
+    pub(crate) fn is_in_bounds(&self) -> bool {
+        let sorted = self.secrets.is_sorted_by_key(|r| (r.epoch, r.generation));
+        self.secrets.len() <= 2 * KEYS_MAX && sorted
     }
 }
 

@@ -3,6 +3,7 @@
 //! Invariant: words and seed are the same 216 bits, most significant first, 12 bits a word; every
 //! 18 words of the list are a seed. The checksum is a property of good seeds, not a part of them.
 
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 use shared::crypto::{Rng, same, sha256};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -73,6 +74,23 @@ impl Eq for Seed {}
 impl core::fmt::Debug for Seed {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str("Seed(..)")
+    }
+}
+
+impl<C> Encode<C> for Seed {
+    fn encode<W: encode::Write>(
+        &self,
+        out: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        out.bytes(&self.0)?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Seed {
+    fn decode(from: &mut Decoder<'b>, _: &mut C) -> Result<Seed, decode::Error> {
+        let wrong = |_| decode::Error::message("wrong length");
+        from.bytes()?.try_into().map(Seed).map_err(wrong)
     }
 }
 

@@ -12,6 +12,7 @@ mod opener;
 mod pair;
 mod payload;
 mod seal;
+mod share;
 mod tags;
 
 pub use chain::{UNACKNOWLEDGED_MAX, WINDOW};
@@ -20,6 +21,7 @@ pub use open::{OpenError, Opened};
 pub use pair::{PAIRS_MAX, PairSeed};
 pub use payload::{ACKS_MAX, MessageId, Payload, message_id};
 pub use seal::{Draft, SealError, SealedMessage};
+pub use share::SharedSession;
 pub use tags::{ENTRIES_MAX, TagTable};
 
 pub(crate) use payload::{read_certificate, split_signed};

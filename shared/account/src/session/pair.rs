@@ -114,7 +114,64 @@ struct Seen {
     highest: u32,
 }
 
+/// A pair as it is told to another device of the account: without the counters of this one, and
+/// without what it proposed.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+pub(crate) struct SharedPair {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    id: PairId,
+    #[n(1)]
+    first: u32,
+    #[n(2)]
+    at: u32,
+    #[cbor(n(3), with = "cbor::key")]
+    rz: Key,
+    #[n(4)]
+    confirmed: bool,
+    #[n(5)]
+    retired: bool,
+    #[n(6)]
+    lost: bool,
+    #[n(7)]
+    heard: Millis,
+    #[n(8)]
+    seen: Vec<Seen>,
+}
+
 impl Pair {
+    pub fn share(&self) -> SharedPair {
+        SharedPair {
+            id: self.id,
+            first: self.first,
+            at: self.at,
+            rz: self.rz.clone(),
+            confirmed: self.confirmed,
+            retired: self.retired,
+            lost: self.lost,
+            heard: self.heard,
+            seen: self.seen.clone(),
+        }
+    }
+
+    /// [`Pair::is_in_bounds`] is for who reads it.
+    pub fn shared(told: SharedPair) -> Pair {
+        Pair {
+            id: told.id,
+            first: told.first,
+            at: told.at,
+            rz: told.rz,
+            confirmed: told.confirmed,
+            proposed_in: None,
+            heard: told.heard,
+            superseded: None,
+            sent: Vec::new(),
+            seen: told.seen,
+            retired: told.retired,
+            lost: told.lost,
+        }
+    }
+
     pub fn new(seed: &PairSeed, confirmed: bool, proposed_in: Option<MessageId>) -> Pair {
         Pair {
             id: seed.id(),

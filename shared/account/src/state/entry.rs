@@ -326,6 +326,40 @@ impl Lines {
     }
 }
 
+/// Entries beside other things, in an array, written as in a part. For `#[cbor(with = ..)]`.
+pub(crate) mod lines {
+    use super::{Entry, Line, Lines};
+    use alloc::vec::Vec;
+    use minicbor::{Decoder, Encoder, decode as d, encode as e};
+
+    pub(crate) fn encode<C, W: e::Write>(
+        entries: &[Entry],
+        out: &mut Encoder<W>,
+        cx: &mut C,
+    ) -> Result<(), e::Error<W::Error>> {
+        out.array(entries.len() as u64)?;
+        let mut before: Option<(&Entry, Vec<u8>)> = None;
+        for entry in entries {
+            let key = entry.key.bytes();
+            let last = before.as_ref().map(|(entry, key)| (*entry, &key[..]));
+            out.encode_with(Line::after(entry, &key, last), cx)?;
+            before = Some((entry, key));
+        }
+        Ok(())
+    }
+
+    /// What is out of bounds is left out.
+    pub(crate) fn decode<'b, C>(from: &mut Decoder<'b>, _: &mut C) -> Result<Vec<Entry>, d::Error> {
+        let endless = || d::Error::message("no length");
+        let mut lines = Lines::default();
+        let mut entries = Vec::new();
+        for _ in 0..from.array()?.ok_or_else(endless)? {
+            entries.extend(lines.read(from)?);
+        }
+        Ok(entries)
+    }
+}
+
 /// An entry beside other things.
 impl<C> Encode<C> for Entry {
     fn encode<W: encode::Write>(

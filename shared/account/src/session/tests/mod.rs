@@ -7,6 +7,7 @@ mod erase;
 mod fork;
 mod handshake;
 mod run;
+mod share;
 mod vectors;
 
 use super::*;
@@ -64,8 +65,13 @@ impl Party {
     /// Moves the clocks, agreed time with them, and does what a node does at each step.
     pub fn at(&mut self, now: Millis) {
         self.now = now;
-        self.certificate =
-            Certificate::issue(&self.account, 0, self.device.public(), hour(now)).to_bytes();
+        self.certificate = Certificate::issue(
+            &self.account,
+            self.certificate[0],
+            self.device.public(),
+            hour(now),
+        )
+        .to_bytes();
         self.own.ensure(epoch(now), 0, &mut self.rng);
         self.own.erase(epoch(now));
         self.session.on_epoch(epoch(now), now);

@@ -1,0 +1,109 @@
+//! Another device of the account goes on with what it was told of a session.
+
+use super::*;
+use crate::cbor::{from_slice, to_vec};
+
+/// Ann's second device, in slot 1, with what her first one tells it.
+fn second(ann: &Party) -> Party {
+    let mut second = ann.restored(60);
+    let told: SharedSession = from_slice(&to_vec(&ann.session.share())).unwrap();
+    let (me, peer) = (ann.account(), *ann.session.peer());
+    second.session = Session::shared(me, peer, told).unwrap();
+    second.table.clear();
+    second.device = SigningKey::draw(&mut second.rng);
+    second.certificate[0] = 1;
+    second.owed.clear();
+    second.at(ann.now);
+    second
+}
+
+/// For as long as the pairs that were told are the newest: the devices tell each other of others.
+/// Ben has to know of the second one, too.
+#[test]
+fn a_second_device_reads_and_writes() {
+    let (mut ann, mut ben) = two(START);
+    ben.read(&ann.send("before").sealed);
+    ann.read(&ben.send("on a chain that Ann alone has").sealed);
+    let mut other = second(&ann);
+    assert_eq!(other.session.mailbox(), ann.session.mailbox());
+
+    let on_the_chain = ben.send("on it, too").sealed;
+    assert!(other.receive(&on_the_chain).is_none(), "no chain was told");
+    assert_eq!(ann.read(&on_the_chain), "on it, too");
+    let introduced = Device {
+        slot: 1,
+        key: other.device.public(),
+        heard: 0,
+    };
+    assert!(ben.session.note_device(introduced));
+    for day in 1..6 {
+        for party in [&mut ann, &mut other, &mut ben] {
+            party.at(START + day * DAY);
+        }
+        ann.learn(&mut ben);
+        other.learn(&mut ben);
+        ben.learn(&mut ann);
+        // Epoch keys are the account's: both devices have the same.
+        other.own = EpochKeys::decode(&ann.own.encode()).unwrap();
+        let sent = ben.send("to both").sealed;
+        assert_eq!(other.read(&sent), "to both");
+        assert_eq!(ann.read(&sent), "to both");
+        assert_eq!(
+            ben.read(&other.send("from the second").sealed),
+            "from the second"
+        );
+        assert_eq!(
+            ben.read(&ann.send("from the first").sealed),
+            "from the first"
+        );
+    }
+}
+
+/// Ben's openers were many on this day: those that come next are expected.
+#[test]
+fn counters_of_theirs_are_told_and_ours_are_not() {
+    let (mut ann, mut ben) = two(START);
+    ben.read(&ann.send("known").sealed);
+    for n in 0..30 {
+        ben = ben.restored(n);
+        ann.read(&ben.send("an opener").sealed);
+    }
+    let mut other = second(&ann);
+    ben = ben.restored(90);
+    let sent = ben.send("the next one");
+    assert!(sent.is_opener);
+    assert_eq!(other.read(&sent.sealed), "the next one");
+    let pairs = |party: &Party| party.session.kept.pairs.len();
+    assert_eq!(pairs(&other), pairs(&ann));
+    let now = epoch(START);
+    let mut counts = other.session.kept.pairs.iter_mut().map(|p| p.count(now));
+    assert!(counts.all(|next| next == 0));
+}
+
+#[test]
+fn what_is_out_of_bounds_is_refused() {
+    let (mut ann, mut ben) = two(START);
+    ann.read(&ben.send("known").sealed);
+    let bytes = to_vec(&ann.session.share());
+    let (me, peer) = (ann.account(), ben.account());
+    let read = |bytes: &[u8]| {
+        let told = from_slice::<SharedSession>(bytes)?;
+        Session::shared(me, peer, told).map(|_| ())
+    };
+    assert!(read(&bytes).is_ok());
+    for len in 0..bytes.len() {
+        assert!(read(&bytes[..len]).is_err(), "{len}");
+    }
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1 << bit;
+            // Whatever it says then, it is within its bounds.
+            let _ = read(&changed);
+        }
+    }
+    // One pair twice.
+    let twice = ann.session.kept.pairs[0].clone();
+    ann.session.kept.pairs.push(twice);
+    assert!(read(&to_vec(&ann.session.share())).is_err());
+}
