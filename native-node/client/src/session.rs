@@ -2,7 +2,7 @@
 //! in, events come out.
 //!
 //! Invariant: what is asked and answered about the relays of the command line stays in here; only
-//! what went wrong with one of them is told.
+//! what went wrong with one of them is told, and that commands are taken from now on or no more.
 
 use crate::args::NetworkArgs;
 use crate::relays::{Next, OWN_IDS, Relays};
@@ -21,6 +21,8 @@ pub const FAULT: &str = "The account ended because of a fault of its own. What w
 /// What comes from a session.
 pub enum Told {
     Event(Box<Event>),
+    /// No event, but [`Session::takes_commands`] says something else than before.
+    Turn,
     /// The account ended by itself.
     Fault,
     /// A signal came.
@@ -77,8 +79,12 @@ impl Session {
     }
 
     /// What is told next. Dropping the future loses nothing.
+    ///
+    /// Who waits here has decided before what else to wait for, so this comes back whenever
+    /// [`Self::takes_commands`] changes, be it by an answer that nobody else sees.
     pub async fn next(&mut self) -> Told {
         loop {
+            let took_commands = self.takes_commands();
             let told = tokio::select! {
                 event = self.driven.events.recv() => match event {
                     Some(event) => self.on_event(event),
@@ -96,6 +102,9 @@ impl Session {
             };
             if let Some(event) = told {
                 return Told::Event(event);
+            }
+            if self.takes_commands() != took_commands {
+                return Told::Turn;
             }
         }
     }
@@ -150,5 +159,62 @@ async fn hand_in(mut queue: mpsc::UnboundedReceiver<Request>, commands: mpsc::Se
         if commands.send(request).await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+    use crate::args::RelayArg;
+    use native_node::scratch::Scratch;
+    use shared::wire::RelayHint;
+    use std::time::Duration;
+
+    fn relay(host: u8) -> RelayArg {
+        let hint = RelayHint {
+            address: [127, 0, 0, host].into(),
+            port: 1,
+            certificate: [1; 32],
+            node_key: [2; 32],
+        };
+        RelayArg::Hint(hint.to_text())
+    }
+
+    /// A session whose own account is not heard, and who speaks in its place.
+    fn session(data: &Path, relays: Vec<RelayArg>) -> (Session, mpsc::Sender<Event>) {
+        let network = "main".to_owned();
+        let mut session = Session::start(data, NetworkArgs { relays, network }).unwrap();
+        let (account, events) = mpsc::channel(16);
+        session.driven.events = events;
+        (session, account)
+    }
+
+    async fn told(session: &mut Session) -> Told {
+        let next = tokio::time::timeout(Duration::from_secs(10), session.next());
+        next.await.expect("it waits for something that has come")
+    }
+
+    /// The order of events when a relay of the command line was known before: its link is open, and
+    /// what waited there is told, before its page has answered and `AddRelay` is done.
+    #[tokio::test]
+    async fn the_last_relays_answer_is_the_turn_of_commands() {
+        let dir = Scratch::new("session").unwrap();
+        let (mut session, account) = session(dir.path(), vec![relay(1), relay(2)]);
+        let done = |id| Event::Done { id, answer: None };
+        let phase = |phase| Event::Phase { phase };
+        for event in [phase(Phase::Starting), phase(Phase::Open), done(1)] {
+            account.send(event).await.unwrap();
+            assert!(matches!(told(&mut session).await, Told::Event(_)));
+            assert!(!session.takes_commands());
+        }
+        account.send(done(OWN_IDS)).await.unwrap();
+        account.send(done(OWN_IDS + 1)).await.unwrap();
+        // Nothing comes after them.
+        assert!(matches!(told(&mut session).await, Told::Turn));
+        assert!(session.takes_commands());
+        drop(account);
+        session.stop().await;
     }
 }

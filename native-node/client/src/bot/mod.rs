@@ -76,6 +76,8 @@ impl Bot {
             let told = tokio::select! {
                 told = self.session.next() => match told {
                     Told::Event(event) => self.on_event(&event).await,
+                    // What is waited for is found out anew above.
+                    Told::Turn => Ok(()),
                     Told::Fault => {
                         eprintln!("{FAULT}");
                         code = ExitCode::FAILURE;

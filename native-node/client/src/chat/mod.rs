@@ -226,6 +226,7 @@ impl Chat {
     async fn pump(&mut self) -> Result<(), Leave> {
         match self.session.next().await {
             Told::Event(event) => self.on_event(*event),
+            Told::Turn => Ok(()),
             Told::Fault => Err(Leave::Fault),
             Told::AskedToEnd => Err(Leave::Asked),
         }
@@ -290,6 +291,7 @@ impl Chat {
             };
             match told {
                 Told::Event(event) => self.on_event(*event)?,
+                Told::Turn => {}
                 Told::Fault => return Err(Leave::Fault),
                 Told::AskedToEnd => return Err(Leave::Asked),
             }
