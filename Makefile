@@ -4,7 +4,7 @@
 SHELL := bash
 TARGET_DIR := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 
-.PHONY: help run relay test netns interop bench bench-store bench-gossip sim-large web page clean
+.PHONY: help run relay test netns interop model bench bench-store bench-gossip sim-large web page clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\): .*## /  make \1\t/p' Makefile
@@ -20,6 +20,9 @@ netns: ## relays and accounts in networks made for them, with a NAT (Linux)
 
 interop: ## relays with a client over aiortc and in a DHT of libtorrent's, on loopback (both from PyPI)
 	@tests/interop/run.sh
+
+model: ## prove what the handshakes promise, with ProVerif (docs/model)
+	@docs/model/run.sh
 
 bench: page ## measure, with the limits of this machine beside the numbers
 	@tests/bench.sh
