@@ -1,8 +1,8 @@
 //! Returns: how an account that lost its sessions makes itself known to a contact again, by a
 //! secret that follows from both accounts' words. PROTOCOL.md section 14.
 //!
-//! Invariant: a [`Return`] was signed by the account itself, for this recipient and this exchange (no
-//! device that lacks the words makes one); nobody but the recipient's epoch key opens it.
+//! Invariant: a [`Return`] was signed by the account itself, for this recipient and this exchange
+//! (no device that lacks the words makes one); nobody but the recipient's epoch key opens it.
 
 use crate::acceptance::{Accepted, Asker, Awaited, OpenError as AcceptanceError};
 use crate::cbor::{self, StateError};

@@ -22,6 +22,8 @@ struct Waves {
     rng: Rng,
     up: Vec<At>,
     objects: Vec<Object>,
+    /// Objects that nobody had half a minute later, so that their sender had no receipt.
+    again: usize,
     started: Instant,
 }
 
@@ -33,6 +35,7 @@ pub fn run(most: usize, swarm: usize) {
         rng: Rng::new([3; 32]),
         up: Vec::new(),
         objects: Vec::new(),
+        again: 0,
         started: Instant::now(),
     };
     waves.world.swarm_relays = Some(swarm);
@@ -66,12 +69,13 @@ pub fn run(most: usize, swarm: usize) {
     println!(
         "{{\"waves\": {most}, \"swarm\": {swarm}, \
          \"few\": {FEW}, \"few_bits\": {:.2}, \"many_bits\": {:.2}, \
-         \"end_bits\": {:.2}, \"objects\": {}, \"lost_at_most\": {}, \"lost_in_the_end\": {}, \
+         \"end_bits\": {:.2}, \"objects\": {}, \"put_again\": {}, \"lost_at_most\": {}, \"lost_in_the_end\": {}, \
          \"hours\": {:.1}, \"seconds\": {:.0}}}",
         few.1,
         many.1,
         end.1,
         waves.objects.len(),
+        waves.again,
         many.0,
         end.0,
         (waves.world.now - tests::world::BEGINNING_MS) as f64 / 3_600_000.0,
@@ -107,25 +111,35 @@ impl Waves {
         self.world.run(one as u64);
     }
 
-    /// At any relay: most pass it on.
+    /// At any relay: most pass it on. What nobody has is put again, as its sender would.
     fn put(&mut self) {
+        let mut unstored: Vec<Object> = Vec::new();
         for _ in 0..OBJECTS {
-            let object = self.world.object(&mut self.rng, 0);
-            let at = self.any();
-            self.world.put(at, &object);
-            self.objects.push(object);
-            self.world.run(1_000);
+            unstored.push(self.world.object(&mut self.rng, 0));
+        }
+        self.objects.extend(unstored.iter().cloned());
+        while !unstored.is_empty() {
+            for object in &unstored {
+                let at = self.any();
+                self.world.put(at, object);
+                self.world.run(1_000);
+            }
+            self.world.run(MINUTE / 2);
+            unstored.retain(|object| !self.up.iter().any(|at| self.keeps(object, *at)));
+            self.again += unstored.len();
         }
         eprintln!("{} relays, {:?}", self.up.len(), self.started.elapsed());
     }
 
+    /// Whether a relay has an object that it is to keep.
+    fn keeps(&self, object: &Object, at: At) -> bool {
+        let relay = self.world.relay(at);
+        relay.range().has(object.0.address) && relay.stores(&object.0.id())
+    }
+
     /// How many objects are with nobody who should keep them, and the bits of a range.
     fn look(&self, when: &str) -> (usize, f64) {
-        let keeps = |object: &Object, at: &At| {
-            let relay = self.world.relay(*at);
-            relay.range().has(object.0.address) && relay.stores(&object.0.id())
-        };
-        let lost = |object: &&Object| !self.up.iter().any(|at| keeps(object, at));
+        let lost = |object: &&Object| !self.up.iter().any(|at| self.keeps(object, *at));
         let lost = self.objects.iter().filter(lost).count();
         let bits = |at: &At| f64::from(self.world.relay(*at).range().bits());
         let bits = self.up.iter().map(bits).sum::<f64>() / self.up.len() as f64;

@@ -59,6 +59,9 @@ impl Open {
                 self.snapshot(cx);
                 Ok(None)
             }
+            Command::Send { .. } if self.profile.superseded.is_some() => {
+                Err(problems::superseded())
+            }
             Command::Send { contact, text } => match views::who(&contact) {
                 Some(who) => match self.send(cx, id, who, text) {
                     Ok(()) => return None,

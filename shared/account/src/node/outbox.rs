@@ -47,9 +47,6 @@ impl Open {
         who: Who,
         text: String,
     ) -> Result<(), Problem> {
-        if self.profile.superseded.is_some() {
-            return Err(problems::superseded());
-        }
         if text.trim().is_empty() {
             return Err(problems::text_empty());
         }

@@ -120,10 +120,10 @@ problems! {
         "Wait until some are delivered, or cancel some.";
     message_unknown: "There is no such message.", NOTHING_CHANGED, "Reload the conversation.";
     recovered_elsewhere: "Your account was restored from its 18 words on another device.",
-        "What is here stays, but this device receives nothing new: your contacts write to the other one.",
-        "If that was you, go on there. If it was not, somebody has your words: take the account back here, \
-        and tell your contacts.";
-    superseded: "Your account was restored from its 18 words on another device, and this one cannot send.",
+        "What is here stays, but nothing new comes: your contacts write to the other one.",
+        "If that was you, go on there. If not, somebody has your words: take the account back \
+        here, and tell your contacts.";
+    superseded: "Your account was restored on another device, and this one cannot send.",
         NOTHING_CHANGED, "Go on with the other device, or take the account back here.";
     return_unknown: "Nobody who came back waits for your word here.", NOTHING_CHANGED,
         "Reload the conversation.";

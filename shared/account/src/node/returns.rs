@@ -15,6 +15,7 @@ use crate::identity::RecoveryPublic;
 use crate::session::{Old, Payload, TagTable, message_id};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
 use shared::crypto::{Key, PublicKey};
 use shared::wire::Header;
 
@@ -53,6 +54,33 @@ impl Returns {
                 self.expected.insert(which, locator);
             }
         }
+    }
+}
+
+/// The last return of a contact.
+#[derive(Clone, Copy, Encode, Decode)]
+#[cbor(map)]
+pub struct ReturnedRow {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub id: Id16,
+    /// When they came back, by their clock, and until when that may have to be confirmed, by what
+    /// we assume (Unix ms).
+    #[n(1)]
+    pub time: u64,
+    #[n(2)]
+    pub until: u64,
+    /// A device of before was heard from: what is written to them waits.
+    #[n(3)]
+    pub waits: bool,
+    /// The person said that it is them.
+    #[n(4)]
+    pub confirmed: bool,
+}
+
+impl ReturnedRow {
+    /// Until when messages wait, if they do.
+    pub fn waits_until(&self, now: u64) -> Option<u64> {
+        (self.waits && now < self.until).then_some(self.until)
     }
 }
 
