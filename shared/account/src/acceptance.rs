@@ -88,9 +88,13 @@ impl PendingAcceptance {
         Ok((pending, session))
     }
 
-    /// The greeting was sealed anew: answers to that from now on.
-    pub fn renew(&mut self, greeting: Greeting) {
+    /// The greeting came again: answers to that from now on. False if it is the sealing that is
+    /// answered already.
+    pub fn renew(&mut self, greeting: Greeting) -> bool {
+        let before = self.greeting.exchange.transcript;
+        let anew = greeting.exchange.transcript != before;
         self.greeting = greeting;
+        anew
     }
 
     /// Seals it, for the first time or anew, and adds the pair it makes to the session. Save the

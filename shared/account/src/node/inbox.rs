@@ -254,8 +254,9 @@ impl Open {
             if row.done {
                 let contact = self.contacts.get_mut(&who);
                 let pending = contact.and_then(|c| c.acceptance.as_mut());
-                if let Some(pending) = pending.filter(|_| row.accepted) {
-                    pending.renew(greeting);
+                let accepted = pending.filter(|_| row.accepted);
+                // Every start reads again what came lately: that needs no other answer.
+                if accepted.is_some_and(|pending| pending.renew(greeting)) {
                     self.drop_parcel(cx, &Owner::Acceptance(who));
                     // At the next tick: leaving at once would tell whom it answers.
                     self.jobs.add(Owner::Acceptance(who));

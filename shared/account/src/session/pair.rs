@@ -205,14 +205,15 @@ impl Pair {
 }
 
 /// The pair to send on in an epoch: the highest the other side is known to have; before any is
-/// known, the highest of all. Not one that was made while the clocks were ahead.
+/// known, the one made last: an acceptance sealed anew takes the place of the one before, which may
+/// have reached nobody. Not one that was made while the clocks were ahead.
 pub(crate) fn sending(pairs: &[Pair], epoch: u32) -> Option<&Pair> {
     let begun = |p: &&Pair| p.at <= epoch.saturating_add(1);
     let candidates = || pairs.iter().filter(begun).filter(|p| !p.retired);
     candidates()
         .filter(|p| p.confirmed)
         .max_by_key(|p| p.rank())
-        .or_else(|| candidates().max_by_key(|p| p.rank()))
+        .or_else(|| candidates().next_back())
         .or_else(|| pairs.iter().filter(begun).max_by_key(|p| p.rank()))
         .or_else(|| pairs.iter().max_by_key(|p| p.rank()))
 }
@@ -307,6 +308,8 @@ mod tests {
         assert_eq!(choose(&pairs), 100);
         pairs[0].confirmed = false;
         assert_eq!(choose(&pairs), 107, "nothing is known yet");
+        pairs.reverse();
+        assert_eq!(choose(&pairs), 100, "the one made last");
         // Heard on the old one before they knew of the new one.
         let mut pairs = [pair(1, 100), pair(2, 107)];
         let (old, new) = (pairs[0].id, pairs[1].id);
