@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use account::api::*;
+use std::collections::BTreeSet;
 use tests::host::Host;
 use tests::people::passcode;
 use tests::world::{At, World};
@@ -169,6 +170,57 @@ fn an_acceptance_sealed_anew_loses_nobody() {
         tell_for_weeks(&mut world, ann, bob);
         talk(&mut world, ann, bob, "and on");
     }
+}
+
+/// The inviter's process dies again and again before the greeter answers. What it seals and never
+/// puts makes pairs that the greeter does not get to know: nothing is written on them.
+#[test]
+fn an_acceptance_that_is_lost_takes_no_message_along() {
+    for seed in 1..=4 {
+        let (mut world, _, ann, bob) = World::two(seed);
+        let link = world.invite_for(ann, 24).fragment;
+        world.greet(bob, &link).unwrap();
+        world.accept(ann);
+        let met = |world: &World| world.knows(bob, ann);
+        assert!(world.run_until(MINUTE, met));
+        world.kill(bob);
+        for saves in 1..12 {
+            world.kill(ann);
+            world.start(ann);
+            let until = world.hosts[ann].disk.saves + saves;
+            world.kill_at_save(ann, until);
+            world.run(20_000);
+        }
+        world.kill(ann);
+        world.hosts[ann].dies_at_save = None;
+        world.start(ann);
+        world.start(bob);
+        world.run(1_000);
+        talk(&mut world, ann, bob, "at last");
+    }
+}
+
+/// At each start the greeting is read again: the answer that is under way is the one to it.
+#[test]
+fn a_greeting_that_is_read_again_is_answered_once() {
+    let (mut world, _, ann, bob) = World::two(1);
+    let link = world.invite_for(ann, 24).fragment;
+    world.greet(bob, &link).unwrap();
+    world.seen = Some(Vec::new());
+    world.accept(ann);
+    let met = |world: &World| world.knows(bob, ann);
+    assert!(world.run_until(MINUTE, met));
+    world.kill(bob);
+    for _ in 0..4 {
+        world.run(MINUTE);
+        world.kill(ann);
+        world.start(ann);
+    }
+    let puts = world.seen.as_ref().unwrap().iter();
+    let puts = puts.filter(|seen| seen.to_relay && seen.bytes[0] == 0x10);
+    let envelopes = puts.filter(|seen| seen.client == ann && seen.bytes[5] & 0x0f == 0);
+    let different: BTreeSet<&[u8]> = envelopes.map(|seen| &seen.bytes[5..]).collect();
+    assert_eq!(different.len(), 1);
 }
 
 /// Nobody answers for ever: once anything has come on the new pair, no more acceptances leave.

@@ -266,8 +266,9 @@ impl Pair {
 }
 
 /// The pair to send on in an epoch: the highest the other side is known to have; before any is
-/// known, the highest of all. Not one that was made while the clocks were ahead, and none that they
-/// came back without.
+/// known, the one made last: an acceptance sealed anew takes the place of the one before, which may
+/// have reached nobody. Not one that was made while the clocks were ahead, and none that they came
+/// back without.
 pub(crate) fn sending(pairs: &[Pair], epoch: u32) -> Option<&Pair> {
     let begun = |p: &&Pair| p.at <= epoch.saturating_add(1);
     let all = || pairs.iter().filter(|p| !p.lost);
@@ -275,7 +276,7 @@ pub(crate) fn sending(pairs: &[Pair], epoch: u32) -> Option<&Pair> {
     candidates()
         .filter(|p| p.confirmed)
         .max_by_key(|p| p.rank())
-        .or_else(|| candidates().max_by_key(|p| p.rank()))
+        .or_else(|| candidates().next_back())
         .or_else(|| all().filter(begun).max_by_key(|p| p.rank()))
         .or_else(|| all().max_by_key(|p| p.rank()))
 }
@@ -370,6 +371,8 @@ mod tests {
         assert_eq!(choose(&pairs), 100);
         pairs[0].confirmed = false;
         assert_eq!(choose(&pairs), 107, "nothing is known yet");
+        pairs.reverse();
+        assert_eq!(choose(&pairs), 100, "the one made last");
         // Heard on the old one before they knew of the new one.
         let mut pairs = [pair(1, 100), pair(2, 107)];
         let (old, new) = (pairs[0].id, pairs[1].id);
