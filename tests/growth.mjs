@@ -83,10 +83,12 @@ const verdict =
       ? `From ${runs[0].nodes} to ${runs.at(-1).nodes} nodes no step changes any of these lines by more than 10 %.`
       : `Steps of more than 10 %: ${grows.map(([key, name]) => `${name} (${change((run) => run[key])})`).join('; ')}.`
 
+/** Older runs put each object once, whatever became of it. */
+const again = ({ put_again: n }) => (n === undefined ? '' : ` ${n} times a put had reached nobody and was made again.`)
 const wave = (w) =>
   `${w.few} relays, ${w.waves}, ${w.few} again, ranges halved at ${w.swarm}: ranges of ${w.few_bits.toFixed(1)}, ${w.many_bits.toFixed(1)} and ${w.end_bits.toFixed(1)} bits
 on average, ${w.objects} objects put on the way, in ${w.hours.toFixed(0)} hours of the virtual clock. **Lost: ${w.lost_at_most} when it was largest,
-${w.lost_in_the_end} in the end.**`
+${w.lost_in_the_end} in the end.**${again(w)}`
 
 writeFileSync(
   'docs/growth.md',
@@ -138,7 +140,8 @@ ${calculated(runs).join('\n')}
 ${waves.length ? waves.map(wave).join('\n\n') : 'Not run.'}
 
 Relays alone (\`tests/sim_large.sh waves\`). The network doubles every 15 minutes and halves every 3 hours; those who leave do so without a word, with their disks.
-An object counts as lost if no relay that is up keeps it where others look for it.
+An object counts as lost if no relay that is up keeps it where others look for it. Where it is said how often puts were made again, what no relay had half a minute later
+was put once more, as its sender would, who had no receipt.
 
 In earnest a range is halved at 40 relays, and a half stays a range of its own as long as eight keep it; where it is halved at 12, as long as two do. That a relay is
 gone who has no link to it sees within an hour, and ranges are joined one step in ten minutes: of a range that two keep, both can leave before, with all it had.

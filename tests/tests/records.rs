@@ -57,6 +57,18 @@ fn has_trouble(world: &World, at: At, wanted: &str) -> bool {
 }
 
 /// Headers of the records that somebody put.
+/// The slot that a record which was put says.
+fn slot(seen: &Seen) -> u16 {
+    u16::from_le_bytes(seen.bytes[5 + 72 + 32..][..2].try_into().unwrap())
+}
+
+/// Profiles that were put.
+fn profiles_put(seen: &[Seen], at: At) -> Vec<(u64, [u8; 72])> {
+    let is_profile = |s: &&Seen| s.bytes[0] == PUT && slot(s) == 2;
+    let seen: Vec<Seen> = seen.iter().filter(is_profile).cloned().collect();
+    puts(&seen, at)
+}
+
 fn puts(seen: &[Seen], at: At) -> Vec<(u64, [u8; 72])> {
     let of = seen.iter().filter(|s| s.client == at && s.to_relay);
     let put = of.filter(|s| s.bytes[0] == PUT);
@@ -281,7 +293,11 @@ fn a_removed_contact_reads_nothing_new() {
         let sizes = puts(&seen, ann).into_iter().map(|(_, h)| h[1] >> 5);
         let mut sizes: Vec<u8> = sizes.collect();
         sizes.sort_unstable();
-        assert_eq!(sizes, [0, 0, 0, 0, 4], "tombstones, profile, keys");
+        assert_eq!(
+            sizes,
+            [0, 0, 0, 0, 0, 4],
+            "tombstones, profile, state, keys"
+        );
         let refused = |s: &&Seen| s.client == ann && s.bytes[0] == REFUSED;
         assert_eq!(seen.iter().filter(refused).count(), 0);
         set_about(&mut world, ann, "for Cid alone");
@@ -431,12 +447,9 @@ fn a_record_is_written_again_before_it_is_over() {
     let mut profiles: Vec<(u64, u32)> = Vec::new();
     for day in 1..=200 {
         world.run(DAY);
-        for (at, header) in puts(&world.seen.replace(Vec::new()).unwrap(), ann) {
-            // Records for half a year: those of keys live for a week.
-            if header[1] >> 1 & 15 == 7 {
-                let expiry = u32::from_le_bytes(header[4..8].try_into().unwrap());
-                profiles.push((at, expiry));
-            }
+        for (at, header) in profiles_put(&world.seen.replace(Vec::new()).unwrap(), ann) {
+            let expiry = u32::from_le_bytes(header[4..8].try_into().unwrap());
+            profiles.push((at, expiry));
         }
         if let Some((_, expiry)) = profiles.last() {
             last = *expiry;
@@ -449,9 +462,8 @@ fn a_record_is_written_again_before_it_is_over() {
             world.run(MINUTE);
             world.unlock(ann);
             world.run(HOUR);
-            let again = puts(world.seen.as_ref().unwrap(), ann);
-            let again = again.iter().filter(|(_, h)| h[1] >> 1 & 15 == 7);
-            assert!(again.count() <= 1, "put again as it is, at most");
+            let again = profiles_put(world.seen.as_ref().unwrap(), ann);
+            assert!(again.len() <= 1, "put again as it is, at most");
             assert!(profiles.len() == before);
             world.seen = Some(Vec::new());
         }

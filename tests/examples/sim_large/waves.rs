@@ -69,7 +69,8 @@ pub fn run(most: usize, swarm: usize) {
     println!(
         "{{\"waves\": {most}, \"swarm\": {swarm}, \
          \"few\": {FEW}, \"few_bits\": {:.2}, \"many_bits\": {:.2}, \
-         \"end_bits\": {:.2}, \"objects\": {}, \"put_again\": {}, \"lost_at_most\": {}, \"lost_in_the_end\": {}, \
+         \"end_bits\": {:.2}, \"objects\": {}, \"put_again\": {}, \"lost_at_most\": {}, \
+         \"lost_in_the_end\": {}, \
          \"hours\": {:.1}, \"seconds\": {:.0}}}",
         few.1,
         many.1,

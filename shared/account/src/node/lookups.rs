@@ -108,8 +108,8 @@ pub struct Held {
 /// A Find without an end yet.
 struct Find {
     of: (u8, u64),
-    /// Something of its answer has come: who joins now would miss that.
-    begun: bool,
+    /// When it was asked (mono). Who comes later may want what the relay has stored since.
+    at: Millis,
     waiting: BTreeSet<u64>,
 }
 
@@ -179,10 +179,9 @@ impl Lookups {
     /// Keeps a record for the lookups it may answer. What follows from it waits for the end of the
     /// answer: acting at once would tell the relay which of the records was meant.
     pub fn hold(&mut self, key: NodeKey, request: ReqId, header: &Header, body: &[u8]) {
-        let Some(find) = self.finds.get_mut(&(key, request)) else {
+        if !self.finds.contains_key(&(key, request)) {
             return;
-        };
-        find.begun = true;
+        }
         let wanted = self.wanted.get(&(header.address, header.tag));
         for id in wanted.into_iter().flatten() {
             let Some(lookup) = self.lookups.get_mut(id) else {
@@ -317,7 +316,7 @@ impl Lookups {
         let mut joined = Vec::new();
         for (_, find) in of_link {
             under_way += 1;
-            if !find.begun && wanted.contains(&find.of) {
+            if find.at == cx.now.mono && wanted.contains(&find.of) {
                 joined.push(find);
             }
         }
@@ -344,7 +343,7 @@ impl Lookups {
             };
             let find = Find {
                 of: (bits, prefix),
-                begun: false,
+                at: cx.now.mono,
                 waiting: [id].into(),
             };
             self.finds.insert((key, request), find);

@@ -119,6 +119,8 @@ impl Relays {
             let open = known.is_open();
             if known.row.hint != hint.encode() && !open {
                 known.moved = Some(hint);
+                // However long it was away: there it has not been looked for yet.
+                known.attempts = 0;
                 if matches!(known.stage, Stage::Down { .. }) {
                     known.stage = Stage::Down { until: cx.now.mono };
                 }
