@@ -143,6 +143,8 @@ Relays alone (\`tests/sim_large.sh waves\`). The network doubles every 15 minute
 An object counts as lost if no relay that is up keeps it where others look for it. Where it is said how often puts were made again, what no relay had half a minute later
 was put once more, as its sender would, who had no receipt.
 
+The networks of people above ran before accounts kept their state in records: two to ten of them a person, written every 60 to 90 days and when something changes.
+
 In earnest a range is halved at 40 relays, and a half stays a range of its own as long as eight keep it; where it is halved at 12, as long as two do. That a relay is
 gone who has no link to it sees within an hour, and ranges are joined one step in ten minutes: of a range that two keep, both can leave before, with all it had.
 `,
