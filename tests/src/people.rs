@@ -209,6 +209,16 @@ impl World {
         )
     }
 
+    /// Each writes, and each is read.
+    pub fn talk(&mut self, a: At, b: At, text: &str) {
+        for (from, to) in [(a, b), (b, a)] {
+            self.say(from, to, text);
+            let name = self.hosts[from].name.clone();
+            let heard = self.hears(to, from, text, 10 * 60_000);
+            assert!(heard, "{text}: {name} is not heard; {}", self.replay());
+        }
+    }
+
     /// Whether `at` is shown this text from `other` in time.
     pub fn hears(&mut self, at: At, other: At, text: &str, ms: u64) -> bool {
         self.run_until(ms, |world| world.heard(at, other).iter().any(|t| t == text))

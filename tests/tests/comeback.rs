@@ -16,19 +16,9 @@ fn two(seed: u64) -> (World, At, At, At) {
     let mut world = World::new(seed);
     let relay = world.add("relay", true);
     let (ada, bob) = world.friends("relay", "relay");
-    talk(&mut world, ada, bob, "hello");
+    world.talk(ada, bob, "hello");
     world.run(10 * MINUTE);
     (world, relay, ada, bob)
-}
-
-/// Each writes, and each is read.
-fn talk(world: &mut World, a: At, b: At, text: &str) {
-    for (from, to) in [(a, b), (b, a)] {
-        world.say(from, to, text);
-        let name = world.hosts[from].name.clone();
-        let heard = world.hears(to, from, text, 10 * MINUTE);
-        assert!(heard, "{text}: {name} is not heard; {}", world.replay());
-    }
 }
 
 fn repair(world: &mut World, at: At) {
@@ -145,7 +135,7 @@ fn nothing_is_lost_or_comes_twice() {
         world.run(10 * MINUTE);
         all_is_there(&world, [ada, bob]);
         for day in 0..10 {
-            talk(&mut world, ada, bob, &format!("day {day}"));
+            world.talk(ada, bob, &format!("day {day}"));
             world.run(DAY);
         }
         all_is_there(&world, [ada, bob]);
@@ -188,7 +178,7 @@ fn nothing_waits_where_no_device_was_heard_from() {
     world.run(10 * MINUTE);
     assert_eq!(told(&mut world, bob, ada), 1);
     assert_eq!(waits(&world, bob, ada), None);
-    talk(&mut world, ada, bob, "back");
+    world.talk(ada, bob, "back");
     all_is_there(&world, [ada, bob]);
 }
 
@@ -205,11 +195,11 @@ fn a_device_of_before_lives() {
     world.say(old, bob, "from the old one");
     assert!(world.hears(bob, ada, "from the old one", 10 * MINUTE));
     confirm(&mut world, bob, ada).unwrap();
-    talk(&mut world, ada, bob, "from the new one");
+    world.talk(ada, bob, "from the new one");
     for n in 0..4 {
         world.say(old, bob, &format!("old {n}"));
         world.run(HOUR);
-        talk(&mut world, ada, bob, &format!("new {n}"));
+        world.talk(ada, bob, &format!("new {n}"));
     }
     let got = world.heard(old, bob);
     assert!(got.iter().all(|t| !t.contains("new")), "{got:?}");
@@ -229,7 +219,7 @@ fn a_device_of_before_speaks_later() {
     world.unlock(ada);
     repair(&mut world, ada);
     world.run(10 * MINUTE);
-    talk(&mut world, ada, bob, "back");
+    world.talk(ada, bob, "back");
     assert_eq!(waits(&world, bob, ada), None);
     world.run(HOUR);
     // An honest one would ask, and learn that it speaks for nobody any more.
@@ -273,7 +263,7 @@ fn two_returns_cross() {
         world.run(HOUR);
         all_is_there(&world, [ada, bob]);
         for day in 0..10 {
-            talk(&mut world, ada, bob, &format!("day {day}"));
+            world.talk(ada, bob, &format!("day {day}"));
             world.run(DAY);
         }
         all_is_there(&world, [ada, bob]);
@@ -310,7 +300,7 @@ fn an_answer_that_is_lost_is_sealed_anew() {
     world.unlock(bob);
     world.run(HOUR);
     all_is_there(&world, [ada, bob]);
-    talk(&mut world, ada, bob, "at last");
+    world.talk(ada, bob, "at last");
     assert_eq!(told(&mut world, bob, ada), 1);
 }
 
@@ -367,7 +357,7 @@ fn a_return_crosses_a_greeting() {
         world.run(HOUR);
         let _ = confirm(&mut world, bob, ada);
         for day in 0..10 {
-            talk(&mut world, ada, bob, &format!("day {day}"));
+            world.talk(ada, bob, &format!("day {day}"));
             world.run(DAY);
         }
     }
@@ -418,7 +408,7 @@ fn no_save_is_a_bad_moment_to_come_back() {
                     assert_eq!(times, 1, "{text}, kept {kept:?}, save {after}");
                 }
             }
-            talk(&mut world, ada, bob, "at last");
+            world.talk(ada, bob, "at last");
             if !killed {
                 break;
             }
@@ -450,7 +440,7 @@ fn a_return_shown_again_changes_nothing() {
     world.run(10 * MINUTE);
     assert_eq!(told(&mut world, bob, ada), 1);
     confirm(&mut world, bob, ada).unwrap();
-    talk(&mut world, ada, bob, "back");
+    world.talk(ada, bob, "back");
     let replay = |world: &mut World| {
         let before = REPLAYED.load(Relaxed);
         world.lie = Some(|from, to, bytes| {
@@ -478,7 +468,7 @@ fn a_return_shown_again_changes_nothing() {
     replay(&mut world);
     assert_eq!(told(&mut world, bob, ada), 2);
     assert_eq!(waits(&world, bob, ada), None);
-    talk(&mut world, ada, bob, "and on");
+    world.talk(ada, bob, "and on");
 }
 
 /// Time and again, the last one counts, and nothing piles up.
@@ -497,5 +487,5 @@ fn coming_back_time_and_again() {
     confirm(&mut world, bob, ada).unwrap();
     world.run(10 * MINUTE);
     all_is_there(&world, [ada, bob]);
-    talk(&mut world, ada, bob, "still there");
+    world.talk(ada, bob, "still there");
 }

@@ -19,19 +19,6 @@ fn two() -> (World, At, At) {
     (world, ann, bob)
 }
 
-/// Each writes, and each is read.
-fn talk(world: &mut World, a: At, b: At, text: &str) {
-    for (from, to) in [(a, b), (b, a)] {
-        world.say(from, to, text);
-        let heard = |world: &World| world.heard(to, from).iter().any(|t| t == text);
-        let name = world.hosts[from].name.clone();
-        assert!(
-            world.run_until(10 * MINUTE, heard),
-            "{text}: {name} is not heard"
-        );
-    }
-}
-
 /// Only one of them writes, day after day.
 fn tell_for_weeks(world: &mut World, from: At, to: At) {
     for day in 0..16 {
@@ -64,9 +51,9 @@ fn a_greeting_is_accepted_after_its_sender_accepted_ours() {
         assert!(world.greeting(b).is_none());
         let accepted = world.ask_now(b, Command::Accept { greeting: late });
         assert_eq!(accepted.unwrap_err().code, "greeting_unknown");
-        talk(&mut world, a, b, "hello");
+        world.talk(a, b, "hello");
         tell_for_weeks(&mut world, a, b);
-        talk(&mut world, a, b, "still there?");
+        world.talk(a, b, "still there?");
     }
 }
 
@@ -85,7 +72,7 @@ fn accepted_at_once_and_one_sided_ever_after() {
         world.run(HOUR);
         let people = [ann, bob];
         tell_for_weeks(&mut world, people[writer], people[1 - writer]);
-        talk(&mut world, ann, bob, "at last");
+        world.talk(ann, bob, "at last");
     }
 }
 
@@ -136,7 +123,7 @@ fn of_two_greetings_the_newer_one_counts() {
     assert!(world.greeting(ann).is_none(), "the older one is gone");
     let met = |world: &World| world.knows(new, ann);
     assert!(world.run_until(10 * MINUTE, met));
-    talk(&mut world, ann, new, "hello");
+    world.talk(ann, new, "hello");
     tell_for_weeks(&mut world, ann, new);
 }
 
@@ -166,9 +153,9 @@ fn an_acceptance_sealed_anew_loses_nobody() {
         world.run(1_000);
         world.unlock(ann);
         world.run(HOUR);
-        talk(&mut world, ann, bob, "back again");
+        world.talk(ann, bob, "back again");
         tell_for_weeks(&mut world, ann, bob);
-        talk(&mut world, ann, bob, "and on");
+        world.talk(ann, bob, "and on");
     }
 }
 
@@ -196,7 +183,7 @@ fn an_acceptance_that_is_lost_takes_no_message_along() {
         world.start(ann);
         world.start(bob);
         world.run(1_000);
-        talk(&mut world, ann, bob, "at last");
+        world.talk(ann, bob, "at last");
     }
 }
 
@@ -243,7 +230,7 @@ fn an_answered_acceptance_ends() {
 fn acknowledgements_switched_off_are_told_at_once() {
     let (mut world, ann, bob) = two();
     world.meet(ann, bob);
-    talk(&mut world, ann, bob, "hello");
+    world.talk(ann, bob, "hello");
     let contact = world.id(ann);
     let on = false;
     world.must(bob, Command::Acknowledge { contact, on });
@@ -286,7 +273,7 @@ fn a_deleted_greeting_stays_deleted() {
         assert!(world.run_until(10 * MINUTE, met));
         assert!(world.history(bob, ann).is_empty());
         assert_eq!(world.heard(ann, bob), ["may I?"]);
-        talk(&mut world, ann, bob, "hello");
+        world.talk(ann, bob, "hello");
         assert_eq!(world.history(bob, ann).len(), 2);
     }
 }

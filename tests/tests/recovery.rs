@@ -28,20 +28,10 @@ fn met(seed: u64, names: &[&str]) -> (World, At, Vec<At>) {
         })
         .collect();
     for other in &others {
-        talk(&mut world, ada, *other, "hello");
+        world.talk(ada, *other, "hello");
     }
     world.run(30 * MINUTE);
     (world, ada, others)
-}
-
-/// Each writes, and each is read.
-fn talk(world: &mut World, a: At, b: At, text: &str) {
-    for (from, to) in [(a, b), (b, a)] {
-        world.say(from, to, text);
-        let name = world.hosts[from].name.clone();
-        let heard = world.hears(to, from, text, 10 * MINUTE);
-        assert!(heard, "{text}: {name} is not heard; {}", world.replay());
-    }
 }
 
 fn words(world: &mut World, at: At) -> String {
@@ -132,7 +122,7 @@ fn contacts_come_back_and_conversations_go_on() {
             world.hears(ada2, *other, "are you there?", 10 * MINUTE),
             "{name}"
         );
-        talk(&mut world, ada2, *other, "and on it goes");
+        world.talk(ada2, *other, "and on it goes");
         let told = world.history(*other, ada2);
         let told = told.iter().filter(|m| m.notice == Some(Notice::CameBack));
         assert_eq!(told.count(), 1, "{name}");
@@ -163,7 +153,7 @@ fn nothing_found_is_told_and_looked_for_again() {
     assert!(over, "{:?}; {}", recovery(&world, ada2), world.replay());
     let contact = world.id(ada2);
     world.must(others[0], Command::ConfirmReturn { contact });
-    talk(&mut world, ada2, others[0], "found after all");
+    world.talk(ada2, others[0], "found after all");
 }
 
 /// Ada's lost phone is found by somebody; or it was never lost, and somebody has her words.
@@ -198,7 +188,7 @@ fn a_device_of_before_is_told_and_may_take_the_account_back() {
         "{}",
         world.replay()
     );
-    talk(&mut world, ada, bob, "it was not");
+    world.talk(ada, bob, "it was not");
     assert_eq!(
         world
             .history(bob, ada)
@@ -257,7 +247,7 @@ fn what_was_removed_stays_away_and_what_is_old_is_there() {
     let over = world.run_until(30 * MINUTE, done);
     assert!(over, "{:?}; {}", recovery(&world, ada2), world.replay());
     // Nobody was heard from for weeks: nothing waits.
-    talk(&mut world, ada2, others[0], "after forty days");
+    world.talk(ada2, others[0], "after forty days");
     let states = [&others[1], &others[2]].map(|at| state_of(&world, ada2, *at));
     assert_eq!(states, [None, Some(ContactState::Blocked)]);
 }

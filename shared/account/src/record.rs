@@ -25,8 +25,6 @@ pub const SLOT_ROOT: u16 = 3;
 pub const SLOT_INVITATION: u16 = 16;
 /// Slot of part 0 of the state; part n is n slots behind it.
 pub const SLOT_STATE: u16 = 32;
-/// Slots of the state's parts.
-pub const STATE_SLOTS: core::ops::RangeInclusive<u16> = SLOT_STATE..=95;
 /// Period of records that are not found by date: invitations.
 pub const NO_PERIOD: u32 = 0;
 

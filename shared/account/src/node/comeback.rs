@@ -18,21 +18,29 @@ use shared::time::Millis;
 use shared::wire::Header;
 
 impl Open {
-    /// Drops all sessions that can be made anew, and begins to.
     pub fn come_back(&mut self, cx: &mut Cx) -> Result<Option<Answer>, Problem> {
+        self.come_back_above(cx, 0);
+        Ok(None)
+    }
+
+    /// Epoch keys of a generation above that one and above ours, which the record tells.
+    pub fn draw_generation(&mut self, cx: &mut Cx, above: u32) {
+        let epoch = self.clock.assumed_epoch();
+        self.epoch_keys.renew_above(above, epoch, &mut cx.rng);
+        cx.touch(RowKey::EpochKeys);
+        self.drop_job(cx, &Owner::Record(SLOT_EPOCH_KEYS));
+        self.published_epoch = 0;
+        self.on_epoch(cx);
+    }
+
+    /// Drops all sessions that can be made anew, and begins to.
+    pub fn come_back_above(&mut self, cx: &mut Cx, generation: u32) {
         self.profile.device = cx.rng.array();
         self.profile.certificate.clear();
         self.device = SigningKey::from_bytes(&self.profile.device);
         cx.touch(RowKey::Profile);
-        self.epoch_keys
-            .renew(self.clock.assumed_epoch(), &mut cx.rng);
-        cx.touch(RowKey::EpochKeys);
-        // The record tells the new keys.
-        self.drop_job(cx, &Owner::Record(SLOT_EPOCH_KEYS));
-        self.published_epoch = 0;
-        self.on_epoch(cx);
-        let active = self.contacts.iter().filter(|(_, c)| c.row.state == 1);
-        let active: Vec<Who> = active.map(|(who, _)| *who).collect();
+        self.draw_generation(cx, generation);
+        let active: Vec<Who> = self.active().map(|(who, _)| *who).collect();
         for who in active {
             if !self.begin_anew(cx, &who)
                 && let Some(session) = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut())
@@ -42,7 +50,6 @@ impl Open {
             }
         }
         self.pump_jobs(cx);
-        Ok(None)
     }
 
     /// False if they would not know a return of ours, and nothing was changed: their R is unknown,

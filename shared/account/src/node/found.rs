@@ -11,7 +11,8 @@ use super::relays::NodeKey;
 use crate::cbor;
 use crate::epoch_keys::EpochKeys;
 use crate::profile::ProfileText;
-use crate::record::{self, SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT, STATE_SLOTS};
+use crate::record::{self, SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT};
+use crate::state::Parts;
 use alloc::{collections::BTreeSet, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::time;
@@ -49,6 +50,12 @@ impl Looked {
             taken_back: false,
             reached,
         }
+    }
+
+    /// The highest generation of epoch keys that was found, in their slot.
+    pub fn generation(&self) -> Option<u32> {
+        let newest = self.texts.first()?.age.0;
+        Some(u32::try_from(newest).unwrap_or(u32::MAX))
     }
 }
 
@@ -97,8 +104,10 @@ impl Open {
         match slot {
             SLOT_EPOCH_KEYS | SLOT_PROFILE => Some(self.profile.read_secret),
             SLOT_ROOT => Some(*self.identity.record_key().as_bytes()),
-            slot if Self::is_state(slot) => Some(*self.state_root()?.read.as_bytes()),
-            _ => None,
+            _ => {
+                Parts::of_slot(slot)?;
+                Some(*self.state_root()?.read.as_bytes())
+            }
         }
     }
 
@@ -171,8 +180,10 @@ pub fn age(slot: u16, text: &[u8]) -> Option<Age> {
         SLOT_EPOCH_KEYS => EpochKeys::age_of(text),
         SLOT_PROFILE => Some((0, ProfileText::decode(text).ok()?.time)),
         SLOT_ROOT => Some((0, logical_version(text)?)),
-        slot if STATE_SLOTS.contains(&slot) => Some((0, logical_version(text)?)),
-        _ => None,
+        _ => {
+            Parts::of_slot(slot)?;
+            Some((0, logical_version(text)?))
+        }
     }
 }
 

@@ -185,8 +185,8 @@ impl Open {
     /// so few that one question brings them, else those that were written with last. The others'
     /// are looked up when they write, or are written to.
     pub fn eager(&self) -> Vec<Who> {
-        let active = self.contacts.iter().filter(|(_, c)| c.row.state == 1);
-        let mut active: Vec<(u64, Who)> = active.map(|(who, c)| (c.row.changed, *who)).collect();
+        let active = self.active().map(|(who, c)| (c.row.changed, *who));
+        let mut active: Vec<(u64, Who)> = active.collect();
         if !self.relays.all_have_few_records() {
             active.sort_unstable_by(|a, b| b.cmp(a));
             active.truncate(limits::EAGER_MAX);

@@ -308,6 +308,6 @@ pub fn keeps_parcel(owner: &Owner) -> bool {
 impl ParcelRow {
     /// The header, if it is one.
     pub fn header(&self) -> Option<Header> {
-        Header::parse(self.header.first_chunk::<72>()?).ok()
+        Header::parse(self.header.first_chunk()?).ok()
     }
 }

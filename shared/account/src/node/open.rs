@@ -183,6 +183,11 @@ impl Open {
         }
     }
 
+    /// Contacts that were accepted and are not blocked.
+    pub fn active(&self) -> impl Iterator<Item = (&Who, &Contact)> {
+        self.contacts.iter().filter(|(_, c)| c.row.state == 1)
+    }
+
     /// Tells people how a contact stands now.
     pub fn show_contact(&self, cx: &mut Cx, who: &Who) {
         if let Some(contact) = self.contacts.get(who) {

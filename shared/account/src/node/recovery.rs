@@ -10,10 +10,9 @@ use super::lookups::Whose;
 use super::model::*;
 use super::open::Open;
 use crate::api::{Answer, Event, Problem, RecoveryState};
-use crate::epoch_keys::EpochKeys;
-use crate::record::{SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT, SLOT_STATE, STATE_SLOTS};
+use crate::record::{SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT};
 use crate::state::values::Access;
-use crate::state::{ContactField, Key};
+use crate::state::{ContactField, Key, Parts};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use shared::time::Millis;
@@ -99,8 +98,7 @@ impl Open {
         if self.state_root().is_none() {
             return [SLOT_ROOT].into();
         }
-        let last = SLOT_STATE + u16::from(self.state_parts());
-        let parts = lacking((SLOT_STATE..last).collect());
+        let parts = lacking((0..self.state_parts()).map(Parts::slot).collect());
         match parts.is_empty() {
             true => lacking([SLOT_EPOCH_KEYS, SLOT_PROFILE].into()),
             false => parts,
@@ -119,12 +117,7 @@ impl Open {
             return;
         }
         if slot == SLOT_EPOCH_KEYS {
-            let ages = looked
-                .texts
-                .iter()
-                .filter_map(|r| EpochKeys::age_of(&r.text));
-            let newest = ages.map(|age| age.0).max().unwrap_or(0);
-            let newest = u32::try_from(newest).unwrap_or(u32::MAX);
+            let newest = looked.generation().unwrap_or(0);
             self.recovery.generation = self.recovery.generation.max(newest);
         }
         let found = !looked.texts.is_empty();
@@ -152,15 +145,8 @@ impl Open {
         self.state_looked_for(cx);
         self.profile.recovering = Recovering::ComingBack;
         cx.touch(RowKey::Profile);
-        let epoch = self.clock.assumed_epoch();
-        self.epoch_keys
-            .renew_above(self.recovery.generation, epoch, &mut cx.rng);
-        cx.touch(RowKey::EpochKeys);
-        self.drop_job(cx, &Owner::Record(SLOT_EPOCH_KEYS));
-        self.published_epoch = 0;
-        self.on_epoch(cx);
-        let active = self.contacts.iter().filter(|(_, c)| c.row.state == 1);
-        let active: Vec<Who> = active.map(|(who, _)| *who).collect();
+        self.draw_generation(cx, self.recovery.generation);
+        let active: Vec<Who> = self.active().map(|(who, _)| *who).collect();
         for who in active {
             let access = self.state.set.get(&Key::Contact(who, ContactField::Access));
             let access = access.and_then(|value| Access::decode(value).ok());
@@ -230,18 +216,12 @@ impl Open {
     }
 
     fn tell_recovery(&self, cx: &mut Cx, state: RecoveryState) {
-        let active = || self.contacts.values().filter(|c| c.row.state == 1);
-        let contacts = active().count() as u32;
-        let back = active().filter(|c| c.session.is_some()).count() as u32;
+        let contacts = self.active().count() as u32;
+        let back = self.active().filter(|(_, c)| c.session.is_some()).count() as u32;
         cx.event(Event::Recovery {
             state,
             contacts,
             back,
         });
-    }
-
-    /// Whether a slot belongs to the state.
-    pub fn is_state(slot: u16) -> bool {
-        STATE_SLOTS.contains(&slot)
     }
 }

@@ -11,9 +11,10 @@ use super::lookups::Whose;
 use super::model::{Id16, Owner, RowKey};
 use super::open::Open;
 use super::problems;
-use crate::record::{self, Author, SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT, SLOT_STATE, Writing};
+use crate::record::{self, Author, SLOT_EPOCH_KEYS, SLOT_PROFILE, SLOT_ROOT, Writing};
 use crate::root::Root;
 use crate::sealed::Sealed;
+use crate::state::Parts;
 use alloc::{collections::BTreeMap, vec::Vec};
 use minicbor::{Decode, Encode};
 use shared::crypto::sha256;
@@ -130,16 +131,18 @@ impl Open {
 
     /// Whether something belongs into a slot now.
     fn belongs(&self, slot: u16) -> bool {
-        let last = SLOT_STATE + u16::from(self.state_parts());
-        (SLOT_STATE..last).contains(&slot) || self.text_of(slot).is_some()
+        match Parts::of_slot(slot) {
+            Some(part) => part < self.state_parts(),
+            None => self.text_of(slot).is_some(),
+        }
     }
 
     /// The text of a slot, as it is about to be sealed.
     fn next_text(&mut self, cx: &mut Cx, slot: u16) -> Option<Vec<u8>> {
-        if !Self::is_state(slot) {
+        let Some(part) = Parts::of_slot(slot) else {
             return self.text_of(slot);
-        }
-        match self.write_state_part(cx, (slot - SLOT_STATE) as u8) {
+        };
+        match self.write_state_part(cx, part) {
             Ok(written) => Some(written.text.to_vec()),
             Err(_) => {
                 cx.trouble(problems::state_full());
@@ -153,11 +156,12 @@ impl Open {
         match slot {
             SLOT_PROFILE => self.merge_profile(cx, text),
             SLOT_ROOT => self.take_root(cx, text),
-            slot if Self::is_state(slot) => {
-                // One that is malformed brings nothing.
-                let _ = self.on_state_part(cx, (slot - SLOT_STATE) as u8, text);
+            _ => {
+                if let Some(part) = Parts::of_slot(slot) {
+                    // One that is malformed brings nothing.
+                    let _ = self.on_state_part(cx, part, text);
+                }
             }
-            _ => {}
         }
     }
 
@@ -237,8 +241,9 @@ impl Open {
             }
             self.on_found(cx, slot, &read.text);
         }
-        if Self::is_state(slot) && looked.reached && looked.texts.is_empty() {
-            self.state_part_missing(cx, (slot - SLOT_STATE) as u8);
+        let nothing = looked.reached && looked.texts.is_empty();
+        if let Some(part) = Parts::of_slot(slot).filter(|_| nothing) {
+            self.state_part_missing(cx, part);
         }
         self.on_recovered(cx, slot, looked);
         if slot == SLOT_EPOCH_KEYS {
@@ -264,8 +269,8 @@ impl Open {
     /// Has a record sealed anew, at its turn.
     fn make_record(&mut self, cx: &mut Cx, slot: u16) {
         let owner = Owner::Record(slot);
-        if Self::is_state(slot) {
-            self.state_part_given_up(cx, (slot - SLOT_STATE) as u8);
+        if let Some(part) = Parts::of_slot(slot) {
+            self.state_part_given_up(cx, part);
         }
         self.drop_parcel(cx, &owner);
         self.drop_job(cx, &owner);
@@ -359,7 +364,7 @@ impl Open {
             let pause = lives / 3 + cx.visible.below(lives / 6);
             row.due = Some(self.clock.assumed() + pause);
             let changed = text.is_none_or(|text| sha256(&[&text]) != row.hash);
-            let changed = changed && !Self::is_state(slot);
+            let changed = changed && Parts::of_slot(slot).is_none();
             cx.touch(RowKey::Record(slot));
             if changed {
                 self.record_changed(cx, slot);
@@ -370,9 +375,8 @@ impl Open {
         if newer && slot == SLOT_PROFILE {
             self.tell_heads(cx);
         }
-        if Self::is_state(slot) {
-            let head = self.shelf.head(slot);
-            self.state_part_stored(cx, (slot - SLOT_STATE) as u8, head);
+        if let Some(part) = Parts::of_slot(slot) {
+            self.state_part_stored(cx, part, self.shelf.head(slot));
         }
         self.plan_records(cx);
     }

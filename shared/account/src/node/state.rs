@@ -9,7 +9,7 @@ use super::model::*;
 use super::open::Open;
 use super::problems;
 use crate::cbor::Malformed;
-use crate::record::{SLOT_ROOT, SLOT_STATE};
+use crate::record::SLOT_ROOT;
 use crate::root::Root;
 use crate::state::parts::{TooLong, Written};
 use crate::state::{Change, Clock, Entry, Found, Key, Parts, Set, Stamp, Value};
@@ -250,7 +250,7 @@ impl Open {
             self.record_changed(cx, SLOT_ROOT);
         }
         for part in self.state_due(cx) {
-            self.record_changed(cx, SLOT_STATE + u16::from(part));
+            self.record_changed(cx, Parts::slot(part));
         }
     }
 

@@ -11,7 +11,6 @@ use super::model::*;
 use super::open::Open;
 use super::problems;
 use crate::api::{Answer, Problem};
-use crate::epoch_keys::EpochKeys;
 use crate::record::SLOT_EPOCH_KEYS;
 
 impl Open {
@@ -28,12 +27,9 @@ impl Open {
 
     /// The account's keys, as relays have them.
     pub fn on_own_keys(&mut self, cx: &mut Cx, looked: &Looked) {
-        let ages = looked.texts.iter();
-        let ages = ages.filter_map(|read| EpochKeys::age_of(&read.text));
-        let Some(newest) = ages.map(|(generation, _)| generation).max() else {
+        let Some(newest) = looked.generation() else {
             return;
         };
-        let newest = u32::try_from(newest).unwrap_or(u32::MAX);
         let own = self.epoch_keys.generation();
         let owner = Owner::Record(SLOT_EPOCH_KEYS);
         if newest > own && !self.is_looking() {
@@ -60,10 +56,8 @@ impl Open {
         let Some(theirs) = self.profile.superseded.take() else {
             return Err(problems::not_possible());
         };
-        let epoch = self.clock.assumed_epoch();
-        self.epoch_keys.renew_above(theirs, epoch, &mut cx.rng);
-        cx.touch(RowKey::EpochKeys);
         cx.trouble_over("recovered_elsewhere");
-        self.come_back(cx)
+        self.come_back_above(cx, theirs);
+        Ok(None)
     }
 }

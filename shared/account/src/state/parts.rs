@@ -8,14 +8,13 @@
 use super::entry::{Entry, Key, Line, Lines, PLACED_BYTES};
 use super::set::{Change, Clock, Set, is_forgotten};
 use crate::cbor::{self, Bytes32, Malformed};
+use crate::record::SLOT_STATE;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use minicbor::{Decode, Decoder, Encode, Encoder};
 use shared::crypto::sha256;
 use zeroize::Zeroizing;
 
-/// Slot of the record that holds part 0; the others follow.
-pub const SLOT_FIRST: u16 = 32;
 /// So many parts there are at most; a power of two.
 pub const PARTS_MAX: u8 = 64;
 /// A part's text is no longer, so that it fits into a record of 16 KiB.
@@ -116,7 +115,13 @@ impl Parts {
     }
 
     pub fn slot(part: u8) -> u16 {
-        SLOT_FIRST + u16::from(part)
+        SLOT_STATE + u16::from(part)
+    }
+
+    /// The part whose record lies in a slot, if one does.
+    pub fn of_slot(slot: u16) -> Option<u8> {
+        let part = u8::try_from(slot.checked_sub(SLOT_STATE)?).ok()?;
+        (part < PARTS_MAX).then_some(part)
     }
 
     /// The parts to be written, because the set changed or relays lack some of it. One that is to
