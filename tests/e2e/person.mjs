@@ -97,6 +97,15 @@ export class Person {
     return words
   }
 
+  /** From the words of an account that was lost to the list. */
+  async restoreAs(name) {
+    await this.next()
+    await this.fill('name-input', name)
+    await this.next()
+    await this.choosePasscode()
+    await this.click('agree')
+  }
+
   /** `remember`: as the page proposes, or null where it proposes nothing. */
   async choosePasscode(passcode = PASSCODE, remember = true) {
     await this.fill('passcode', passcode)
