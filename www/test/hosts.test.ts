@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { ownRelay, servedByRelay } from '../src/ownRelay'
 import { copy } from '../src/parts/copy'
+import { askHost, followRelay } from '../src/state/moved'
 import { s } from '../src/strings'
 import { T } from '../src/testids'
 import { WORDS } from './fakeAccount'
@@ -87,6 +88,20 @@ describe('from a host that is no relay', () => {
       expect(servedByRelay.value).toBe(served)
     })
   }
+
+  it('one that did not answer at the start is asked again, and its relay used', async () => {
+    await open('first')
+    followRelay()
+    servedByRelay.value = null
+    let asked = 0
+    vi.stubGlobal('fetch', async () => {
+      if (++asked < 3) throw new TypeError('too slow')
+      return Response.json({ hint: 'BH8A' })
+    })
+    await askHost(1)
+    expect(asked).toBe(3)
+    expect(fake.seen).toContainEqual(expect.objectContaining({ cmd: 'add_relay', hint: 'BH8A' }))
+  })
 
   it('a relay that was seen and is gone was one', async () => {
     servedByRelay.value = true

@@ -17,7 +17,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use shared::time::Millis;
 
-/// Between two looks at what was not found.
+/// Between two looks at what was not found. Each pause is a quarter longer than the last one, so
+/// what comes is seen when a quarter more time has passed at most: people wait for it.
 const PAUSE_MS_MIN: Millis = 5_000;
 const PAUSE_MS_MAX: Millis = 600_000;
 /// So often a part is looked for that the others say there is.
@@ -107,7 +108,8 @@ impl Open {
 
     fn look_later(&mut self, cx: &Cx) {
         let recovery = &mut self.recovery;
-        recovery.pause = (2 * recovery.pause).clamp(PAUSE_MS_MIN, PAUSE_MS_MAX);
+        let longer = recovery.pause + recovery.pause / 4;
+        recovery.pause = longer.clamp(PAUSE_MS_MIN, PAUSE_MS_MAX);
         recovery.at = recovery.at.min(cx.now.mono + recovery.pause);
     }
 
