@@ -13,6 +13,7 @@ import './state/prefs'
 import { render } from 'preact'
 import { followRelay } from './state/moved'
 import { startRouting } from './state/route'
+import { followSettings } from './state/settings'
 import { start } from './state/store'
 import { App } from './views/app'
 
@@ -20,6 +21,7 @@ const root = document.getElementById('app')
 if (root) {
   startRouting()
   followRelay()
+  followSettings()
   // What is said where no script runs.
   root.replaceChildren()
   render(<App />, root)

@@ -344,6 +344,9 @@ export class FakeAccount {
         if (request.avatar !== undefined) this.pictures.set(this.account, request.avatar)
         this.emit([this.profileEvent()])
         return undefined
+      case 'set_settings':
+        this.emit([{ event: 'settings', settings: request.settings }])
+        return undefined
       case 'avatar': {
         const avatar = this.pictures.get(request.contact)
         if (!avatar) throw problem('no_avatar', 'There is no picture.', 'Safe.', 'Nothing.')

@@ -63,6 +63,11 @@ pub enum Command {
         #[serde(default)]
         avatar: Option<String>,
     },
+    /// What people set for all their devices: a text (4,000 bytes) that comes back as
+    /// `Event::Settings`, on every device and with the words.
+    SetSettings {
+        settings: String,
+    },
     /// The picture of a contact, or of this account: `Answer::Avatar`.
     Avatar {
         contact: String,
@@ -214,6 +219,10 @@ pub enum Event {
         /// Hash of the picture, hex.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         avatar: Option<String>,
+    },
+    /// What was set last, on whichever device.
+    Settings {
+        settings: String,
     },
     /// All relays this account uses.
     Relays {

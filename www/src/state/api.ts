@@ -130,6 +130,7 @@ export type Command =
   | { cmd: 'show_words'; passcode: string }
   | { cmd: 'rename'; name: string }
   | { cmd: 'set_profile'; about?: string; avatar?: string }
+  | { cmd: 'set_settings'; settings: string }
   | { cmd: 'avatar'; contact: string }
   | { cmd: 'add_relay'; hint: string }
   | { cmd: 'remove_relay'; relay: string }
@@ -216,6 +217,7 @@ export type Event =
       avatar?: string
     }
   | ({ event: 'recovery' } & Recovery)
+  | { event: 'settings'; settings: string }
   | { event: 'relays'; relays: RelayView[]; clock_off_s?: number }
   | { event: 'invite'; invite: InviteView }
   | { event: 'invite_removed'; invite: string }

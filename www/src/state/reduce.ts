@@ -197,6 +197,7 @@ export function reduceAll(state: State, events: Event[]): State {
 export function reduce(state: State, event: Event): State {
   switch (event.event) {
     case 'done':
+    case 'settings':
       return state
     case 'failed':
       return onFailed(state, event.error)

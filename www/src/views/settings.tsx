@@ -9,6 +9,7 @@ import { memo } from '../parts/memo'
 import { Sheet } from '../parts/sheet'
 import { toastProblem } from '../parts/toast'
 import { theme, type Theme } from '../state/prefs'
+import { chooseTheme } from '../state/settings'
 import { blocked, contacts, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
@@ -116,7 +117,7 @@ function Appearance() {
           quiet
           options={options}
           value={theme.value}
-          onChange={(value) => (theme.value = value)}
+          onChange={(value) => void chooseTheme(value).catch(toastProblem)}
           testid={T.theme}
         />
       </div>

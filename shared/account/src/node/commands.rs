@@ -44,6 +44,7 @@ impl Open {
         let outcome = match command {
             Command::Rename { name } => self.rename(cx, name),
             Command::SetProfile { about, avatar } => self.set_profile(cx, about, avatar),
+            Command::SetSettings { settings } => self.set_settings(cx, settings),
             Command::Avatar { contact } => self.avatar(&contact),
             Command::AddRelay { hint } => self.add_relay(cx, &hint),
             Command::RemoveRelay { relay } => self.remove_relay(cx, &relay),
@@ -169,6 +170,7 @@ impl Open {
     /// Tells everything there is, as after unlocking.
     pub fn snapshot(&self, cx: &mut Cx) {
         self.show_profile(cx);
+        self.show_settings(cx);
         self.show_relays(cx);
         for invite in self.invites.values() {
             cx.event(Event::Invite {

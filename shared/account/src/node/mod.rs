@@ -7,7 +7,7 @@
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
 //!                 -> recovery, returns, comeback, superseded  who lost everything but the words
-//!                 -> state, state_facts, state_taken  what all devices of the account agree on
+//!                 -> state, state_facts, state_taken, settings  what all devices of the account agree on
 //! ```
 
 mod assemble;
@@ -42,6 +42,7 @@ mod relays;
 mod returns;
 mod rotate;
 mod seal;
+mod settings;
 mod shelf;
 mod shown;
 mod state;

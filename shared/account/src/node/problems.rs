@@ -99,6 +99,7 @@ problems! {
         "A relay shows an older profile or older keys of a contact than the contact has written.",
         "What was known is kept: nothing goes back to the older state.",
         "It is asked for again by itself. Add another relay if this stays.";
+    settings_too_long: "Settings may have 4,000 bytes at most.", NOTHING_CHANGED, "Keep fewer.";
     relay_unknown: "This account does not use such a relay.", NOTHING_CHANGED, "Reload the list.";
     relay_unsupported: "This browser cannot open WebRTC data channels to that relay.",
         "Your account is kept, and nothing was sent.",

@@ -23,6 +23,7 @@ impl Open {
         for key in keys {
             match key {
                 Key::Profile(field) => self.take_profile(cx, *field),
+                Key::Settings(_) => self.show_settings(cx),
                 Key::Contact(who, _) => drop(contacts.insert(*who)),
                 _ => {}
             }

@@ -420,6 +420,37 @@ fn parts_carry_the_state() {
     );
 }
 
+/// Settings are a text that passes to all devices; the last word counts.
+#[test]
+fn settings_pass() {
+    fn shown(events: &[Event]) -> Option<&str> {
+        events.iter().rev().find_map(|event| match event {
+            Event::Settings { settings } => Some(settings.as_str()),
+            _ => None,
+        })
+    }
+    let mut a = Device::new(0, "Me", false);
+    let mut b = Device::new(1, "Me", true);
+    let set = |settings: &str| Command::SetSettings {
+        settings: settings.into(),
+    };
+    let outcome = a.open.command(&mut a.cx, 1, set("dark")).unwrap();
+    assert!(outcome.is_ok());
+    assert_eq!(shown(&a.turn().0), Some("dark"));
+    let entries = a.entries();
+    b.open.merge_state(&mut b.cx, entries.clone());
+    assert_eq!(shown(&b.turn().0), Some("dark"));
+    b.open.command(&mut b.cx, 1, set("light"));
+    b.open.merge_state(&mut b.cx, entries);
+    assert_eq!(shown(&b.turn().0), Some("light"));
+
+    let (long, longest) = ("x".repeat(4_001), "x".repeat(4_000));
+    let refused = a.open.command(&mut a.cx, 2, set(&long)).unwrap();
+    assert_eq!(refused.unwrap_err().code, "settings_too_long");
+    assert_eq!(shown(&a.turn().0), None, "and nothing changed");
+    assert!(a.open.command(&mut a.cx, 3, set(&longest)).unwrap().is_ok());
+}
+
 /// The profile's fields a person does not see are agreed on, too.
 #[test]
 fn the_profile_is_in_the_state() {
