@@ -22,6 +22,7 @@ pub mod passcode;
 pub mod picture;
 pub mod profile;
 pub mod record;
+pub mod removal;
 pub mod root;
 pub mod rows;
 pub mod sealed;

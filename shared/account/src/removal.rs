@@ -1,0 +1,238 @@
+//! Shutting out a device of the account: the word of it, signed by the account, and what those that
+//! stay are given in place of all that it knew. PROTOCOL.md section 16.
+//!
+//! Invariant: only who has the seed can shut a device out; what is given opens with the device key
+//! of who stays, and with nothing that the removed one was ever told.
+
+use crate::cbor::{self, Malformed};
+use crate::epoch_keys::EpochKeys;
+use crate::linking::{Leave, SelfPair, StateSecret};
+use alloc::vec::Vec;
+use minicbor::{Decode, Encode};
+use shared::crypto::{
+    self, CIPHERTEXT_LEN, KemPublic, KemSecret, Key, PublicKey, Rng, SigningKey, hedge, kdf_key,
+    sha256,
+};
+use shared::time::Millis;
+use zeroize::Zeroizing;
+
+/// Bytes of what one device is given, at most: a letter takes it with the word beside it.
+pub const GIFT_BYTES_MAX: usize = 2_600;
+
+/// That a device is one of the account's no more.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Removal {
+    #[n(0)]
+    pub slot: u8,
+    #[cbor(n(1), with = "cbor::public_key")]
+    pub device: PublicKey,
+    /// Unix ms.
+    #[n(2)]
+    pub time: Millis,
+    #[cbor(n(3), with = "minicbor::bytes")]
+    signature: [u8; 64],
+}
+
+impl Removal {
+    pub fn sign(account: &SigningKey, slot: u8, device: PublicKey, time: Millis) -> Removal {
+        let text = signed(&account.public(), slot, &device, time);
+        let signature = account.sign(&text.each_ref().map(|part| &part[..]));
+        Removal {
+            slot,
+            device,
+            time,
+            signature,
+        }
+    }
+
+    /// Whether that account said so.
+    pub fn is_by(&self, account: &PublicKey) -> bool {
+        let text = signed(account, self.slot, &self.device, self.time);
+        let parts = text.each_ref().map(|part| &part[..]);
+        account.verify(&parts, &self.signature).is_ok()
+    }
+}
+
+fn signed(account: &PublicKey, slot: u8, device: &PublicKey, time: Millis) -> [Vec<u8>; 5] {
+    [
+        b"wm-remove".to_vec(),
+        account.as_bytes().to_vec(),
+        [slot].to_vec(),
+        device.as_bytes().to_vec(),
+        time.to_le_bytes().to_vec(),
+    ]
+}
+
+/// What devices that stay go on with.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub struct Gift {
+    #[n(0)]
+    pub self_pair: SelfPair,
+    /// The new generation.
+    #[n(1)]
+    pub keys: EpochKeys,
+    /// Our contact read secret.
+    #[cbor(n(2), with = "cbor::key")]
+    pub read: Key,
+    #[n(3)]
+    pub state_read: Option<StateSecret>,
+    /// Of a linked device, for the records under these secrets.
+    #[n(4)]
+    pub delegations: Vec<Leave>,
+}
+
+/// Why a gift was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GiftError {
+    /// For another device, about another removal, or changed.
+    Forged,
+    Malformed,
+}
+
+impl Gift {
+    /// Sealed to the key of the device in that slot: ct || seal(...). `None`: it is too long, which
+    /// delegations alone can make it.
+    pub fn seal(
+        &self,
+        removal: &Removal,
+        slot: u8,
+        to: &KemPublic,
+        rng: &mut Rng,
+    ) -> Option<Vec<u8>> {
+        let text = Zeroizing::new(cbor::to_vec(self));
+        let about = cbor::to_vec(removal);
+        let bound: [&[u8]; 4] = [&text, &about, to.as_bytes(), &[slot]];
+        let (ct, shared) = to.encapsulate(hedge(&rng.array(), "gift", &bound));
+        let key = gift_key(&shared, &ct[..], &about, slot);
+        let sealed = crypto::seal(&key, &rng.array(), b"", &text);
+        let gift = [&ct[..], &sealed].concat();
+        (gift.len() <= GIFT_BYTES_MAX).then_some(gift)
+    }
+
+    /// Opens what is for the device in that slot, with its key.
+    pub fn open(
+        sealed: &[u8],
+        removal: &Removal,
+        slot: u8,
+        own: &KemSecret,
+    ) -> Result<Gift, GiftError> {
+        let (ct, inner) = sealed
+            .split_first_chunk::<CIPHERTEXT_LEN>()
+            .ok_or(GiftError::Malformed)?;
+        let about = cbor::to_vec(removal);
+        let key = gift_key(&own.decapsulate(ct), ct, &about, slot);
+        let text = crypto::open(&key, b"", inner).map_err(|_| GiftError::Forged)?;
+        let text = Zeroizing::new(text);
+        let gift: Gift = cbor::from_slice(&text).map_err(|Malformed| GiftError::Malformed)?;
+        match gift.keys.is_in_bounds() {
+            true => Ok(gift),
+            false => Err(GiftError::Malformed),
+        }
+    }
+}
+
+fn gift_key(shared: &Key, ct: &[u8], about: &[u8], slot: u8) -> Key {
+    let bind = [&sha256(&[ct]), &sha256(&[about])[..], &[slot]];
+    kdf_key(&[shared.as_bytes()], "gift", &bind)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const NOW: Millis = 20_000 * 86_400_000;
+
+    fn key(n: u8) -> SigningKey {
+        SigningKey::from_bytes(&[n; 32])
+    }
+
+    fn gift(rng: &mut Rng) -> Gift {
+        let mut keys = EpochKeys::new();
+        keys.ensure(20_000, 0, rng);
+        keys.renew(20_000, rng);
+        Gift {
+            self_pair: SelfPair {
+                epoch: 20_000,
+                secret: Key::new(rng.array()),
+            },
+            keys,
+            read: Key::new(rng.array()),
+            state_read: Some(StateSecret {
+                generation: 2,
+                secret: Key::new(rng.array()),
+            }),
+            delegations: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_account_alone_removes() {
+        let removal = Removal::sign(&key(1), 3, key(2).public(), NOW);
+        assert!(removal.is_by(&key(1).public()));
+        assert!(!removal.is_by(&key(2).public()));
+        let changed = |change: fn(&mut Removal)| {
+            let mut other = removal.clone();
+            change(&mut other);
+            other.is_by(&key(1).public())
+        };
+        assert!(!changed(|r| r.slot = 4));
+        assert!(!changed(|r| r.time += 1));
+        assert!(!changed(|r| r.device = key(3).public()));
+        let bytes = cbor::to_vec(&removal);
+        assert_eq!(cbor::from_slice::<Removal>(&bytes), Ok(removal));
+        for len in 0..bytes.len() {
+            assert!(cbor::from_slice::<Removal>(&bytes[..len]).is_err());
+        }
+    }
+
+    #[test]
+    fn a_gift_opens_for_one_device_and_one_removal() {
+        let mut rng = Rng::new([7; 32]);
+        let (own, other) = (KemSecret::draw(&mut rng), KemSecret::draw(&mut rng));
+        let removal = Removal::sign(&key(1), 3, key(2).public(), NOW);
+        let given = gift(&mut rng);
+        let sealed = given.seal(&removal, 1, &own.public(), &mut rng).unwrap();
+
+        let opened = Gift::open(&sealed, &removal, 1, &own).unwrap();
+        assert_eq!(opened.self_pair, given.self_pair);
+        assert_eq!(opened.keys.encode(), given.keys.encode());
+        assert_eq!(opened.read, given.read);
+        assert_eq!(opened.state_read, given.state_read);
+
+        let refused = |sealed: &[u8], removal: &Removal, slot, own: &KemSecret| {
+            Gift::open(sealed, removal, slot, own).unwrap_err()
+        };
+        assert_eq!(refused(&sealed, &removal, 1, &other), GiftError::Forged);
+        assert_eq!(refused(&sealed, &removal, 2, &own), GiftError::Forged);
+        let later = Removal::sign(&key(1), 3, key(2).public(), NOW + 1);
+        assert_eq!(refused(&sealed, &later, 1, &own), GiftError::Forged);
+        for at in (0..sealed.len()).step_by(37) {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(refused(&changed, &removal, 1, &own), GiftError::Forged);
+            assert!(Gift::open(&sealed[..at], &removal, 1, &own).is_err());
+        }
+    }
+
+    /// Epoch keys of many generations, as after many removals, and leave for every record there is.
+    #[test]
+    fn what_is_too_long_is_not_sealed() {
+        let mut rng = Rng::new([8; 32]);
+        let own = KemSecret::draw(&mut rng);
+        let removal = Removal::sign(&key(1), 3, key(2).public(), NOW);
+        let mut given = gift(&mut rng);
+        assert!(given.seal(&removal, 1, &own.public(), &mut rng).is_some());
+        let leave = Leave {
+            slot: 1,
+            period: 1,
+            bytes: [0; 100],
+        };
+        given.delegations.resize(6, leave.clone());
+        assert!(given.seal(&removal, 1, &own.public(), &mut rng).is_some());
+        given.delegations.resize(40, leave);
+        assert!(given.seal(&removal, 1, &own.public(), &mut rng).is_none());
+    }
+}
