@@ -35,6 +35,11 @@ export class Person {
     return this.the(id).first().fill(text)
   }
 
+  /** The radio button of that value. */
+  choose(id, value) {
+    return this.page.locator(`[data-testid="${id}"][value="${value}"]`).check({ force: true })
+  }
+
   sees(id, attributes) {
     return this.the(id, attributes).first().waitFor()
   }
