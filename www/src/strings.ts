@@ -1,8 +1,9 @@
 /**
  * Every English text of the page, in one place: those about one's own account are in
- * stringsOwn.ts. Functions where a value goes in.
+ * stringsOwn.ts, those about its devices in stringsDevices.ts. Functions where a value goes in.
  */
 import { n } from './plural'
+import { devices, linking, scan } from './stringsDevices'
 import { elsewhere, profile, recovery, repair, settings } from './stringsOwn'
 
 export const s = {
@@ -191,9 +192,10 @@ export const s = {
     wait: (time: string) => `Too many wrong attempts. You can try again in ${time}.`,
     forgot: 'Forgot the passcode?',
     forgotText:
-      'It cannot be reset. You can erase this device and start again: your 18 words bring back the ' +
-      'account, and contacts as far as relays have kept them, but no messages; an exported file ' +
-      'brings back what it held when it was saved. All else on this device is lost then.',
+      'It cannot be reset. You can erase this device and start again: another device of yours that ' +
+      'has the words can link it anew; your 18 words bring back the account, and contacts as far ' +
+      'as relays have kept them, but no messages; an exported file brings back what it held when ' +
+      'it was saved. All else on this device is lost then.',
   },
 
   list: {
@@ -320,8 +322,9 @@ export const s = {
         brief: 'Another device',
         title: (name: string) => `${name} writes from another device now.`,
         text:
-          'They began anew with their 18 words, or somebody else has the words. ' +
-          'Earlier messages are not affected. Ask them in another way before you trust what comes.',
+          'They linked one more device, or began anew with their 18 words; or somebody else has ' +
+          'the words. Earlier messages are not affected. Ask them in another way before you trust ' +
+          'what comes.',
       },
       came_back: {
         brief: 'Back with a new device',
@@ -450,6 +453,7 @@ export const s = {
     label: 'Invitation link',
     placeholder: 'https://…/#…',
     look: 'Look it up',
+    scan: 'Scan a code',
     looking: 'Looking it up…',
     from: 'invites you',
     until: (when: string) => `Valid until ${when}`,
@@ -488,6 +492,9 @@ export const s = {
   },
 
   settings,
+  devices,
+  linking,
+  scan,
   profile,
   recovery,
   elsewhere,
