@@ -1,0 +1,83 @@
+/** The devices of this account, and linking another one. */
+import { useState } from 'preact/hooks'
+import { brief, date } from '../format'
+import { I } from '../parts/icons'
+import type { DeviceView } from '../state/api'
+import { devices, hasWords } from '../state/store'
+import { s } from '../strings'
+import { T } from '../testids'
+import { LinkSheet } from './linkold'
+
+function heardOf({ this: here, heard }: DeviceView): string | null {
+  if (here) return null
+  return heard === null ? s.devices.heardNever : s.devices.heard(brief(heard))
+}
+
+function Device({ device }: { device: DeviceView }) {
+  const { name, full, since } = device
+  const facts = [
+    full ? s.devices.full : s.devices.linked,
+    s.devices.since(date(since)),
+    heardOf(device),
+  ]
+  return (
+    <li
+      class="settings-row"
+      data-testid={T.device}
+      data-slot={device.slot}
+      data-full={full}
+      data-this={device.this}
+    >
+      <I name="device" />
+      <span class="settings-text">
+        <span class="device-name">
+          <bdi>{name}</bdi>
+          {device.this && <span class="pill live">{s.devices.this}</span>}
+        </span>
+        <span class="field-hint">{facts.filter((fact) => fact !== null).join(' · ')}</span>
+      </span>
+    </li>
+  )
+}
+
+export function Devices() {
+  const [linking, setLinking] = useState(false)
+  const all = [...devices.value].sort((a, b) => Number(b.this) - Number(a.this) || a.slot - b.slot)
+  return (
+    <section class="section">
+      <h2 class="section-title">{s.devices.title}</h2>
+      <p class="section-text">{s.devices.text}</p>
+      <div class="card rows">
+        {all.length === 0 ? (
+          <p class="row-note">{s.devices.lone}</p>
+        ) : (
+          <ul class="plain rows">
+            {all.map((device) => (
+              <Device key={device.slot} device={device} />
+            ))}
+          </ul>
+        )}
+        {hasWords.value ? (
+          <button
+            type="button"
+            class="settings-row"
+            data-testid={T.deviceLink}
+            onClick={() => setLinking(true)}
+          >
+            <I name="plus" />
+            <span class="settings-text">
+              <span>{s.devices.link}</span>
+              <span class="field-hint">{s.devices.linkHint}</span>
+            </span>
+            <I name="next" size={18} />
+          </button>
+        ) : (
+          <p class="row-note" data-testid={T.wordless}>
+            {s.devices.wordless}
+          </p>
+        )}
+      </div>
+      {linking && <LinkSheet onClose={() => setLinking(false)} />}
+    </section>
+  )
+}
