@@ -57,8 +57,8 @@ export const devices = {
   full: 'has the 18 words',
   linked: 'linked, without the words',
   since: (date: string) => `since ${date}`,
-  heard: (when: string) => `last heard of ${when}`,
-  heardNever: 'not heard of yet',
+  heard: (when: string) => `last heard ${when}`,
+  heardNever: 'not heard yet',
   link: 'Link a device',
   linkHint: 'A phone, a computer, or another browser. It shows a code that you scan here.',
   wordlessInvite:
@@ -91,7 +91,8 @@ export const linking = {
   relayHint:
     'This page has no relay of its own. Copy the hint of one on your other device, under Settings, Relays.',
   relayHintMaybe: 'Only if this page does not find one by itself. The hint is in Settings, Relays.',
-  relayMissing: 'Enter the hint of a relay: without one the two devices cannot meet.',
+  relayMissing:
+    'Enter the hint of a relay, so that the devices can meet. The other one has it in Settings, Relays.',
   agree: 'I understand, show the code',
   starting: 'Locking this device with the passcode…',
 
@@ -156,7 +157,7 @@ export const linking = {
   doneTitle: (name: string) => (name ? `${name} is linked` : 'The device is linked'),
   doneText:
     'From now on messages arrive on both, and what you write on one is shown on the other. The ' +
-    'list of devices shows when it was last heard of.',
+    'list of devices shows when it was last heard.',
   doneNew: 'This device is linked. Messages arrive here now, too.',
   finish: 'Done',
 

@@ -1,5 +1,5 @@
 /** Looks for a QR code: through the camera, on a chosen picture, or on one pasted or dropped. */
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Problem } from '../state/api'
 import { problemOf } from '../state/problem'
 import { s } from '../strings'
@@ -28,7 +28,8 @@ function useCamera() {
     if (open.current) closeCamera(open.current)
     open.current = null
   }
-  useEffect(
+  // At once when it goes: an effect would be cleaned up a moment later.
+  useLayoutEffect(
     () => () => {
       here.current = false
       close()
@@ -151,7 +152,11 @@ function usePicture(onText: (text: string) => void) {
   return { look, take }
 }
 
-export function Scanner(props: { onText: (text: string) => void }) {
+export function Scanner(props: {
+  onText: (text: string) => void
+  /** It is what one comes for. */
+  first?: boolean
+}) {
   const camera = useCamera()
   const note = useId()
   // A camera sees the same code many times a second.
@@ -189,6 +194,7 @@ export function Scanner(props: { onText: (text: string) => void }) {
       <div class="row">
         {!on && (
           <Button
+            kind={props.first ? 'primary' : 'quiet'}
             icon="camera"
             busy={view === 'starting'}
             testid={T.scanCamera}

@@ -228,10 +228,10 @@ export function endLinking(): void {
 
 const OVER = new Set(['done', 'failed'])
 
-/** Calls off what is under way, if anything is. */
-export async function cancelLinking(): Promise<void> {
+/** Calls off what is under way. `begun`: something is, of which nothing may have been told yet. */
+export async function cancelLinking(begun = false): Promise<void> {
   const now = linking.peek()
-  if (now && !OVER.has(now.step)) await run({ cmd: 'link_cancel' }).catch(() => undefined)
+  if (now ? !OVER.has(now.step) : begun) await run({ cmd: 'link_cancel' }).catch(() => undefined)
   endLinking()
 }
 

@@ -42,7 +42,7 @@ export const wizards = {
 }
 
 /** Reads a code; who shows it says what for. */
-export const scanner = later<{ onText: (text: string) => void }>(
+export const scanner = later<{ onText: (text: string) => void; first?: boolean }>(
   () => import('../parts/scanner').then(({ Scanner }) => Scanner),
   ({ children }) => <div class="scanner">{children}</div>,
 )

@@ -171,68 +171,113 @@ function CompareAccount(props: { linking: At<'compare'>; onNo: () => void }) {
   )
 }
 
+function StageOf(props: {
+  linking: Linking | null
+  busy: boolean
+  onAnew: () => void
+  onDiffer: () => void
+}) {
+  const { linking } = props
+  switch (linking?.step) {
+    case 'shown':
+      return <Shown key={linking.code} linking={linking} busy={props.busy} onAnew={props.onAnew} />
+    case 'compare':
+      return <CompareAccount key="compare" linking={linking} onNo={props.onDiffer} />
+    case 'waiting':
+      return (
+        <Stage
+          key="waiting"
+          title={s.linking.waitingTitle}
+          lead={s.linking.waitingNew}
+          step="waiting"
+          level={1}
+        >
+          <Busy />
+        </Stage>
+      )
+    case 'moving':
+      return <Moving key="moving" linking={linking} level={1} title={s.linking.movingTitleNew} />
+    default:
+      return <Connecting key="connecting" />
+  }
+}
+
 /** From the first relay to the last part. */
 function Way(props: {
   place: Place
   linking: Linking | null
-  /** Said here, not by the core. */
-  differed: Problem | null
-  again: ReturnType<typeof useTask>
+  /** What ended it, by the core or here. */
+  failed: Problem | null
+  busy: boolean
   onAnew: () => void
   onDiffer: () => void
   onLeave: () => void
 }) {
-  const { linking, differed, again } = props
-  const failed = differed ?? again.problem ?? (linking?.step === 'failed' ? linking.problem : null)
-  const anew = (
-    <Button
-      kind="primary"
-      icon="retry"
-      busy={again.busy}
-      testid={T.linkAnew}
-      onClick={props.onAnew}
-    >
-      {s.linking.anew}
+  const { failed, busy, onAnew } = props
+  const leave = (
+    <Button kind="ghost" testid={T.linkCancel} onClick={props.onLeave}>
+      {failed ? s.common.close : s.common.cancel}
     </Button>
   )
-  let stage = <Connecting key="connecting" />
-  if (failed && !again.busy) {
-    stage = (
-      <Failed key="failed" problem={failed} level={1}>
-        {anew}
-      </Failed>
-    )
-  } else if (linking?.step === 'shown') {
-    stage = <Shown key={linking.code} linking={linking} busy={again.busy} onAnew={props.onAnew} />
-  } else if (linking?.step === 'compare') {
-    stage = <CompareAccount key="compare" linking={linking} onNo={props.onDiffer} />
-  } else if (linking?.step === 'waiting') {
-    stage = (
-      <Stage
-        key="waiting"
-        title={s.linking.waitingTitle}
-        lead={s.linking.waitingNew}
-        step="waiting"
-        level={1}
-      >
-        <Busy />
-      </Stage>
-    )
-  } else if (linking?.step === 'moving' || linking?.step === 'done') {
-    const parts = linking.step === 'moving' ? linking : { step: 'moving' as const, have: 1, of: 1 }
-    stage = <Moving key="moving" linking={parts} level={1} title={s.linking.movingTitleNew} />
-  }
   return (
     <div class="step">
       <StepHead place={props.place} />
-      {stage}
-      <div class="actions">
-        <Button kind="ghost" testid={T.linkCancel} onClick={props.onLeave}>
-          {failed ? s.common.close : s.common.cancel}
-        </Button>
-      </div>
+      {failed ? (
+        <Failed key="failed" problem={failed} level={1}>
+          <Button kind="primary" icon="retry" busy={busy} testid={T.linkAnew} onClick={onAnew}>
+            {s.linking.anew}
+          </Button>
+          {leave}
+        </Failed>
+      ) : (
+        <>
+          <StageOf {...props} />
+          <div class="actions">{leave}</div>
+        </>
+      )}
     </div>
   )
+}
+
+/** Showing codes, one after the other, until one was used or nobody wants another. */
+function useCodes() {
+  const [differed, setDiffered] = useState<Problem | null>(null)
+  const again = useTask()
+  const begun = useRef(false)
+  const turn = useRef(0)
+  useEffect(() => {
+    endLinking()
+    // When the account is open this page is gone: said where it goes on.
+    return () => {
+      if (begun.current && isOpen.peek()) toast(s.linking.doneNew)
+    }
+  }, [])
+  const stop = async () => {
+    turn.current++
+    setDiffered(null)
+    again.clear()
+    await cancelLinking(begun.current)
+    begun.current = false
+  }
+  /** False: called off meanwhile. */
+  const show = async ({ name, full, hint }: Device, chosen: Chosen): Promise<boolean> => {
+    await stop()
+    const mine = turn.current
+    const relay = hint.trim() || (await ownRelay())
+    if (mine !== turn.current) return false
+    begun.current = true
+    const relays = relay ? [relay] : []
+    await run({ cmd: 'link_new', device: name.trim(), full, ...chosen, relays })
+    if (mine !== turn.current) await cancelLinking(true)
+    return mine === turn.current
+  }
+  const differ = () => {
+    void stop()
+    setDiffered({ code: 'link_differed', ...s.linking.differed })
+  }
+  const now = linking.value
+  const ended = differed ?? again.problem ?? (now?.step === 'failed' ? now.problem : null)
+  return { failed: again.busy ? null : ended, again, stop, show, differ }
 }
 
 export function LinkNew({ onLeave }: { onLeave: () => void }) {
@@ -243,43 +288,16 @@ export function LinkNew({ onLeave }: { onLeave: () => void }) {
     hint: '',
   }))
   const [chosen, setChosen] = useState<Chosen | null>(null)
-  const [differed, setDiffered] = useState<Problem | null>(null)
-  const again = useTask()
-  const begun = useRef(false)
-  // When the account is open this page is gone: said where it goes on.
-  useEffect(
-    () => () => {
-      if (begun.current && isOpen.peek()) toast(s.linking.doneNew)
-    },
-    [],
-  )
-
-  const begin = async () => {
-    if (!chosen) return
-    await cancelLinking()
-    setDiffered(null)
-    begun.current = true
-    const hint = device.hint.trim() || (await ownRelay())
-    const { name, full } = device
-    const relays = hint ? [hint] : []
-    await run({ cmd: 'link_new', device: name.trim(), full, ...chosen, relays })
-  }
-  const back = (to: number) => {
-    void cancelLinking()
-    setDiffered(null)
-    again.clear()
-    setAt(to)
-  }
+  const { failed, again, stop, show, differ } = useCodes()
   const leave = () => {
-    void cancelLinking()
+    void stop()
     onLeave()
   }
-  const differ = () => {
-    void cancelLinking()
-    setDiffered({ code: 'link_differed', ...s.linking.differed })
+  const back = () => {
+    void stop()
+    setAt(at - 1)
   }
-  const place = { at, of: STEPS, onBack: () => (at === 1 ? onLeave() : back(at - 1)) }
-  useEffect(() => endLinking(), [])
+  const place = { at, of: STEPS, onBack: at === 1 ? onLeave : back }
   return (
     <Page>
       {at === 1 && (
@@ -295,24 +313,23 @@ export function LinkNew({ onLeave }: { onLeave: () => void }) {
           }}
         />
       )}
-      {at === 3 && (
+      {at === 3 && chosen && (
         <LearnStep
           place={place}
           action={s.linking.agree}
           working={s.linking.starting}
           onAgree={async () => {
-            await begin()
-            setAt(4)
+            if (await show(device, chosen)) setAt(4)
           }}
         />
       )}
-      {at === 4 && (
+      {at === 4 && chosen && (
         <Way
           place={place}
           linking={linking.value}
-          differed={differed}
-          again={again}
-          onAnew={() => void again.run(begin)}
+          failed={failed}
+          busy={again.busy}
+          onAnew={() => void again.run(() => show(device, chosen))}
           onDiffer={differ}
           onLeave={leave}
         />

@@ -1,5 +1,5 @@
 /** On a device that has the words: reads the code of a new one, and hands the account over. */
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { Button } from '../parts/button'
 import { Choices, Segmented, SecretField, TextArea } from '../parts/field'
 import { I } from '../parts/icons'
@@ -31,7 +31,7 @@ function ScanStage({ onCode }: { onCode: (code: string) => Promise<unknown> }) {
   }
   return (
     <Stage lead={s.linking.scanLead} step="scan" level={3}>
-      <scanner.View onText={onSeen} />
+      <scanner.View onText={onSeen} first />
       {other && (
         <div role="alert">
           <Notice tone="warn" testid={T.scanOther}>
@@ -61,7 +61,7 @@ function ScanStage({ onCode }: { onCode: (code: string) => Promise<unknown> }) {
         {problem && <ProblemNotice problem={problem} />}
         <div class="actions">
           <Button
-            kind="primary"
+            kind={text.trim() === '' ? 'quiet' : 'primary'}
             type="submit"
             busy={busy}
             disabled={text.trim() === ''}
@@ -103,7 +103,7 @@ function GiveStage({ linking }: { linking: At<'compare'> }) {
   const give = () =>
     run({ cmd: 'link_confirm', full, history_days: days, passcode: full ? passcode : null })
   return (
-    <Stage title={s.linking.giveTitle(linking.name)} step="give" level={3}>
+    <Stage title={s.linking.giveTitle(linking.name)} lead={s.linking.gives} step="give" level={3}>
       <form
         class="stack"
         onSubmit={(event) => {
@@ -131,7 +131,6 @@ function GiveStage({ linking }: { linking: At<'compare'> }) {
           testid={T.linkDays}
         />
         <p class="field-hint">{s.linking.daysHint}</p>
-        <p class="field-hint">{s.linking.gives}</p>
         {full && (
           <>
             <Notice tone="warn" icon="key">
@@ -271,6 +270,8 @@ const LATE = new Set(['waiting', 'moving'])
 export function LinkSheet({ onClose }: { onClose: () => void }) {
   // What an earlier one left is not this one's.
   const [begun, setBegun] = useState(false)
+  const waits = useRef(false)
+  waits.current = begun
   const [same, setSame] = useState(false)
   const [asks, setAsks] = useState(false)
   const [differed, setDiffered] = useState<Problem | null>(null)
@@ -278,10 +279,11 @@ export function LinkSheet({ onClose }: { onClose: () => void }) {
   const now = begun ? linking.value : null
   if (now?.step === 'compare') name.current = now.name
   const running = now !== null && RUNNING.has(now.step)
-  useEffect(() => {
+  // At once when it goes: an effect would be cleaned up a moment later.
+  useLayoutEffect(() => {
     endLinking()
     // Gone for another view, or with the browser's back button: nobody can go on with it.
-    return () => void cancelLinking()
+    return () => void cancelLinking(waits.current)
   }, [])
 
   const again = () => {
@@ -293,10 +295,14 @@ export function LinkSheet({ onClose }: { onClose: () => void }) {
   const scan = async (code: string) => {
     endLinking()
     setBegun(true)
-    await run({ cmd: 'link_scan', code })
+    await run({ cmd: 'link_scan', code }).catch((error: unknown) => {
+      setBegun(false)
+      throw error
+    })
   }
   const differ = () => {
     setDiffered({ code: 'link_differed', ...s.linking.differed })
+    setBegun(false)
     void cancelLinking()
   }
   const stop = () => {
