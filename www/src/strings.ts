@@ -1,9 +1,8 @@
 /**
  * Every English text of the page, in one place: those about one's own account are in
- * stringsOwn.ts, those about its devices in stringsDevices.ts. Functions where a value goes in.
+ * stringsOwn.ts. What is said while a device is linked is loaded later: stringsDevices.ts. Functions where a value goes in.
  */
 import { n } from './plural'
-import { devices, linking, scan } from './stringsDevices'
 import { elsewhere, profile, recovery, repair, settings } from './stringsOwn'
 
 export const s = {
@@ -37,6 +36,8 @@ export const s = {
       'that only you hold, made here on this device.',
     create: 'Create an account',
     createHint: 'Takes about two minutes',
+    link: 'Link to a device you already use',
+    linkHint: 'With contacts and history',
     restore: 'Restore with 18 words',
     restoreHint: 'Your account and contacts, without history',
     import: 'Import an exported file',
@@ -428,6 +429,8 @@ export const s = {
     publishing: 'On its way to a relay. Until then, whoever opens it finds nothing.',
     qr: 'QR code of the invitation link',
     qrFailed: 'The code could not be drawn. Use the link.',
+    wordless:
+      'This device was linked without the 18 words. Make invitations on one of yours that has them.',
     list: 'Your invitations',
     show: 'Show',
     revoke: 'Revoke',
@@ -454,6 +457,7 @@ export const s = {
     placeholder: 'https://…/#…',
     look: 'Look it up',
     scan: 'Scan a code',
+    linkCode: 'This is the code of a device to be linked. Scan it in Settings, Devices.',
     looking: 'Looking it up…',
     from: 'invites you',
     until: (when: string) => `Valid until ${when}`,
@@ -492,9 +496,6 @@ export const s = {
   },
 
   settings,
-  devices,
-  linking,
-  scan,
   profile,
   recovery,
   elsewhere,

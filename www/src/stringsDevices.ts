@@ -1,12 +1,15 @@
-/** The part of strings.ts that is about several devices of one account, and reading codes. */
+/**
+ * The texts about several devices of one account, and reading codes. Not a part of strings.ts: they
+ * are loaded with the views that say them.
+ */
 import { n } from './plural'
 
-export const scan = {
+export const scanText = {
   camera: 'Use the camera',
   again: 'Try the camera again',
   stop: 'Turn the camera off',
   video: 'What the camera sees',
-  looking: 'Hold the code into the frame.',
+  looking: 'Hold the code inside the frame.',
   picture: 'Choose a picture',
   reading: 'Looking for a code in the picture…',
   hint: 'A photo or a picture of the screen does, too: choose it, paste it, or drop it here. Pictures stay on this device.',
@@ -49,7 +52,7 @@ export const scan = {
   },
 }
 
-export const devices = {
+export const devicesText = {
   title: 'Devices',
   text: 'Every device writes and reads by itself, and tells the others what changed.',
   lone: 'This is the only one so far.',
@@ -61,18 +64,14 @@ export const devices = {
   heardNever: 'not heard yet',
   link: 'Link a device',
   linkHint: 'A phone, a computer, or another browser. It shows a code that you scan here.',
-  wordlessInvite:
-    'This device was linked without the 18 words. Make invitations on one of yours that has them.',
   wordless:
     'This device was linked without the 18 words. The words, exports, invitations, and linking ' +
-    'another device are for one that has them.',
+    'another device are for one that has them. Open one of those at least once a week: it gives ' +
+    'this one leave to go on writing.',
 }
 
 /** The way of both devices: what is new here, and what the old one does. */
-export const linking = {
-  welcome: 'Link to a device you already use',
-  welcomeHint: 'With contacts, and history if you like',
-
+export const linkingText = {
   deviceTitle: 'Link this device',
   deviceLead:
     'The device you already use hands your account over, with its contacts. Have it at hand: it ' +
@@ -178,7 +177,6 @@ export const linking = {
   askingText: 'It waits at a relay. Leave its code on the screen.',
   otherCode: 'This is a code, but not one of a device to be linked.',
   invitationCode: 'This is an invitation. Open it under “Open a link”.',
-  linkCode: 'This is the code of a device to be linked. Scan it in Settings, Devices.',
   scanAgain: 'Scan again',
 
   stopAsk: 'Stop linking?',

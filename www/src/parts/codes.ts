@@ -4,7 +4,7 @@
  * Invariant: what is looked at stays in the page's memory, and only the text of a code leaves here.
  */
 import { ProblemError } from '../state/problem'
-import { s } from '../strings'
+import { scanText } from '../stringsDevices'
 
 export interface Pixels {
   width: number
@@ -99,7 +99,7 @@ export async function codeOn(file: Blob): Promise<string | null> {
     }
     return null
   } catch {
-    throw new ProblemError({ code: 'not_a_picture', ...s.scan.notAPicture })
+    throw new ProblemError({ code: 'not_a_picture', ...scanText.notAPicture })
   } finally {
     bitmap?.close()
   }

@@ -2,7 +2,7 @@
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { Problem } from '../state/api'
 import { problemOf } from '../state/problem'
-import { s } from '../strings'
+import { scanText } from '../stringsDevices'
 import { T } from '../testids'
 import { Button } from './button'
 import {
@@ -14,6 +14,7 @@ import {
   type CameraFailure,
 } from './camera'
 import { codeOn } from './codes'
+import { useKeptFocus } from './focus'
 import { I } from './icons'
 import { Notice, ProblemNotice } from './notice'
 
@@ -83,7 +84,7 @@ function Finder(props: {
         <video
           ref={video}
           class={facesUser ? 'mirrored' : ''}
-          aria-label={s.scan.video}
+          aria-label={scanText.video}
           muted
           playsInline
           disablePictureInPicture
@@ -92,10 +93,10 @@ function Finder(props: {
       </div>
       <div class="row between">
         <p class="field-hint" role="status">
-          {s.scan.looking}
+          {scanText.looking}
         </p>
         <Button small kind="ghost" testid={T.scanStop} onClick={props.onStop}>
-          {s.scan.stop}
+          {scanText.stop}
         </Button>
       </div>
     </div>
@@ -157,6 +158,9 @@ export function Scanner(props: {
   /** It is what one comes for. */
   first?: boolean
 }) {
+  const root = useRef<HTMLDivElement>(null)
+  // A button that was pressed gives way to what it begins.
+  useKeptFocus(root, root)
   const camera = useCamera()
   const note = useId()
   // A camera sees the same code many times a second.
@@ -168,7 +172,7 @@ export function Scanner(props: {
   const failure = on || view === 'off' || view === 'starting' ? null : view
   const { look } = picture
   return (
-    <div class="stack scanner" data-testid={T.scanner}>
+    <div class="stack scanner" ref={root} tabIndex={-1} data-testid={T.scanner}>
       {on && (
         <Finder
           camera={view}
@@ -185,10 +189,10 @@ export function Scanner(props: {
         <Notice
           tone="warn"
           icon="camera"
-          title={s.scan.failures[failure].title}
+          title={scanText.failures[failure].title}
           testid={T.scanFailed}
         >
-          <p>{s.scan.failures[failure].text}</p>
+          <p>{scanText.failures[failure].text}</p>
         </Notice>
       )}
       <div class="row">
@@ -203,12 +207,12 @@ export function Scanner(props: {
               void camera.start()
             }}
           >
-            {failure ? s.scan.again : s.scan.camera}
+            {failure ? scanText.again : scanText.camera}
           </Button>
         )}
         <label class="button quiet file-button" aria-busy={look === 'busy'}>
           {look === 'busy' ? <span class="spinner" aria-hidden="true" /> : <I name="file" />}
-          <span>{s.scan.picture}</span>
+          <span>{scanText.picture}</span>
           <input
             type="file"
             accept="image/*"
@@ -225,13 +229,13 @@ export function Scanner(props: {
         </label>
       </div>
       <p class="field-hint" id={note}>
-        {s.scan.hint}
+        {scanText.hint}
       </p>
       <div role="status">
-        {look === 'busy' && <p class="unseen">{s.scan.reading}</p>}
+        {look === 'busy' && <p class="unseen">{scanText.reading}</p>}
         {look === 'nothing' && (
-          <Notice tone="warn" title={s.scan.nothing.title} testid={T.scanNothing}>
-            <p>{s.scan.nothing.text}</p>
+          <Notice tone="warn" title={scanText.nothing.title} testid={T.scanNothing}>
+            <p>{scanText.nothing.text}</p>
           </Notice>
         )}
       </div>

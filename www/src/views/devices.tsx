@@ -4,20 +4,20 @@ import { brief, date } from '../format'
 import { I } from '../parts/icons'
 import type { DeviceView } from '../state/api'
 import { devices, hasWords } from '../state/store'
-import { s } from '../strings'
+import { devicesText } from '../stringsDevices'
 import { T } from '../testids'
 import { LinkSheet } from './linkold'
 
 function heardOf({ this: here, heard }: DeviceView): string | null {
   if (here) return null
-  return heard === null ? s.devices.heardNever : s.devices.heard(brief(heard))
+  return heard === null ? devicesText.heardNever : devicesText.heard(brief(heard))
 }
 
 function Device({ device }: { device: DeviceView }) {
   const { name, full, since } = device
   const facts = [
-    full ? s.devices.full : s.devices.linked,
-    s.devices.since(date(since)),
+    full ? devicesText.full : devicesText.linked,
+    devicesText.since(date(since)),
     heardOf(device),
   ]
   return (
@@ -32,7 +32,7 @@ function Device({ device }: { device: DeviceView }) {
       <span class="settings-text">
         <span class="device-name">
           <bdi>{name}</bdi>
-          {device.this && <span class="pill live">{s.devices.this}</span>}
+          {device.this && <span class="pill live">{devicesText.this}</span>}
         </span>
         <span class="field-hint">{facts.filter((fact) => fact !== null).join(' · ')}</span>
       </span>
@@ -45,11 +45,11 @@ export function Devices() {
   const all = [...devices.value].sort((a, b) => Number(b.this) - Number(a.this) || a.slot - b.slot)
   return (
     <section class="section">
-      <h2 class="section-title">{s.devices.title}</h2>
-      <p class="section-text">{s.devices.text}</p>
+      <h2 class="section-title">{devicesText.title}</h2>
+      <p class="section-text">{devicesText.text}</p>
       <div class="card rows">
         {all.length === 0 ? (
-          <p class="row-note">{s.devices.lone}</p>
+          <p class="row-note">{devicesText.lone}</p>
         ) : (
           <ul class="plain rows">
             {all.map((device) => (
@@ -66,14 +66,14 @@ export function Devices() {
           >
             <I name="plus" />
             <span class="settings-text">
-              <span>{s.devices.link}</span>
-              <span class="field-hint">{s.devices.linkHint}</span>
+              <span>{devicesText.link}</span>
+              <span class="field-hint">{devicesText.linkHint}</span>
             </span>
             <I name="next" size={18} />
           </button>
         ) : (
           <p class="row-note" data-testid={T.wordless}>
-            {s.devices.wordless}
+            {devicesText.wordless}
           </p>
         )}
       </div>

@@ -160,7 +160,7 @@ export function Invites() {
       {hasWords.value ? (
         <MakeForm onMade={setShown} />
       ) : (
-        <Notice testid={T.wordless}>{s.devices.wordlessInvite}</Notice>
+        <Notice testid={T.wordless}>{s.invite.wordless}</Notice>
       )}
       {all.length > 0 && (
         <>

@@ -6,6 +6,7 @@ import { focusStart } from '../parts/focus'
 import { Notice, ProblemNotice } from '../parts/notice'
 import type { Linking, Problem } from '../state/api'
 import { s } from '../strings'
+import { linkingText } from '../stringsDevices'
 import { T } from '../testids'
 
 export type At<S extends Linking['step']> = Extract<Linking, { step: S }>
@@ -71,17 +72,17 @@ export function Compare(props: {
   children: ComponentChildren
 }) {
   return (
-    <Stage title={s.linking.compareTitle} step="compare" level={props.level}>
+    <Stage title={linkingText.compareTitle} step="compare" level={props.level}>
       {props.children}
       <Digits digits={props.digits} />
-      <Notice tone="warn">{s.linking.compareWarn}</Notice>
+      <Notice tone="warn">{linkingText.compareWarn}</Notice>
       {props.problem && <ProblemNotice problem={props.problem} />}
       <div class="actions answers">
         <Button kind="primary" busy={props.busy} testid={T.linkSame} onClick={props.onYes}>
-          {s.linking.same}
+          {linkingText.same}
         </Button>
         <Button disabled={props.busy} testid={T.linkDifferent} onClick={props.onNo}>
-          {s.linking.different}
+          {linkingText.different}
         </Button>
       </div>
     </Stage>
@@ -100,14 +101,14 @@ export function Moving({
   const label = useId()
   const { have, of } = linking
   return (
-    <Stage title={title} lead={s.linking.movingText} step="moving" level={level}>
+    <Stage title={title} lead={linkingText.movingText} step="moving" level={level}>
       <progress
         class="progress"
         aria-labelledby={label}
         {...(of > 0 ? { max: of, value: have } : {})}
       />
       <p class="field-hint" id={label}>
-        {of > 0 ? s.linking.movingHave(have, of) : s.common.working}
+        {of > 0 ? linkingText.movingHave(have, of) : s.common.working}
       </p>
     </Stage>
   )
@@ -124,7 +125,7 @@ export function Busy() {
 /** How it ended, in the three sentences of the core, and the ways to go on. */
 export function Failed(props: { problem: Problem; level: 1 | 3; children: ComponentChildren }) {
   const { problem } = props
-  const title = isUnsure(problem) ? s.linking.unsureTitle : s.linking.failedTitle
+  const title = isUnsure(problem) ? linkingText.unsureTitle : linkingText.failedTitle
   return (
     <Stage title={title} step="failed" level={props.level}>
       <ProblemNotice problem={problem} />

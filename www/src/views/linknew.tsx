@@ -17,6 +17,7 @@ import { toast } from '../parts/toast'
 import type { Linking, Problem } from '../state/api'
 import { cancelLinking, endLinking, isOpen, linking, run } from '../state/store'
 import { s } from '../strings'
+import { linkingText } from '../stringsDevices'
 import { T } from '../testids'
 import { Busy, Compare, Failed, Moving, Stage, type At } from './linking'
 import { LearnStep, Page, PasscodeStep, Step, StepHead, type Chosen, type Place } from './wizard'
@@ -33,8 +34,8 @@ interface Device {
 }
 
 function errorOf(name: string): string | null {
-  if (name.trim() === '') return s.linking.nameEmpty
-  return byteLength(name.trim()) > NAME_BYTES_MAX ? s.linking.nameLong : null
+  if (name.trim() === '') return linkingText.nameEmpty
+  return byteLength(name.trim()) > NAME_BYTES_MAX ? linkingText.nameLong : null
 }
 
 function DeviceStep(props: {
@@ -51,23 +52,23 @@ function DeviceStep(props: {
   return (
     <Step
       place={props.place}
-      title={s.linking.deviceTitle}
-      lead={s.linking.deviceLead}
+      title={linkingText.deviceTitle}
+      lead={linkingText.deviceLead}
       onNext={() => (wrong || missing ? setTried(true) : props.onNext())}
     >
       <Field
-        label={s.linking.name}
+        label={linkingText.name}
         value={device.name}
         onInput={(name) => onDevice({ ...device, name })}
-        hint={s.linking.nameHint}
-        error={tried || wrong === s.linking.nameLong ? wrong : null}
+        hint={linkingText.nameHint}
+        error={tried || wrong === linkingText.nameLong ? wrong : null}
         testid={T.linkName}
       />
       <Choices
-        label={s.linking.kind}
+        label={linkingText.kind}
         options={[
-          { value: 'linked', title: s.linking.linked, hint: s.linking.linkedHint },
-          { value: 'full', title: s.linking.full, hint: s.linking.fullHint },
+          { value: 'linked', title: linkingText.linked, hint: linkingText.linkedHint },
+          { value: 'full', title: linkingText.full, hint: linkingText.fullHint },
         ]}
         value={device.full ? 'full' : 'linked'}
         onChange={(kind) => onDevice({ ...device, full: kind === 'full' })}
@@ -75,11 +76,11 @@ function DeviceStep(props: {
       />
       {servedByRelay.value !== true && (
         <Field
-          label={s.linking.relay}
+          label={linkingText.relay}
           value={device.hint}
           onInput={(hint) => onDevice({ ...device, hint })}
-          hint={lone ? s.linking.relayHint : s.linking.relayHintMaybe}
-          error={tried && missing ? s.linking.relayMissing : null}
+          hint={lone ? linkingText.relayHint : linkingText.relayHintMaybe}
+          error={tried && missing ? linkingText.relayMissing : null}
           testid={T.relayHint}
         />
       )}
@@ -95,13 +96,13 @@ function Connecting() {
   }, [])
   return (
     <Stage
-      title={s.linking.connectingTitle}
-      lead={s.linking.connectingText}
+      title={linkingText.connectingTitle}
+      lead={linkingText.connectingText}
       step="connecting"
       level={1}
     >
       <Busy />
-      <div role="status">{long && <Notice tone="warn">{s.linking.connectingLong}</Notice>}</div>
+      <div role="status">{long && <Notice tone="warn">{linkingText.connectingLong}</Notice>}</div>
     </Stage>
   )
 }
@@ -111,14 +112,14 @@ function Shown(props: { linking: At<'shown'>; busy: boolean; onAnew: () => void 
   const left = useCountdown(until)
   const over = left === 0
   return (
-    <Stage title={s.linking.shownTitle} lead={s.linking.shownLead} step="shown" level={1}>
+    <Stage title={linkingText.shownTitle} lead={linkingText.shownLead} step="shown" level={1}>
       <div class={over ? 'code-place over' : 'code-place'}>
-        <Qr text={code} label={s.linking.qr} failed={s.linking.qrFailed} testid={T.linkQr} />
+        <Qr text={code} label={linkingText.qr} failed={linkingText.qrFailed} testid={T.linkQr} />
         <p class="code-left" data-testid={T.linkLeft}>
-          {over ? s.linking.over : s.linking.left(countdown(left))}
+          {over ? linkingText.over : linkingText.left(countdown(left))}
         </p>
         <p class="unseen" role="status">
-          {over && s.linking.over}
+          {over && linkingText.over}
         </p>
         <Button
           small
@@ -128,22 +129,22 @@ function Shown(props: { linking: At<'shown'>; busy: boolean; onAnew: () => void 
           testid={T.linkAnew}
           onClick={props.onAnew}
         >
-          {s.linking.anew}
+          {linkingText.anew}
         </Button>
       </div>
-      <Notice tone="warn">{s.linking.warn}</Notice>
+      <Notice tone="warn">{linkingText.warn}</Notice>
       <div class="stack tight">
-        <p class="field-hint">{s.linking.text}</p>
+        <p class="field-hint">{linkingText.text}</p>
         <input
           class="input mono"
           readOnly
           value={code}
-          aria-label={s.linking.textLabel}
+          aria-label={linkingText.textLabel}
           data-testid={T.linkText}
           onFocus={(event) => event.currentTarget.select()}
         />
         <div>
-          <CopyButton text={code} small label={s.linking.textCopy} testid={T.linkCopy} />
+          <CopyButton text={code} small label={linkingText.textCopy} testid={T.linkCopy} />
         </div>
       </div>
     </Stage>
@@ -160,7 +161,7 @@ function CompareAccount(props: { linking: At<'compare'>; onNo: () => void }) {
       <div class="leads-to">
         <Avatar id={account} name={name} size={44} />
         <div>
-          <span class="field-hint">{s.linking.compareAccount}</span>
+          <span class="field-hint">{linkingText.compareAccount}</span>
           <strong class="linking-name">
             <bdi data-testid={T.linkWho}>{name}</bdi>
           </strong>
@@ -187,8 +188,8 @@ function StageOf(props: {
       return (
         <Stage
           key="waiting"
-          title={s.linking.waitingTitle}
-          lead={s.linking.waitingNew}
+          title={linkingText.waitingTitle}
+          lead={linkingText.waitingNew}
           step="waiting"
           level={1}
         >
@@ -196,7 +197,7 @@ function StageOf(props: {
         </Stage>
       )
     case 'moving':
-      return <Moving key="moving" linking={linking} level={1} title={s.linking.movingTitleNew} />
+      return <Moving key="moving" linking={linking} level={1} title={linkingText.movingTitleNew} />
     default:
       return <Connecting key="connecting" />
   }
@@ -225,7 +226,7 @@ function Way(props: {
       {failed ? (
         <Failed key="failed" problem={failed} level={1}>
           <Button kind="primary" icon="retry" busy={busy} testid={T.linkAnew} onClick={onAnew}>
-            {s.linking.anew}
+            {linkingText.anew}
           </Button>
           {leave}
         </Failed>
@@ -249,7 +250,7 @@ function useCodes() {
     endLinking()
     // When the account is open this page is gone: said where it goes on.
     return () => {
-      if (begun.current && isOpen.peek()) toast(s.linking.doneNew)
+      if (begun.current && isOpen.peek()) toast(linkingText.doneNew)
     }
   }, [])
   const stop = async () => {
@@ -273,7 +274,7 @@ function useCodes() {
   }
   const differ = () => {
     void stop()
-    setDiffered({ code: 'link_differed', ...s.linking.differed })
+    setDiffered({ code: 'link_differed', ...linkingText.differed })
   }
   const now = linking.value
   const ended = differed ?? again.problem ?? (now?.step === 'failed' ? now.problem : null)
@@ -316,8 +317,8 @@ export function LinkNew({ onLeave }: { onLeave: () => void }) {
       {at === 3 && chosen && (
         <LearnStep
           place={place}
-          action={s.linking.agree}
-          working={s.linking.starting}
+          action={linkingText.agree}
+          working={linkingText.starting}
           onAgree={async () => {
             if (await show(device, chosen)) setAt(4)
           }}

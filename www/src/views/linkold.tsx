@@ -11,6 +11,7 @@ import { toast } from '../parts/toast'
 import type { Linking, Problem } from '../state/api'
 import { cancelLinking, endLinking, linking, run } from '../state/store'
 import { s } from '../strings'
+import { linkingText } from '../stringsDevices'
 import { T } from '../testids'
 import { scanner } from './later'
 import { Busy, Compare, Failed, isUnsure, Moving, Stage, type At } from './linking'
@@ -27,10 +28,10 @@ function ScanStage({ onCode }: { onCode: (code: string) => Promise<unknown> }) {
       setOther(null)
       return read(seen)
     }
-    setOther(isInvitation(seen) ? s.linking.invitationCode : s.linking.otherCode)
+    setOther(isInvitation(seen) ? linkingText.invitationCode : linkingText.otherCode)
   }
   return (
-    <Stage lead={s.linking.scanLead} step="scan" level={3}>
+    <Stage lead={linkingText.scanLead} step="scan" level={3}>
       <scanner.View onText={onSeen} first />
       {other && (
         <div role="alert">
@@ -47,13 +48,13 @@ function ScanStage({ onCode }: { onCode: (code: string) => Promise<unknown> }) {
         }}
       >
         <TextArea
-          label={s.linking.paste}
+          label={linkingText.paste}
           value={text}
           onInput={(value) => {
             setText(value)
             clear()
           }}
-          placeholder={s.linking.pastePlaceholder}
+          placeholder={linkingText.pastePlaceholder}
           rows={2}
           testid={T.linkText}
           mono
@@ -67,11 +68,11 @@ function ScanStage({ onCode }: { onCode: (code: string) => Promise<unknown> }) {
             disabled={text.trim() === ''}
             testid={T.linkRead}
           >
-            {s.linking.read}
+            {linkingText.read}
           </Button>
         </div>
       </form>
-      <p class="field-hint">{s.linking.scanWarn}</p>
+      <p class="field-hint">{linkingText.scanWarn}</p>
     </Stage>
   )
 }
@@ -83,11 +84,11 @@ function Asker({ name, full }: { name: string; full: boolean }) {
         <I name="device" size={24} />
       </span>
       <div>
-        <span class="field-hint">{s.linking.compareDevice}</span>
+        <span class="field-hint">{linkingText.compareDevice}</span>
         <strong class="linking-name">
           <bdi data-testid={T.linkWho}>{name}</bdi>
         </strong>
-        <span class="field-hint">{s.linking.asks(full)}</span>
+        <span class="field-hint">{linkingText.asks(full)}</span>
       </div>
     </div>
   )
@@ -103,7 +104,12 @@ function GiveStage({ linking }: { linking: At<'compare'> }) {
   const give = () =>
     run({ cmd: 'link_confirm', full, history_days: days, passcode: full ? passcode : null })
   return (
-    <Stage title={s.linking.giveTitle(linking.name)} lead={s.linking.gives} step="give" level={3}>
+    <Stage
+      title={linkingText.giveTitle(linking.name)}
+      lead={linkingText.gives}
+      step="give"
+      level={3}
+    >
       <form
         class="stack"
         onSubmit={(event) => {
@@ -113,10 +119,10 @@ function GiveStage({ linking }: { linking: At<'compare'> }) {
       >
         {linking.full && (
           <Choices
-            label={s.linking.giveKind}
+            label={linkingText.giveKind}
             options={[
-              { value: 'full', title: s.linking.giveFull, hint: s.linking.giveFullHint },
-              { value: 'linked', title: s.linking.giveLinked, hint: s.linking.giveLinkedHint },
+              { value: 'full', title: linkingText.giveFull, hint: linkingText.giveFullHint },
+              { value: 'linked', title: linkingText.giveLinked, hint: linkingText.giveLinkedHint },
             ]}
             value={full ? 'full' : 'linked'}
             onChange={(kind) => setFull(kind === 'full')}
@@ -124,17 +130,17 @@ function GiveStage({ linking }: { linking: At<'compare'> }) {
           />
         )}
         <Segmented
-          label={s.linking.days}
-          options={DAYS.map((value) => ({ value, text: s.linking.dayOptions[value] ?? '' }))}
+          label={linkingText.days}
+          options={DAYS.map((value) => ({ value, text: linkingText.dayOptions[value] ?? '' }))}
           value={days}
           onChange={setDays}
           testid={T.linkDays}
         />
-        <p class="field-hint">{s.linking.daysHint}</p>
+        <p class="field-hint">{linkingText.daysHint}</p>
         {full && (
           <>
             <Notice tone="warn" icon="key">
-              {s.linking.givesWords}
+              {linkingText.givesWords}
             </Notice>
             <SecretField
               label={s.passcode.old}
@@ -147,7 +153,7 @@ function GiveStage({ linking }: { linking: At<'compare'> }) {
         {problem && <ProblemNotice problem={problem} />}
         <div class="actions">
           <Button kind="primary" type="submit" busy={busy} disabled={!ready} testid={T.linkGive}>
-            {busy && full ? s.linking.giving : s.linking.give}
+            {busy && full ? linkingText.giving : linkingText.give}
           </Button>
         </div>
       </form>
@@ -165,11 +171,11 @@ function Waiting({ step, title, lead }: { step: string; title: string; lead: str
 
 function Done({ name, onClose }: { name: string; onClose: () => void }) {
   return (
-    <Stage title={s.linking.doneTitle(name)} step="done" level={3}>
-      <Notice tone="good">{s.linking.doneText}</Notice>
+    <Stage title={linkingText.doneTitle(name)} step="done" level={3}>
+      <Notice tone="good">{linkingText.doneText}</Notice>
       <div class="actions">
         <Button kind="primary" testid={T.sheetConfirm} onClick={onClose}>
-          {s.linking.finish}
+          {linkingText.finish}
         </Button>
       </div>
     </Stage>
@@ -179,14 +185,14 @@ function Done({ name, onClose }: { name: string; onClose: () => void }) {
 /** Asked of who closes the sheet, perhaps beside it, while a device waits. */
 function StopAsk(props: { late: boolean; onStop: () => void; onStay: () => void }) {
   return (
-    <Stage title={s.linking.stopAsk} step="stop" level={3}>
-      <p class="lead">{props.late ? s.linking.stopLate : s.linking.stopText}</p>
+    <Stage title={linkingText.stopAsk} step="stop" level={3}>
+      <p class="lead">{props.late ? linkingText.stopLate : linkingText.stopText}</p>
       <div class="actions">
         <Button kind="primary" testid={T.linkStay} onClick={props.onStay}>
-          {s.linking.goOn}
+          {linkingText.goOn}
         </Button>
         <Button kind="danger" testid={T.linkStop} onClick={props.onStop}>
-          {s.linking.stop}
+          {linkingText.stop}
         </Button>
       </div>
     </Stage>
@@ -210,8 +216,8 @@ function StageOf(props: {
         <Waiting
           key="asking"
           step="asking"
-          title={s.linking.askingTitle}
-          lead={s.linking.askingText}
+          title={linkingText.askingTitle}
+          lead={linkingText.askingText}
         />
       )
     case 'compare':
@@ -234,12 +240,12 @@ function StageOf(props: {
         <Waiting
           key="waiting"
           step="waiting"
-          title={s.linking.waitingTitle}
-          lead={s.linking.waitingOld}
+          title={linkingText.waitingTitle}
+          lead={linkingText.waitingOld}
         />
       )
     case 'moving':
-      return <Moving key="moving" linking={linking} level={3} title={s.linking.movingTitleOld} />
+      return <Moving key="moving" linking={linking} level={3} title={linkingText.movingTitleOld} />
     case 'done':
       return <Done key="done" name={name} onClose={props.onClose} />
     case 'failed':
@@ -254,7 +260,7 @@ function FailedOld(props: { problem: Problem; onAgain: () => void; onClose: () =
     <Failed key="failed" problem={props.problem} level={3}>
       {!isUnsure(props.problem) && (
         <Button kind="primary" icon="retry" testid={T.linkAnew} onClick={props.onAgain}>
-          {s.linking.scanAgain}
+          {linkingText.scanAgain}
         </Button>
       )}
       <Button kind="ghost" testid={T.linkClose} onClick={props.onClose}>
@@ -301,18 +307,18 @@ export function LinkSheet({ onClose }: { onClose: () => void }) {
     })
   }
   const differ = () => {
-    setDiffered({ code: 'link_differed', ...s.linking.differed })
+    setDiffered({ code: 'link_differed', ...linkingText.differed })
     setBegun(false)
     void cancelLinking()
   }
   const stop = () => {
     const late = now !== null && LATE.has(now.step)
     onClose()
-    if (!late) toast(s.linking.cancelled)
+    if (!late) toast(linkingText.cancelled)
   }
   const close = () => (running && !differed ? setAsks(true) : onClose())
   return (
-    <Sheet title={s.linking.scanTitle} onClose={close} testid={T.linkSheet}>
+    <Sheet title={linkingText.scanTitle} onClose={close} testid={T.linkSheet}>
       {asks && running ? (
         <StopAsk key="stop" late={LATE.has(now.step)} onStop={stop} onStay={() => setAsks(false)} />
       ) : differed ? (

@@ -114,7 +114,7 @@ function Scan({ onLink }: { onLink: (link: string) => void }) {
       <div role="status">
         {other && (
           <Notice tone="warn" testid={T.scanOther}>
-            {s.linking.linkCode}
+            {s.open.linkCode}
           </Notice>
         )}
       </div>

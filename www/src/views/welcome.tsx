@@ -69,8 +69,8 @@ export function Welcome() {
           />
           <Way
             icon="device"
-            title={s.linking.welcome}
-            hint={s.linking.welcomeHint}
+            title={s.welcome.link}
+            hint={s.welcome.linkHint}
             testid={T.welcomeLink}
             onClick={() => setWay('link')}
           />
