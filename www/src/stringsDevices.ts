@@ -56,6 +56,7 @@ export const devicesText = {
   title: 'Devices',
   text: 'Every device writes and reads by itself, and tells the others what changed.',
   lone: 'This is the only one so far.',
+  nameless: 'A device without a name',
   this: 'this one',
   full: 'has the 18 words',
   linked: 'linked, without the words',

@@ -146,6 +146,17 @@ describe('a device that links another', () => {
     expect(sent('link_confirm')).toMatchObject([{ full: false, passcode: null }])
   })
 
+  it('asks again when another number comes, and says what has no name', async () => {
+    await toCompare()
+    await click(T.linkSame)
+    expect(stepOf()).toBe('give')
+    fake.linking.step({ step: 'compare', digits: '111 222', name: '', account: '', full: false })
+    await settle()
+    expect(stepOf()).toBe('compare')
+    expect(at(T.linkDigits).dataset.digits).toBe('111 222')
+    expect(at(T.linkWho).textContent).toBe('A device without a name')
+  })
+
   it('counts the parts, and lists the device in the end', async () => {
     await toCompare()
     await click(T.linkSame)
@@ -361,6 +372,20 @@ describe('the scanner', () => {
     track.dispatchEvent(new Event('ended'))
     await settle()
     expect(at(T.scanFailed).textContent).toContain('is taken')
+  })
+
+  it('turns the camera off when the page is out of sight', async () => {
+    await show(null)
+    const track = new Track('environment')
+    camera(track)
+    await toSheet()
+    await click(T.scanCamera)
+    const hidden = vi.spyOn(document, 'hidden', 'get').mockReturnValue(true)
+    document.dispatchEvent(new Event('visibilitychange'))
+    await settle()
+    hidden.mockRestore()
+    expect(track.stopped).toBe(true)
+    expect(has(T.scanVideo)).toBe(false)
   })
 
   it('turns off a camera that was asked for and comes too late', async () => {

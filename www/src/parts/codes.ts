@@ -24,7 +24,7 @@ export type Reader = (pixels: Pixels, look: Look) => string | null
 const FILE_BYTES_MAX = 50_000_000
 /** A code fills most of a photo, but may be small on a picture of a whole screen: tried in turn. */
 const SIDES = [1000, 2000, 4000]
-const PATIENCE_MS = 1_500
+const PATIENCE_MS = 800
 
 let loading: Promise<Reader> | null = null
 
@@ -92,6 +92,8 @@ export async function codeOn(file: Blob): Promise<string | null> {
     const { width, height } = bitmap
     const canvas = new OffscreenCanvas(1, 1)
     for (const size of sizesOf(width, height)) {
+      // The page answers in between.
+      await new Promise((done) => setTimeout(done))
       const text = read(drawn(canvas, bitmap, { x: 0, y: 0, width, height }, size), {
         patient: true,
       })

@@ -57,6 +57,12 @@ function useCamera() {
     close()
     setView(then)
   }
+  useEffect(() => {
+    // Nobody looks through it any more.
+    const onHidden = () => document.hidden && open.current && stop()
+    document.addEventListener('visibilitychange', onHidden)
+    return () => document.removeEventListener('visibilitychange', onHidden)
+  }, [])
   return { view, start, stop }
 }
 

@@ -6,6 +6,7 @@ import type { DeviceView } from '../state/api'
 import { devices, hasWords } from '../state/store'
 import { devicesText } from '../stringsDevices'
 import { T } from '../testids'
+import { deviceTitle } from './linking'
 import { LinkSheet } from './linkold'
 
 function heardOf({ this: here, heard }: DeviceView): string | null {
@@ -31,7 +32,7 @@ function Device({ device }: { device: DeviceView }) {
       <I name="device" />
       <span class="settings-text">
         <span class="device-name">
-          <bdi>{name}</bdi>
+          <bdi>{deviceTitle(name)}</bdi>
           {device.this && <span class="pill live">{devicesText.this}</span>}
         </span>
         <span class="field-hint">{facts.filter((fact) => fact !== null).join(' · ')}</span>

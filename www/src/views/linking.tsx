@@ -6,13 +6,15 @@ import { focusStart } from '../parts/focus'
 import { Notice, ProblemNotice } from '../parts/notice'
 import type { Linking, Problem } from '../state/api'
 import { s } from '../strings'
-import { linkingText } from '../stringsDevices'
+import { devicesText, linkingText } from '../stringsDevices'
 import { T } from '../testids'
 
 export type At<S extends Linking['step']> = Extract<Linking, { step: S }>
 
 /** Some codes end in what only the list of devices can tell. */
 export const isUnsure = ({ code }: Problem) => code === 'link_unsure'
+
+export const deviceTitle = (name: string) => name || devicesText.nameless
 
 /** One stage: its title takes the focus, so that a screen reader goes on there. */
 export function Stage(props: {

@@ -1,7 +1,7 @@
 /** An empty device that joins an account of another one: it shows a code, which that one scans. */
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { deviceName } from '../device'
-import { countdown } from '../format'
+import { countdown, nameOr } from '../format'
 import { byteLength, NAME_BYTES_MAX } from '../limits'
 import { ownRelay, servedByRelay } from '../ownRelay'
 import { AccountId } from '../parts/accountid'
@@ -152,7 +152,8 @@ function Shown(props: { linking: At<'shown'>; busy: boolean; onAnew: () => void 
 }
 
 function CompareAccount(props: { linking: At<'compare'>; onNo: () => void }) {
-  const { digits, name, account, full } = props.linking
+  const { digits, account, full } = props.linking
+  const name = nameOr(props.linking.name, account)
   const { busy, problem, run: attempt } = useTask()
   const yes = () =>
     void attempt(() => run({ cmd: 'link_confirm', full, history_days: 0, passcode: null }))
@@ -183,7 +184,7 @@ function StageOf(props: {
     case 'shown':
       return <Shown key={linking.code} linking={linking} busy={props.busy} onAnew={props.onAnew} />
     case 'compare':
-      return <CompareAccount key="compare" linking={linking} onNo={props.onDiffer} />
+      return <CompareAccount key={linking.digits} linking={linking} onNo={props.onDiffer} />
     case 'waiting':
       return (
         <Stage

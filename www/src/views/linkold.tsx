@@ -14,7 +14,7 @@ import { s } from '../strings'
 import { linkingText } from '../stringsDevices'
 import { T } from '../testids'
 import { scanner } from './later'
-import { Busy, Compare, Failed, isUnsure, Moving, Stage, type At } from './linking'
+import { Busy, Compare, deviceTitle, Failed, isUnsure, Moving, Stage, type At } from './linking'
 
 const DAYS = [0, 7, 30, 365] as const
 function ScanStage({ onCode }: { onCode: (code: string) => Promise<unknown> }) {
@@ -86,7 +86,7 @@ function Asker({ name, full }: { name: string; full: boolean }) {
       <div>
         <span class="field-hint">{linkingText.compareDevice}</span>
         <strong class="linking-name">
-          <bdi data-testid={T.linkWho}>{name}</bdi>
+          <bdi data-testid={T.linkWho}>{deviceTitle(name)}</bdi>
         </strong>
         <span class="field-hint">{linkingText.asks(full)}</span>
       </div>
@@ -105,7 +105,7 @@ function GiveStage({ linking }: { linking: At<'compare'> }) {
     run({ cmd: 'link_confirm', full, history_days: days, passcode: full ? passcode : null })
   return (
     <Stage
-      title={linkingText.giveTitle(linking.name)}
+      title={linkingText.giveTitle(deviceTitle(linking.name))}
       lead={linkingText.gives}
       step="give"
       level={3}
@@ -224,7 +224,7 @@ function StageOf(props: {
       if (props.same) return <GiveStage key="give" linking={linking} />
       return (
         <Compare
-          key="compare"
+          key={linking.digits}
           digits={linking.digits}
           level={3}
           busy={false}
@@ -278,12 +278,13 @@ export function LinkSheet({ onClose }: { onClose: () => void }) {
   const [begun, setBegun] = useState(false)
   const waits = useRef(false)
   waits.current = begun
-  const [same, setSame] = useState(false)
+  /** The number that was found to be the same: a yes to one is none to another. */
+  const [same, setSame] = useState<string | null>(null)
   const [asks, setAsks] = useState(false)
   const [differed, setDiffered] = useState<Problem | null>(null)
   const name = useRef('')
   const now = begun ? linking.value : null
-  if (now?.step === 'compare') name.current = now.name
+  if (now?.step === 'compare') name.current = deviceTitle(now.name)
   const running = now !== null && RUNNING.has(now.step)
   // At once when it goes: an effect would be cleaned up a moment later.
   useLayoutEffect(() => {
@@ -295,7 +296,7 @@ export function LinkSheet({ onClose }: { onClose: () => void }) {
   const again = () => {
     endLinking()
     setBegun(false)
-    setSame(false)
+    setSame(null)
     setDiffered(null)
   }
   const scan = async (code: string) => {
@@ -327,10 +328,10 @@ export function LinkSheet({ onClose }: { onClose: () => void }) {
         <>
           <StageOf
             linking={now}
-            same={same}
+            same={same !== null && now?.step === 'compare' && same === now.digits}
             name={name.current}
             onCode={scan}
-            onSame={() => setSame(true)}
+            onSame={() => setSame(now?.step === 'compare' ? now.digits : null)}
             onDiffer={differ}
             onAgain={again}
             onClose={onClose}
