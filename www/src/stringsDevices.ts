@@ -7,7 +7,7 @@ import { n } from './plural'
 export const scanText = {
   camera: 'Use the camera',
   again: 'Try the camera again',
-  stop: 'Turn the camera off',
+  stop: 'Turn it off',
   video: 'What the camera sees',
   looking: 'Hold the code inside the frame.',
   picture: 'Choose a picture',
