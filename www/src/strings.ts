@@ -1,6 +1,6 @@
 /**
  * Every English text of the page, in one place: those about one's own account are in
- * stringsOwn.ts. Functions where a value goes in.
+ * stringsOwn.ts. What is said while a device is linked is loaded later: stringsDevices.ts. Functions where a value goes in.
  */
 import { n } from './plural'
 import { elsewhere, profile, recovery, repair, settings } from './stringsOwn'
@@ -36,6 +36,8 @@ export const s = {
       'that only you hold, made here on this device.',
     create: 'Create an account',
     createHint: 'Takes about two minutes',
+    link: 'Link to a device you already use',
+    linkHint: 'With contacts and history',
     restore: 'Restore with 18 words',
     restoreHint: 'Your account and contacts, without history',
     import: 'Import an exported file',
@@ -191,9 +193,10 @@ export const s = {
     wait: (time: string) => `Too many wrong attempts. You can try again in ${time}.`,
     forgot: 'Forgot the passcode?',
     forgotText:
-      'It cannot be reset. You can erase this device and start again: your 18 words bring back the ' +
-      'account, and contacts as far as relays have kept them, but no messages; an exported file ' +
-      'brings back what it held when it was saved. All else on this device is lost then.',
+      'It cannot be reset. You can erase this device and start again: another device of yours that ' +
+      'has the words can link it anew; your 18 words bring back the account, and contacts as far ' +
+      'as relays have kept them, but no messages; an exported file brings back what it held when ' +
+      'it was saved. All else on this device is lost then.',
   },
 
   list: {
@@ -320,8 +323,9 @@ export const s = {
         brief: 'Another device',
         title: (name: string) => `${name} writes from another device now.`,
         text:
-          'They began anew with their 18 words, or somebody else has the words. ' +
-          'Earlier messages are not affected. Ask them in another way before you trust what comes.',
+          'They linked one more device, or began anew with their 18 words; or somebody else has ' +
+          'the words. Earlier messages are not affected. Ask them in another way before you trust ' +
+          'what comes.',
       },
       came_back: {
         brief: 'Back with a new device',
@@ -425,6 +429,8 @@ export const s = {
     publishing: 'On its way to a relay. Until then, whoever opens it finds nothing.',
     qr: 'QR code of the invitation link',
     qrFailed: 'The code could not be drawn. Use the link.',
+    wordless:
+      'This device was linked without the 18 words. Make invitations on one of yours that has them.',
     list: 'Your invitations',
     show: 'Show',
     revoke: 'Revoke',
@@ -450,6 +456,8 @@ export const s = {
     label: 'Invitation link',
     placeholder: 'https://…/#…',
     look: 'Look it up',
+    scan: 'Scan a code',
+    linkCode: 'This is the code of a device to be linked. Scan it in Settings, Devices.',
     looking: 'Looking it up…',
     from: 'invites you',
     until: (when: string) => `Valid until ${when}`,

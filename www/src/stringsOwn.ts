@@ -16,7 +16,7 @@ export const settings = {
   backupText:
     'An encrypted file with your account, contacts and messages; your 18 words alone bring ' +
     'back no messages. Importing it on an empty device is a move: who goes on here as ' +
-    'well splits the conversations between the two.',
+    'well splits the conversations between the two. To use both, link a device instead.',
   export: 'Export the account',
   exportTitle: 'Export the account',
   exportLead:
@@ -38,6 +38,8 @@ export const settings = {
   addRelayLabel: 'Relay hint',
   addRelayHint: 'The line of letters a relay prints when it starts.',
   relayAdded: 'Relay added.',
+  relayCopy: 'Copy the hint of this relay',
+  relayCopied: 'Hint copied. Another device can use it to find this relay.',
   relayRemove: 'Stop using this relay',
   relayRemoveAsk: (address: string) => `Stop using ${address}?`,
   relayRemoveText:
@@ -69,7 +71,8 @@ export const settings = {
   eraseText: 'Destroys the account, keys, contacts and messages kept in this browser.',
   eraseTitle: 'Erase everything on this device?',
   eraseLead:
-    'Without your 18 words the account is lost for good. They bring back contacts as far as ' +
+    'Without your 18 words, or another device that has them, the account is lost for good. The ' +
+    'words bring back contacts as far as ' +
     'relays have kept them, and no messages: those need an exported file. The browser deletes what it kept; a copy made earlier is not reached.',
   eraseType: (word: string) => `Type “${word}” to go on`,
   eraseWord: 'erase',
@@ -134,11 +137,11 @@ export const elsewhere = {
   mine: 'It was me',
   mineTitle: 'You go on with the other device',
   mineText:
-    'This one keeps what it has, for reading; it sends and receives nothing new. Linking it to ' +
-    'the other device, so that both can write, is not possible yet. Until it is, write there.',
+    'This one keeps what it has, for reading; it sends and receives nothing new. To write from here, ' +
+    'too, erase this device and link it to the other one, as a new device.',
   mineKeep:
-    'Do not erase this device while you need its messages: the other one has only what came ' +
-    'since. An export holds them as well.',
+    'Do not erase it while you need its messages: the other one has only what came since, and ' +
+    'copies no more than that. An export holds them as well.',
   notMine: 'It was not me: take my account back',
   take: 'Take my account back',
   takeTitle: 'Take your account back?',

@@ -16,6 +16,7 @@ export const T = {
   welcomeCreate: 'welcome-create',
   welcomeRestore: 'welcome-restore',
   welcomeImport: 'welcome-import',
+  welcomeLink: 'welcome-link',
   /** Whose page it is, and whether that is a relay. */
   welcomeHost: 'welcome-host',
   /** Said where the page came over plain http; in the place of `remember` then the other. */
@@ -126,6 +127,7 @@ export const T = {
   open: 'open',
   openLink: 'open-link',
   openLook: 'open-look',
+  openScan: 'open-scan',
   /** Relays that a link names and this account does not use, told before it is looked up. */
   openRelays: 'open-relays',
   openAgree: 'open-agree',
@@ -155,6 +157,7 @@ export const T = {
   relayHint: 'relay-hint',
   relayAdd: 'relay-add',
   relayRemove: 'relay-remove',
+  relayCopy: 'relay-copy',
   /** Radio buttons with `value` system, light, dark. */
   theme: 'theme',
   privacy: 'privacy',
@@ -177,6 +180,50 @@ export const T = {
   /** Said in each conversation while it is not chosen. */
   elsewhereChat: 'elsewhere-chat',
   elsewhereChoose: 'elsewhere-choose',
+  // Devices and linking one
+  /** Rows, with `data-slot`, and `data-full` and `data-this` true or false. */
+  device: 'device',
+  deviceLink: 'device-link',
+  /** Said where this device has no words. */
+  wordless: 'wordless',
+  /**
+   * What is shown of linking, on both sides, with `data-step`: scan, asking, connecting, shown,
+   * compare, give, waiting, moving, done, failed, stop.
+   */
+  linking: 'linking',
+  linkSheet: 'link-sheet',
+  linkName: 'link-name',
+  /** Radio buttons with `value` linked, full. */
+  linkKind: 'link-kind',
+  linkQr: 'link-qr',
+  linkLeft: 'link-left',
+  linkText: 'link-text',
+  linkCopy: 'link-copy',
+  linkAnew: 'link-anew',
+  linkRead: 'link-read',
+  /** With the six digits as `data-digits`. */
+  linkDigits: 'link-digits',
+  linkWho: 'link-who',
+  linkAccount: 'link-account',
+  linkSame: 'link-same',
+  linkDifferent: 'link-different',
+  /** Radio buttons with `value` 0, 7, 30, 365. */
+  linkDays: 'link-days',
+  linkGive: 'link-give',
+  linkCancel: 'link-cancel',
+  linkClose: 'link-close',
+  linkStay: 'link-stay',
+  linkStop: 'link-stop',
+  // Reading a code
+  scanner: 'scanner',
+  scanCamera: 'scan-camera',
+  scanVideo: 'scan-video',
+  scanStop: 'scan-stop',
+  scanFailed: 'scan-failed',
+  scanPicture: 'scan-picture',
+  scanNothing: 'scan-nothing',
+  /** A code of another kind than is wanted. */
+  scanOther: 'scan-other',
   // Everywhere
   /** Of who shows a picture, with its hash as `data-picture`. */
   avatar: 'avatar',

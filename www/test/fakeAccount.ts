@@ -2,6 +2,7 @@
  * A made-up account that answers every command, for tests and screenshots. Not a peer: nothing is
  * encrypted, nothing leaves the page, and what others would do is scripted.
  */
+import { FakeLinking } from './fakeLinking'
 import type {
   Answer,
   Command,
@@ -83,10 +84,19 @@ export class FakeAccount {
   /** Order and index of the next message. */
   next = 1
 
+  /** Its devices, and linking one. */
+  linking: FakeLinking
+
   constructor(
     private emit: (events: Event[]) => void,
     public now = () => Date.now(),
-  ) {}
+  ) {
+    this.linking = new FakeLinking(this, emit)
+  }
+
+  open(): void {
+    this.enter('open')
+  }
 
   phaseEvent(): Event {
     if (this.phase !== 'locked') return { event: 'phase', phase: this.phase }
@@ -145,6 +155,7 @@ export class FakeAccount {
     return [
       this.profileEvent(),
       ...(this.recovery ? [{ event: 'recovery', ...this.recovery } as const] : []),
+      ...this.linking.snapshot(),
       { event: 'relays', relays: this.relays },
       ...[...this.invites.values()].map((invite) => ({ event: 'invite', invite }) as const),
       ...[...this.greetings.values()].map((greeting) => ({ event: 'greeting', greeting }) as const),
@@ -237,7 +248,7 @@ export class FakeAccount {
     this.emit([this.phaseEvent(), ...(phase === 'open' ? this.snapshot() : [])])
   }
 
-  private needPasscode(given: string): void {
+  needPasscode(given: string): void {
     if (given !== this.passcode) throw WRONG_PASSCODE
   }
 
@@ -362,6 +373,12 @@ export class FakeAccount {
         this.emit([{ event: 'trouble_over', code: 'recovered_elsewhere' }])
         return undefined
       case 'come_back':
+        return undefined
+      case 'link_new':
+      case 'link_scan':
+      case 'link_confirm':
+      case 'link_cancel':
+        this.linking.handle(request)
         return undefined
       default:
         return this.withPeople(request)

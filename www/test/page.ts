@@ -4,8 +4,10 @@ import { pendingLink, route, startRouting } from '../src/state/route'
 import { reset, start } from '../src/state/store'
 import { App } from '../src/views/app'
 // So that they are there as soon as they are asked for.
+import '../src/parts/scanner'
 import '../src/views/create'
 import '../src/views/import'
+import '../src/views/linknew'
 import '../src/views/restore'
 import '../src/views/settings'
 

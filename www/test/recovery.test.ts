@@ -172,7 +172,7 @@ describe('an account that was restored elsewhere', () => {
     await open('elsewhere')
     at(T.elsewhereMine).focus()
     await click(T.elsewhereMine)
-    expect(at(T.sheet).textContent).toContain('not possible yet')
+    expect(at(T.sheet).textContent).toContain('link it to the other one')
     await click(T.sheetConfirm)
     expect(has(T.elsewhere)).toBe(false)
     expect(document.activeElement?.tagName).toBe('H1')

@@ -190,8 +190,29 @@ function recovering(recovery: FakeAccount['recovery'], fill?: (account: FakeAcco
   return { before }
 }
 
+/** An account on several devices; `linked`: this one has no words. */
+function devices(account: FakeAccount, linked = false): void {
+  const now = account.now()
+  open(account)
+  people(account)
+  account.linking.devices = [
+    { slot: 0, name: 'Phone', full: true, this: false, since: now - 200 * DAY, heard: now - HOUR },
+    {
+      slot: 1,
+      name: 'Firefox on Linux',
+      full: !linked,
+      this: true,
+      since: now - 30 * DAY,
+      heard: null,
+    },
+    { slot: 2, name: 'Chrome on Windows', full: false, this: false, since: now, heard: null },
+  ]
+}
+
 export const scenes: Record<string, Scene> = {
   empty: {},
+  devices: { before: (account) => devices(account) },
+  linked: { before: (account) => devices(account, true) },
   locked: {
     before: (account) => {
       open(account)

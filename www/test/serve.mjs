@@ -31,6 +31,7 @@ export function files(root, policy) {
     response.writeHead(200, {
       'content-type': types[extname(path)] ?? 'application/octet-stream',
       'content-security-policy': policy,
+      'permissions-policy': 'camera=(self), microphone=(), display-capture=()',
     })
     createReadStream(path).pipe(response)
   }

@@ -2,11 +2,12 @@
  * Pictures of every screen, wide and on a phone, light and dark, with the scripted account.
  * `npm run shots -- [dir] [part of a name]`. Fails when the browser reports an error on any screen.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { chromium } from 'playwright-core'
+import { codeOnVideo, linkScreens } from './linkScreens.mjs'
 import { serve } from './serve.mjs'
 
 const out = resolve(process.argv[2] ?? join(tmpdir(), 'wiremin-shots'))
@@ -328,6 +329,7 @@ const screens = [
       await chat('Grace')(page)
     },
   ],
+  ...linkScreens,
 ]
 
 const sizes = {
@@ -337,9 +339,17 @@ const sizes = {
 
 mkdirSync(out, { recursive: true })
 const site = await serve(fileURLToPath(new URL('../node_modules/.fake', import.meta.url)))
+const video = codeOnVideo()
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+  args: [
+    '--no-sandbox',
+    '--disable-gpu',
+    '--disable-background-networking',
+    '--use-fake-ui-for-media-stream',
+    '--use-fake-device-for-media-stream',
+    `--use-file-for-fake-video-capture=${video}`,
+  ],
 })
 let failures = 0
 for (const [size, options] of Object.entries(sizes)) {
@@ -376,5 +386,6 @@ for (const [size, options] of Object.entries(sizes)) {
 }
 await browser.close()
 site.close()
+rmSync(video)
 console.log(`${failures} failures, pictures in ${out}`)
 process.exit(failures === 0 ? 0 : 1)

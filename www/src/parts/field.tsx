@@ -156,6 +156,43 @@ export function Switch(props: {
   )
 }
 
+/** Choices that need a word each, one below the other. */
+export function Choices<V extends string>(props: {
+  label: string
+  options: readonly { value: V; title: string; hint: string }[]
+  value: V
+  onChange: (value: V) => void
+  testid: string
+}) {
+  const name = useId()
+  return (
+    <fieldset class="field">
+      <legend>{props.label}</legend>
+      <div class="choices">
+        {props.options.map(({ value, title, hint }) => (
+          <label key={value} class="choice">
+            <input
+              type="radio"
+              name={name}
+              value={value}
+              checked={value === props.value}
+              data-testid={props.testid}
+              aria-describedby={`${name}-${value}`}
+              onChange={() => props.onChange(value)}
+            />
+            <span class="choice-text">
+              <strong>{title}</strong>
+              <span class="field-hint" id={`${name}-${value}`}>
+                {hint}
+              </span>
+            </span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  )
+}
+
 /** A few choices of which one is taken, side by side. */
 export function Segmented<V extends string | number>(props: {
   label: string

@@ -22,7 +22,13 @@ function pathOf(rows: readonly (readonly boolean[])[]): string {
   return path
 }
 
-export function Qr(props: { text: string; label: string; testid?: string }) {
+export function Qr(props: {
+  text: string
+  label: string
+  /** Said where it cannot be drawn. */
+  failed?: string
+  testid?: string
+}) {
   const [code, setCode] = useState<Code | 'failed' | null>(null)
   useEffect(() => {
     let current = true
@@ -37,7 +43,7 @@ export function Qr(props: { text: string; label: string; testid?: string }) {
     }
   }, [props.text])
 
-  if (code === 'failed') return <p class="field-hint">{s.invite.qrFailed}</p>
+  if (code === 'failed') return <p class="field-hint">{props.failed ?? s.invite.qrFailed}</p>
   return (
     <div class="qr" data-testid={props.testid} data-ready={code !== null}>
       {code && (

@@ -34,6 +34,11 @@ const INVITATION = /#A[Q-Za-f][\w-]{80,}$/
 
 export const isInvitation = (address: string) => INVITATION.test(address)
 
+/** What a new device shows, to be scanned in Settings. */
+const LINK_CODE = /^\s*wiremin:link\//i
+
+export const isLinkCode = (text: string) => LINK_CODE.test(text)
+
 /** An invitation is answered in this page and tab, whatever host its link names. */
 function openHere(event: MouseEvent, link: string): void {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return

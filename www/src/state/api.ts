@@ -106,6 +106,31 @@ export interface Recovery {
   back: number
 }
 
+/** A device of this account, as it says of itself. */
+export interface DeviceView {
+  slot: number
+  name: string
+  /** It has the 18 words. */
+  full: boolean
+  this: boolean
+  since: number
+  /** When something of it was last heard; null: nothing yet. */
+  heard: number | null
+}
+
+/** How far it is with linking a device: on the new one (`connecting`, `shown`) or the old (`asking`). */
+export type Linking =
+  | { step: 'connecting' }
+  | { step: 'shown'; code: string; until: number }
+  | { step: 'asking' }
+  /** New: the account that answered. Old: the device's `name`, no `account`, what it asked to be. */
+  | { step: 'compare'; digits: string; name: string; account: string; full: boolean }
+  | { step: 'waiting' }
+  /** Parts sent or received; `of` is 0 while unknown. */
+  | { step: 'moving'; have: number; of: number }
+  | { step: 'done' }
+  | { step: 'failed'; problem: Problem }
+
 export interface UnknownWord {
   at: number
   word: string
@@ -162,6 +187,19 @@ export type Command =
   | { cmd: 'export'; passcode: string; passphrase: string }
   | { cmd: 'import'; file: string; passphrase: string; passcode: string; remember: boolean }
   | { cmd: 'erase' }
+  | {
+      cmd: 'link_new'
+      device: string
+      full: boolean
+      passcode: string
+      remember: boolean
+      /** Hints of relays to meet at. */
+      relays: string[]
+    }
+  | { cmd: 'link_scan'; code: string }
+  /** The digits are the same. What is handed over is said on the old device; the new one is not asked. */
+  | { cmd: 'link_confirm'; full: boolean; history_days: number; passcode: string | null }
+  | { cmd: 'link_cancel' }
 
 export type Request = Command & { id: number }
 
@@ -218,6 +256,8 @@ export type Event =
     }
   | ({ event: 'recovery' } & Recovery)
   | { event: 'settings'; settings: string }
+  | ({ event: 'linking' } & Linking)
+  | { event: 'devices'; devices: DeviceView[] }
   | { event: 'relays'; relays: RelayView[]; clock_off_s?: number }
   | { event: 'invite'; invite: InviteView }
   | { event: 'invite_removed'; invite: string }

@@ -5,9 +5,11 @@
 import { nameOr } from '../format'
 import type {
   ContactView,
+  DeviceView,
   Event,
   GreetingView,
   InviteView,
+  Linking,
   MessageView,
   Phase,
   Problem,
@@ -46,6 +48,9 @@ export interface State {
   profile: Profile | null
   recovery: Recovery | null
   elsewhere: Elsewhere | null
+  /** What is under way, or how the last one ended, until that was read. */
+  linking: Linking | null
+  devices: DeviceView[]
   relays: RelayView[]
   clockOffS: number | null
   invites: Record<string, InviteView>
@@ -62,6 +67,8 @@ export const initial: State = {
   profile: null,
   recovery: null,
   elsewhere: null,
+  linking: null,
+  devices: [],
   relays: [],
   clockOffS: null,
   invites: {},
@@ -135,6 +142,10 @@ export function dismissRecovery(state: State): State {
   return { ...state, recovery: null }
 }
 
+export function forgetLinking(state: State): State {
+  return { ...state, linking: null }
+}
+
 export function readElsewhere(state: State, dismissed: boolean): State {
   return { ...state, elsewhere: state.elsewhere && { ...state.elsewhere, dismissed } }
 }
@@ -145,8 +156,10 @@ export function dismissTrouble(state: State, code: string): State {
 
 function onPhase(state: State, phase: Phase): State {
   if (phase.phase === 'open') return { ...state, phase }
+  // An empty device that is being linked stays at it.
+  const linking = phase.phase === 'empty' && state.phase.phase === 'empty' ? state.linking : null
   // Nothing of an account stays on a page that is locked or empty.
-  return { ...initial, phase, troubles: state.troubles }
+  return { ...initial, phase, linking, troubles: state.troubles }
 }
 
 function onTrouble(state: State, problem: Problem): State {
@@ -213,6 +226,12 @@ export function reduce(state: State, event: Event): State {
       const { event: _, ...recovery } = event
       return { ...state, recovery }
     }
+    case 'linking': {
+      const { event: _, ...linking } = event
+      return { ...state, linking }
+    }
+    case 'devices':
+      return { ...state, devices: event.devices }
     case 'relays':
       return { ...state, relays: event.relays, clockOffS: event.clock_off_s ?? null }
     case 'invite': {

@@ -10,6 +10,7 @@ import {
   addHistory,
   dismissRecovery,
   dismissTrouble,
+  forgetLinking,
   initial,
   readElsewhere,
   reduceAll,
@@ -27,6 +28,10 @@ export const profile = computed(() => state.value.profile)
 export const recovery = computed(() => state.value.recovery)
 /** Set while this device was overtaken by another one of the account. */
 export const elsewhere = computed(() => state.value.elsewhere)
+export const linking = computed(() => state.value.linking)
+export const devices = computed(() => state.value.devices)
+/** Whether this device has the 18 words, as one that was linked may not. */
+export const hasWords = computed(() => devices.value.find((one) => one.this)?.full ?? true)
 export const relays = computed(() => state.value.relays)
 /** Whether some relay takes messages now. */
 export const linked = computed(() =>
@@ -214,6 +219,20 @@ export function dismiss(code: string): void {
 /** The end of a recovery was read, or its way is not to be shown. */
 export function hideRecovery(): void {
   state.value = dismissRecovery(state.value)
+}
+
+/** How linking ended was read, or another begins. */
+export function endLinking(): void {
+  if (linking.peek()) state.value = forgetLinking(state.value)
+}
+
+const OVER = new Set(['done', 'failed'])
+
+/** Calls off what is under way. `begun`: something is, of which nothing may have been told yet. */
+export async function cancelLinking(begun = false): Promise<void> {
+  const now = linking.peek()
+  if (now ? !OVER.has(now.step) : begun) await run({ cmd: 'link_cancel' }).catch(() => undefined)
+  endLinking()
 }
 
 /** Whether what to choose from is shown. */

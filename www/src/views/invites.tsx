@@ -11,7 +11,7 @@ import { ConfirmSheet, Sheet } from '../parts/sheet'
 import { useTask } from '../parts/task'
 import { toast } from '../parts/toast'
 import type { InviteView } from '../state/api'
-import { ask, invites, run, work } from '../state/store'
+import { ask, hasWords, invites, run, work } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { unprotected } from '../unprotected'
@@ -157,7 +157,11 @@ export function Invites() {
   const open = all.find((invite) => invite.invite === shown)
   return (
     <Pane title={s.invite.title} lead={s.invite.lead} testid={T.invites}>
-      <MakeForm onMade={setShown} />
+      {hasWords.value ? (
+        <MakeForm onMade={setShown} />
+      ) : (
+        <Notice testid={T.wordless}>{s.invite.wordless}</Notice>
+      )}
       {all.length > 0 && (
         <>
           <h2 class="section-title">{s.invite.list}</h2>

@@ -1,4 +1,4 @@
-/** The views that are loaded later: Settings once an account is open, the wizards beside Welcome. */
+/** What is loaded later: Settings once an account is open, the wizards beside Welcome, the scanner. */
 import type { ComponentChildren } from 'preact'
 import { Button } from '../parts/button'
 import { later } from '../parts/later'
@@ -38,4 +38,11 @@ export const wizards = {
   create: later<Way>(() => import('./create').then(({ Create }) => Create), Alone),
   restore: later<Way>(() => import('./restore').then(({ Restore }) => Restore), Alone),
   import: later<Way>(() => import('./import').then(({ Import }) => Import), Alone),
+  link: later<Way>(() => import('./linknew').then(({ LinkNew }) => LinkNew), Alone),
 }
+
+/** Reads a code; who shows it says what for. */
+export const scanner = later<{ onText: (text: string) => void; first?: boolean }>(
+  () => import('../parts/scanner').then(({ Scanner }) => Scanner),
+  ({ children }) => <div class="scanner">{children}</div>,
+)

@@ -9,12 +9,14 @@ import { TextArea } from '../parts/field'
 import { focusStart } from '../parts/focus'
 import { Notice, ProblemNotice } from '../parts/notice'
 import { useTask } from '../parts/task'
+import { isLinkCode } from '../parts/text'
 import type { AnswerOf, Problem } from '../state/api'
 import { problemOf } from '../state/problem'
 import { go, home, pendingLink, route } from '../state/route'
 import { ask } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
+import { scanner } from './later'
 import { Pane } from './pane'
 import { giveUp } from './pending'
 
@@ -81,6 +83,45 @@ function NewRelays({ relays }: { relays: string[] }) {
   )
 }
 
+/** An invitation is often shown as a code, on paper or on another screen. */
+function Scan({ onLink }: { onLink: (link: string) => void }) {
+  const [scanning, setScanning] = useState(false)
+  const [other, setOther] = useState(false)
+  if (!scanning) {
+    return (
+      <div>
+        <Button
+          small
+          kind="ghost"
+          icon="camera"
+          testid={T.openScan}
+          onClick={() => setScanning(true)}
+        >
+          {s.open.scan}
+        </Button>
+      </div>
+    )
+  }
+  const onText = (text: string) => {
+    setOther(isLinkCode(text))
+    if (isLinkCode(text)) return
+    setScanning(false)
+    onLink(text)
+  }
+  return (
+    <>
+      <scanner.View onText={onText} />
+      <div role="status">
+        {other && (
+          <Notice tone="warn" testid={T.scanOther}>
+            {s.open.linkCode}
+          </Notice>
+        )}
+      </div>
+    </>
+  )
+}
+
 function Paste(props: {
   start: string
   onOpened: (link: string, opened: Opened) => void
@@ -110,6 +151,14 @@ function Paste(props: {
         autoFocus
         mono
       />
+      {!asks && (
+        <Scan
+          onLink={(text) => {
+            setLink(text)
+            void look(text, false)
+          }}
+        />
+      )}
       {asks && <NewRelays relays={relays} />}
       {problem && <ProblemNotice problem={problem} />}
       <p class="unseen" role="status">

@@ -1,6 +1,7 @@
 /** The relays of this account, and adding one by its hint. */
 import { useState } from 'preact/hooks'
 import { Button, IconButton } from '../parts/button'
+import { copy } from '../parts/copy'
 import { Field } from '../parts/field'
 import { Notice, ProblemNotice } from '../parts/notice'
 import { ConfirmSheet } from '../parts/sheet'
@@ -40,6 +41,12 @@ function Relay({ relay, onRemove }: { relay: RelayView; onRemove: () => void }) 
           </span>
         )}
       </div>
+      <IconButton
+        icon="copy"
+        label={s.settings.relayCopy}
+        testid={T.relayCopy}
+        onClick={() => void copy(relay.hint).then((done) => done && toast(s.settings.relayCopied))}
+      />
       <IconButton
         icon="trash"
         label={s.settings.relayRemove}

@@ -10,9 +10,10 @@ import { Sheet } from '../parts/sheet'
 import { toastProblem } from '../parts/toast'
 import { theme, type Theme } from '../state/prefs'
 import { chooseTheme } from '../state/settings'
-import { blocked, contacts, run } from '../state/store'
+import { blocked, contacts, hasWords, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
+import { Devices } from './devices'
 import { EraseSheet } from './erase'
 import { Pane } from './pane'
 import { Profile } from './profile'
@@ -153,13 +154,15 @@ export function Settings() {
     <Pane title={s.settings.title} testid={T.settings}>
       <Profile />
       <Section title={s.settings.security}>
-        <Row
-          icon="eye"
-          title={s.settings.showWords}
-          hint={s.settings.showWordsHint}
-          testid={T.settingsWords}
-          onClick={show('words')}
-        />
+        {hasWords.value && (
+          <Row
+            icon="eye"
+            title={s.settings.showWords}
+            hint={s.settings.showWordsHint}
+            testid={T.settingsWords}
+            onClick={show('words')}
+          />
+        )}
         <Row
           icon="key"
           title={s.settings.changePasscode}
@@ -175,15 +178,18 @@ export function Settings() {
           onClick={() => void run({ cmd: 'lock' }).catch(toastProblem)}
         />
       </Section>
-      <Section title={s.settings.backup} text={s.settings.backupText}>
-        <Row
-          icon="file"
-          title={s.settings.export}
-          testid={T.settingsExport}
-          onClick={show('export')}
-        />
-        <p class="row-note">{s.settings.import}</p>
-      </Section>
+      <Devices />
+      {hasWords.value && (
+        <Section title={s.settings.backup} text={s.settings.backupText}>
+          <Row
+            icon="file"
+            title={s.settings.export}
+            testid={T.settingsExport}
+            onClick={show('export')}
+          />
+          <p class="row-note">{s.settings.import}</p>
+        </Section>
+      )}
       <Relays />
       <Acknowledgements />
       <Blocked />
@@ -196,7 +202,7 @@ export function Settings() {
           onClick={show('learn')}
         />
       </Section>
-      <Repair />
+      {hasWords.value && <Repair />}
       <Section title={s.settings.erase}>
         <Row
           icon="trash"

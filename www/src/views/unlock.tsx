@@ -4,6 +4,7 @@ import { countdown } from '../format'
 import { AccountId } from '../parts/accountid'
 import { Avatar } from '../parts/avatar'
 import { Button } from '../parts/button'
+import { useCountdown } from '../parts/countdown'
 import { SecretField, Switch } from '../parts/field'
 import { Notice, ProblemNotice } from '../parts/notice'
 import { useTask } from '../parts/task'
@@ -16,22 +17,6 @@ import { EraseSheet } from './erase'
 import { PendingInvite } from './pending'
 import { Unprotected } from './unprotected'
 import { Page } from './wizard'
-
-/** Milliseconds left until then, told anew each second. */
-function useCountdown(until: number | undefined): number {
-  const [now, setNow] = useState(Date.now())
-  const left = until === undefined ? 0 : Math.max(0, until - now)
-  useEffect(() => {
-    setNow(Date.now())
-    if (until === undefined || until <= Date.now()) return
-    const timer = setInterval(() => {
-      setNow(Date.now())
-      if (Date.now() >= until) clearInterval(timer)
-    }, 500)
-    return () => clearInterval(timer)
-  }, [until])
-  return left
-}
 
 export function Unlock({ phase }: { phase: Extract<Phase, { phase: 'locked' }> }) {
   const [passcode, setPasscode] = useState('')

@@ -34,7 +34,7 @@ function Way(props: {
 }
 
 export function Welcome() {
-  const [way, setWay] = useState<'create' | 'restore' | 'import' | null>(null)
+  const [way, setWay] = useState<keyof typeof wizards | null>(null)
   const leave = () => setWay(null)
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => title.current?.focus({ preventScroll: true }), [way])
@@ -66,6 +66,13 @@ export function Welcome() {
             testid={T.welcomeCreate}
             onClick={() => setWay('create')}
             primary
+          />
+          <Way
+            icon="device"
+            title={s.welcome.link}
+            hint={s.welcome.linkHint}
+            testid={T.welcomeLink}
+            onClick={() => setWay('link')}
           />
           <Way
             icon="key"

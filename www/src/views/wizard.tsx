@@ -20,6 +20,22 @@ export interface Place {
   onBack: () => void
 }
 
+/** The way back, and how far one is. */
+export function StepHead({ place }: { place: Place }) {
+  const { at, of, onBack } = place
+  return (
+    <header class="step-head">
+      <IconButton icon="back" label={s.common.back} testid={T.back} onClick={onBack} />
+      <span class="step-count">{s.steps(at, of)}</span>
+      <span class="step-dots" aria-hidden="true">
+        {Array.from({ length: of }, (_, i) => (
+          <i key={i} class={i < at ? 'done' : ''} />
+        ))}
+      </span>
+    </header>
+  )
+}
+
 export function Step(props: {
   place: Place
   title: string
@@ -32,7 +48,6 @@ export function Step(props: {
   onNext: () => void
   children: ComponentChildren
 }) {
-  const { at, of, onBack } = props.place
   const title = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
     scrollTo(0, 0)
@@ -48,15 +63,7 @@ export function Step(props: {
         if (!props.busy && !props.blocked) props.onNext()
       }}
     >
-      <header class="step-head">
-        <IconButton icon="back" label={s.common.back} testid={T.back} onClick={onBack} />
-        <span class="step-count">{s.steps(at, of)}</span>
-        <span class="step-dots" aria-hidden="true">
-          {Array.from({ length: of }, (_, i) => (
-            <i key={i} class={i < at ? 'done' : ''} />
-          ))}
-        </span>
-      </header>
+      <StepHead place={props.place} />
       <h1 ref={title} tabIndex={-1}>
         {props.title}
       </h1>
@@ -189,6 +196,8 @@ export function Learn() {
 export function LearnStep(props: {
   place: Place
   action: string
+  /** Said while it is done. */
+  working?: string
   onAgree: () => Promise<unknown>
 }) {
   const { busy, problem, run } = useTask()
@@ -197,7 +206,7 @@ export function LearnStep(props: {
       place={props.place}
       title={s.learn.title}
       lead={s.learn.lead}
-      action={busy ? s.learn.creating : props.action}
+      action={busy ? (props.working ?? s.learn.creating) : props.action}
       busy={busy}
       problem={problem}
       onNext={() => void run(props.onAgree)}
