@@ -67,6 +67,10 @@ struct Kept {
     /// Used last, last.
     #[n(5)]
     chains: Vec<ReceiveChain>,
+    /// Of this device, in the session with our own other devices: what it writes itself is not
+    /// expected.
+    #[n(6)]
+    slot: Option<u8>,
 }
 
 /// A device of theirs.
@@ -115,6 +119,7 @@ impl Session {
             devices,
             pairs: Vec::new(),
             chains: Vec::new(),
+            slot: None,
         };
         Session {
             kept,
@@ -294,9 +299,19 @@ impl Session {
         true
     }
 
-    /// 0 if our key is the smaller one.
+    /// 0 if our key is the smaller one, 2 among the devices of one account.
     fn direction(&self) -> u8 {
-        u8::from(self.kept.me > self.kept.peer)
+        match self.kept.me == self.kept.peer {
+            true => 2,
+            false => u8::from(self.kept.me > self.kept.peer),
+        }
+    }
+
+    fn their_direction(&self) -> u8 {
+        match self.direction() {
+            2 => 2,
+            own => 1 - own,
+        }
     }
 
     pub fn encode(&self) -> Vec<u8> {

@@ -63,7 +63,7 @@ impl Session {
                 counter,
             } => {
                 let who = Who {
-                    direction: 1 - self.direction(),
+                    direction: self.their_direction(),
                     device,
                     counter,
                     epoch,
@@ -143,10 +143,14 @@ impl Session {
             device.key,
         ));
         let found = self.kept.pairs.iter_mut().find(|p| p.id == *pair);
-        if found.is_some_and(|p| p.note(who.device, who.epoch, who.counter)) {
+        let counted = found.is_some_and(|p| p.note(who.device, who.epoch, who.counter));
+        if device_changed {
+            // Of a known one more is expected.
+            self.expect_all();
+        } else if counted {
             self.expect_openers(pair, who.device, who.epoch);
         }
-        let is_current = self.take_in(&payload, pair, who.epoch);
+        let is_current = self.take_in(&payload, pair, who.epoch, who.device);
         let Device {
             slot, key: device, ..
         } = device;
@@ -212,7 +216,7 @@ impl Session {
                 heard: payload.sealed,
             });
         }
-        let is_current = self.take_in(&payload, &pair, epoch);
+        let is_current = self.take_in(&payload, &pair, epoch, slot);
         Ok(Opened {
             payload,
             device,
@@ -228,11 +232,17 @@ impl Session {
         self.kept.pairs.iter().any(|p| p.id == *pair && p.lost)
     }
 
-    /// What a payload of the peer changes here, by the pair and epoch it came on. True if that pair
-    /// was not retired. What comes on one that they came back without changes nothing.
-    pub(super) fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) -> bool {
+    /// What a payload of the peer changes here, by the pair, epoch and device it came on. True if
+    /// that pair was not retired. What comes on one that they came back without changes nothing.
+    pub(super) fn take_in(
+        &mut self,
+        payload: &Payload,
+        pair: &PairId,
+        epoch: u32,
+        slot: u8,
+    ) -> bool {
         if self.is_lost(pair) {
-            pair::heard(&mut self.kept.pairs, pair, payload.sealed);
+            pair::heard(&mut self.kept.pairs, pair, slot, payload.sealed);
             return false;
         }
         if let Some(mailbox) = payload.mailbox {
@@ -255,7 +265,7 @@ impl Session {
         }
         let known = self.kept.pairs.iter().find(|p| p.id == *pair);
         let is_current = known.is_some_and(|p| !p.retired);
-        pair::heard(&mut self.kept.pairs, pair, payload.sealed);
+        pair::heard(&mut self.kept.pairs, pair, slot, payload.sealed);
         let found = self.kept.pairs.iter().find(|p| p.id == *pair);
         if let (Some(fresh), Some(rz)) = (&payload.fresh, found.and_then(|p| p.rz(epoch))) {
             let seed = PairSeed::fresh(&rz, fresh, &payload.message_id, epoch);

@@ -59,6 +59,7 @@ impl Session {
             devices: told.devices,
             pairs,
             chains: Vec::new(),
+            slot: None,
         };
         Ok(Session {
             kept,

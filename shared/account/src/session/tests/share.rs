@@ -18,7 +18,7 @@ fn second(ann: &Party) -> Party {
 }
 
 /// For as long as the pairs that were told are the newest: the devices tell each other of others.
-/// Ben has to know of the second one, too.
+/// Nobody tells Ben of the second one.
 #[test]
 fn a_second_device_reads_and_writes() {
     let (mut ann, mut ben) = two(START);
@@ -30,12 +30,6 @@ fn a_second_device_reads_and_writes() {
     let on_the_chain = ben.send("on it, too").sealed;
     assert!(other.receive(&on_the_chain).is_none(), "no chain was told");
     assert_eq!(ann.read(&on_the_chain), "on it, too");
-    let introduced = Device {
-        slot: 1,
-        key: other.device.public(),
-        heard: 0,
-    };
-    assert!(ben.session.note_device(introduced));
     for day in 1..6 {
         for party in [&mut ann, &mut other, &mut ben] {
             party.at(START + day * DAY);
@@ -57,6 +51,76 @@ fn a_second_device_reads_and_writes() {
             "from the first"
         );
     }
+}
+
+/// Ann's devices write while Ben is away, the second one for the first time and from a few starts:
+/// everything is found, Ben is told once, and both read the answer.
+#[test]
+fn a_device_nobody_announced_is_heard() {
+    for away in 0..3 {
+        let (mut ann, mut ben) = two(START);
+        ben.read(&ann.send("from the first").sealed);
+        let mut other = second(&ann);
+        let mut sent = Vec::new();
+        for n in 0..5 {
+            sent.push(other.send(&format!("from start {n}")).sealed);
+            sent.push(other.send("and on its chain").sealed);
+            other = other.restored(n);
+        }
+        ben.at(START + away * DAY);
+        let mut changed = 0;
+        for (n, sealed) in sent.iter().enumerate() {
+            let opened = ben.receive(sealed).expect("expected").expect("opens");
+            assert_eq!((opened.slot, opened.is_opener), (1, n % 2 == 0));
+            changed += u32::from(opened.device_changed);
+        }
+        assert_eq!(changed, 1);
+        assert!(ben.session.knows(1, &other.device.public()));
+        assert!(ben.session.knows(0, &ann.device.public()));
+        if away == 0 {
+            let answer = ben.send("to both").sealed;
+            assert_eq!(
+                (ann.read(&answer), other.read(&answer)),
+                ("to both".into(), "to both".into())
+            );
+        }
+    }
+}
+
+/// What is expected of slots that nobody is known in is little, and gone when it can't come.
+#[test]
+fn unknown_slots_cost_little() {
+    let (ann, _) = two(START);
+    let openers = |party: &Party, device: u8| {
+        let of = |slot: &Slot| matches!(slot, Slot::Opener { device: d, .. } if *d == device);
+        party.table.values().filter(|slot| of(slot)).count()
+    };
+    let pairs = ann.session.kept.pairs.len();
+    // From the pair's first epoch on: the day before, today, tomorrow.
+    assert_eq!(openers(&ann, 3), pairs * 3 * 3);
+    let mut later = ann.restored(1);
+    later.at(START + 10 * DAY);
+    assert_eq!(openers(&later, 3), pairs * 4 * 3);
+    assert_eq!(openers(&later, 8), 0);
+}
+
+/// A certificate by another account opens nothing, whatever else is right.
+#[test]
+fn an_unknown_device_has_to_be_certified() {
+    let (ann, mut ben) = two(START);
+    let mut other = second(&ann);
+    let stranger = SigningKey::from_bytes(&[9; 32]);
+    let device = other.device.public();
+    other.certificate = Certificate::issue(&stranger, 1, device, hour(START)).to_bytes();
+    let forged = other.send("forged").sealed;
+    let refused = ben.receive(&forged).unwrap().unwrap_err();
+    assert_eq!(refused, OpenError::BadCertificate);
+    assert!(!ben.session.knows(1, &device));
+    // The account's own word for another slot is no word for this one: it lies elsewhere.
+    other = other.restored(3);
+    other.certificate = Certificate::issue(&ann.account, 4, device, hour(START)).to_bytes();
+    let sealed = other.send("from slot 4").sealed;
+    assert_eq!(ben.receive(&sealed).unwrap().unwrap().slot, 4);
 }
 
 /// Ben's openers were many on this day: those that come next are expected.
