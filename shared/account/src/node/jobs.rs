@@ -115,7 +115,9 @@ impl Jobs {
 /// What people call the owner: the id of its message, invitation or contact.
 fn name(owner: &Owner) -> String {
     match owner {
-        Owner::Message(_, id) | Owner::Invite(id) | Owner::TakenBack(id) => views::hex(id),
+        Owner::Message(_, id) | Owner::Invite(id) | Owner::TakenBack(id) | Owner::Letter(id) => {
+            views::hex(id)
+        }
         Owner::Greeting(who) | Owner::Acceptance(who) | Owner::Return(who) | Owner::Ack(who) => {
             views::account(who)
         }
@@ -252,6 +254,9 @@ impl Open {
             .filter(|owner| !self.parcels.contains_key(owner))
         {
             self.jobs.add(owner);
+        }
+        if only.is_none() {
+            self.queue_letters();
         }
     }
 

@@ -9,6 +9,7 @@ mod chain;
 mod expected;
 mod open;
 mod opener;
+mod own;
 mod pair;
 mod payload;
 mod seal;
@@ -19,7 +20,7 @@ pub use chain::{UNACKNOWLEDGED_MAX, WINDOW};
 pub use expected::{Changes, Slot};
 pub use open::{OpenError, Opened};
 pub use pair::{PAIRS_MAX, PairSeed};
-pub use payload::{ACKS_MAX, MessageId, Payload, message_id};
+pub use payload::{ACKS_MAX, MessageId, OWN_BYTES_MAX, Payload, message_id};
 pub use seal::{Draft, SealError, SealedMessage};
 pub use share::SharedSession;
 pub use tags::{ENTRIES_MAX, TagTable};
@@ -264,6 +265,11 @@ impl Session {
         self.sending = None;
     }
 
+    /// The chains that are received on.
+    pub fn chains(&self) -> impl Iterator<Item = [u8; 16]> {
+        self.kept.chains.iter().map(|chain| chain.id)
+    }
+
     fn insert_chain(&mut self, chain: ReceiveChain) {
         if self.kept.chains.len() >= CHAINS_MAX {
             let oldest = self.kept.chains.remove(0);
@@ -301,7 +307,7 @@ impl Session {
 
     /// 0 if our key is the smaller one, 2 among the devices of one account.
     fn direction(&self) -> u8 {
-        match self.kept.me == self.kept.peer {
+        match self.is_own() {
             true => 2,
             false => u8::from(self.kept.me > self.kept.peer),
         }

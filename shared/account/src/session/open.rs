@@ -21,6 +21,8 @@ pub struct Opened {
     /// Another device than the one known in that slot: people are told.
     pub device_changed: bool,
     pub is_opener: bool,
+    /// What it came on, or began.
+    pub chain: [u8; 16],
     /// It came on a pair of the last handshake, or made since.
     pub is_current: bool,
     /// It came on a pair that they came back without: from a device of before, or late.
@@ -145,6 +147,8 @@ impl Session {
         let found = self.kept.pairs.iter_mut().find(|p| p.id == *pair);
         let counted = found.is_some_and(|p| p.note(who.device, who.epoch, who.counter));
         if device_changed {
+            // It can't read what goes on a chain that was begun before it was there.
+            self.end_chain();
             // Of a known one more is expected.
             self.expect_all();
         } else if counted {
@@ -160,6 +164,7 @@ impl Session {
             slot,
             device_changed,
             is_opener: true,
+            chain,
             is_current,
             is_lost,
         })
@@ -223,6 +228,7 @@ impl Session {
             slot,
             device_changed: false,
             is_opener: false,
+            chain: *id,
             is_current,
             is_lost,
         })
@@ -245,7 +251,9 @@ impl Session {
             pair::heard(&mut self.kept.pairs, pair, slot, payload.sealed);
             return false;
         }
-        if let Some(mailbox) = payload.mailbox {
+        // Among our own devices neither mailbox nor pair is told like that.
+        let is_own = self.is_own();
+        if let Some(mailbox) = payload.mailbox.filter(|_| !is_own) {
             self.kept.mailbox = mailbox;
         }
         for id in &payload.acks {
@@ -267,7 +275,8 @@ impl Session {
         let is_current = known.is_some_and(|p| !p.retired);
         pair::heard(&mut self.kept.pairs, pair, slot, payload.sealed);
         let found = self.kept.pairs.iter().find(|p| p.id == *pair);
-        if let (Some(fresh), Some(rz)) = (&payload.fresh, found.and_then(|p| p.rz(epoch))) {
+        let fresh = payload.fresh.as_ref().filter(|_| !is_own);
+        if let (Some(fresh), Some(rz)) = (fresh, found.and_then(|p| p.rz(epoch))) {
             let seed = PairSeed::fresh(&rz, fresh, &payload.message_id, epoch);
             self.insert_pair(Pair::new(&seed, true, None));
         }

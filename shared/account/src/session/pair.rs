@@ -159,6 +159,21 @@ impl Pair {
         }
     }
 
+    /// What another device of ours knows of the same pair. Whether it is retired follows from what
+    /// was heard last.
+    pub fn unite(&mut self, told: &Pair) {
+        self.confirmed |= told.confirmed;
+        self.lost |= told.lost;
+        if told.heard > self.heard || (told.heard == self.heard && told.retired) {
+            self.retired = told.retired;
+        }
+        self.retired |= self.lost;
+        self.heard = self.heard.max(told.heard);
+        for seen in &told.seen {
+            self.note(seen.device, seen.epoch, seen.highest);
+        }
+    }
+
     /// [`Pair::is_in_bounds`] is for who reads it.
     pub fn shared(told: SharedPair) -> Pair {
         Pair {
