@@ -85,7 +85,8 @@ impl ToldRow {
         self.read_by.clear();
     }
 
-    /// Another device of ours has drawn another one, and tells it. What is written here says it too.
+    /// Another device of ours has drawn another one, and tells it. What is written here says it,
+    /// too.
     pub fn read_taken(&mut self) {
         self.is_read_untold = true;
         self.read_by.clear();

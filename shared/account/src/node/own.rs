@@ -159,8 +159,8 @@ impl Open {
         SelfPair { epoch, secret }
     }
 
-    /// This device is a new one of the account, with what [`Open::self_pair`] gave. Slot, device key,
-    /// epoch keys, contacts and state are to be there before.
+    /// This device is a new one of the account, with what [`Open::self_pair`] gave. Slot, device
+    /// key, epoch keys, contacts and state are to be there before.
     pub(super) fn begin_own(&mut self, cx: &mut Cx, pair: &SelfPair) {
         let seed = PairSeed {
             epoch: pair.epoch,

@@ -68,9 +68,13 @@ impl Open {
 
     /// A text came on a chain that a newer device of ours can't read.
     pub(super) fn tell_received(&mut self, cx: &mut Cx, who: &Who, chain: Id16, id: &Id16) {
-        if !self.own.row.old_chains.contains(&OwedAck(chain)) {
-            return;
+        if self.own.row.old_chains.contains(&OwedAck(chain)) {
+            self.tell_last_received(cx, who, id);
         }
+    }
+
+    /// A text came that no other device has seen.
+    pub(super) fn tell_last_received(&mut self, cx: &mut Cx, who: &Who, id: &Id16) {
         let last = self.contacts.get(who).and_then(|c| c.row.last.clone());
         let Some(message) = last.filter(|last| last.id == *id && !last.mine) else {
             return;

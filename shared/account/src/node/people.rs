@@ -87,6 +87,7 @@ impl Open {
         }
         if new && !row.text.is_empty() {
             self.receive(cx, &who, MessageRow::theirs(greeted, row.text, row.at), 1);
+            self.tell_last_received(cx, &who, &greeted);
         }
         self.tick_fast(cx);
         // An answer to an earlier greeting, if one is still under way, is of no use any more.
