@@ -460,3 +460,75 @@ fn what_a_person_does_is_done_on_all() {
     };
     assert!(world.run_until(20 * MINUTE, stopped), "{}", world.replay());
 }
+
+fn words(world: &mut World, at: At) -> String {
+    let passcode = tests::people::passcode(&world.hosts[at].name);
+    match world.ask_now(at, Command::ShowWords { passcode }) {
+        Ok(Some(Answer::Words { words })) => words.join(" "),
+        other => panic!("no words: {other:?}"),
+    }
+}
+
+/// A contact lost everything and came back: both devices answer, and both go on.
+#[test]
+fn a_contact_comes_back_to_all_devices() {
+    let (mut world, phone, laptop, bob) = two(11);
+    world.talk(laptop, bob, "known");
+    world.run(30 * MINUTE);
+    let words = words(&mut world, bob);
+    world.kill(bob);
+    world.run(HOUR);
+    let bob2 = world.add("Bob again", false);
+    world.run(100);
+    let create = Command::Create {
+        name: "Bob again".into(),
+        words,
+        passcode: tests::people::passcode("Bob again"),
+        restore: true,
+        remember: true,
+    };
+    world.must(bob2, create);
+    let hint = tests::host::Host::hint("relay").to_text();
+    world.must(bob2, Command::AddRelay { hint });
+    world.stay_open(bob2);
+    world.run(30 * MINUTE);
+    for at in [phone, laptop] {
+        let contact = world.id(bob2);
+        // It may have been confirmed, or waited out, by then.
+        let _ = world.ask_now(at, Command::ConfirmReturn { contact });
+    }
+    both_talk(&mut world, phone, laptop, bob2, 3);
+}
+
+/// One device begins anew with everybody: the other one does not go on alone on what is lost.
+#[test]
+fn one_device_begins_anew() {
+    let (mut world, phone, laptop, bob) = two(12);
+    world.talk(laptop, bob, "known");
+    world.run(30 * MINUTE);
+    world.must(phone, Command::ComeBack);
+    world.run(10 * MINUTE);
+    let contact = world.id(phone);
+    let _ = world.ask_now(bob, Command::ConfirmReturn { contact });
+    both_talk(&mut world, phone, laptop, bob, 3);
+}
+
+/// Both write to somebody and read what comes back, for some days.
+fn both_talk(world: &mut World, phone: At, laptop: At, other: At, days: u64) {
+    for day in 0..days {
+        for from in [phone, laptop] {
+            let text = format!("w {day} from {from}");
+            world.say(from, other, &text);
+            let heard = world.hears(other, from, &text, 10 * MINUTE);
+            assert!(heard, "{day} {from}; {}", world.replay());
+            let text = format!("w {day} to {from}");
+            world.say(other, from, &text);
+            for at in [phone, laptop] {
+                let heard = world.hears(at, other, &text, 10 * MINUTE);
+                assert!(heard, "{day} {from} {at}; {}", world.replay());
+            }
+        }
+        world.run(DAY);
+    }
+    same_on_all(world, &[phone, laptop], other, "w ");
+}

@@ -72,6 +72,7 @@ impl Open {
         }
         self.seal_anew(cx, who);
         self.forget_expected(who);
+        self.tell_lost(cx, who);
         if let Some(contact) = self.contacts.get_mut(who) {
             contact.session = None;
             contact.returns = Default::default();

@@ -49,9 +49,13 @@ impl Jobs {
         }
     }
 
-    /// The next owner: what people wait for before records, which take long.
+    /// The next owner: what people wait for, then letters, of which there may be many, then
+    /// records, which take long.
     fn next(&mut self) -> Option<Owner> {
-        let first = self.queue.iter().position(|owner| !can_wait(owner));
+        let letter = |owner: &Owner| matches!(owner, Owner::Letter(_));
+        let waited_for = |owner: &Owner| !can_wait(owner) && !letter(owner);
+        let first = self.queue.iter().position(waited_for);
+        let first = first.or_else(|| self.queue.iter().position(|owner| !can_wait(owner)));
         self.queue.remove(first.unwrap_or(0))
     }
 

@@ -123,6 +123,18 @@ impl Open {
         }
     }
 
+    /// The pairs with a contact are about to be left: no other device is to send on them.
+    pub(super) fn tell_lost(&mut self, cx: &mut Cx, who: &Who) {
+        let session = self.contacts.get_mut(who).and_then(|c| c.session.as_mut());
+        let Some(session) = session.filter(|_| self.own.session.is_some()) else {
+            return;
+        };
+        session.lose_pairs();
+        if let Some(contact) = self.shared_contact(who) {
+            self.tell(cx, &Item::Session(Box::new(contact)));
+        }
+    }
+
     /// What was written before the others had this contact.
     fn tell_under_way(&mut self, cx: &mut Cx, who: &Who) {
         let mine = self.outgoing.range((*who, [0; 16])..=(*who, [0xff; 16]));

@@ -38,6 +38,15 @@ impl Session {
         Some((pair.at, pair.rz(pair.at)?))
     }
 
+    /// Nothing is sent any more on what there is: what this device leaves behind with a contact, as
+    /// its others are to know it.
+    pub(crate) fn lose_pairs(&mut self) {
+        for pair in &mut self.kept.pairs {
+            (pair.retired, pair.lost) = (true, true);
+        }
+        self.end_chain();
+    }
+
     /// Where all devices of the account pick up.
     pub(crate) fn set_mailbox(&mut self, mailbox: Mailbox) {
         self.kept.mailbox = mailbox;
