@@ -163,3 +163,113 @@ fn random_bytes_do_no_harm() {
         }
     }
 }
+
+/// Known answers, made by another implementation: shared/vectors/letters.py.
+mod vectors {
+    use super::*;
+    use data_encoding::HEXLOWER;
+    use serde_json::Value as Json;
+
+    fn file() -> Json {
+        serde_json::from_str(include_str!("../../vectors/letters.json")).unwrap()
+    }
+
+    fn bytes(json: &Json) -> Vec<u8> {
+        HEXLOWER.decode(json.as_str().unwrap().as_bytes()).unwrap()
+    }
+
+    fn array<const N: usize>(json: &Json) -> [u8; N] {
+        bytes(json).try_into().unwrap()
+    }
+
+    #[test]
+    fn every_item() {
+        let file = file();
+        let own = bytes(&file["own"]);
+        let items = split(&own);
+        let told: Vec<Vec<u8>> = file["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(bytes)
+            .collect();
+        assert_eq!(items, told);
+        assert_eq!(join(items.len(), &items.concat()), own);
+        let read: Vec<Item> = items
+            .iter()
+            .map(|item| Item::decode(item).unwrap().unwrap())
+            .collect();
+        for (item, bytes) in read.iter().zip(&items) {
+            assert_eq!(item.encode(), *bytes);
+        }
+        let time = file["time"].as_u64().unwrap();
+        let [
+            Item::Entry(entry),
+            Item::Copy(copy),
+            Item::Session(contact),
+            Item::Keys(keys),
+            Item::Certificate(issued),
+            Item::Answered(answered),
+            Item::Away(away),
+            Item::All(all),
+            Item::Piece(piece),
+        ] = &read[..]
+        else {
+            panic!("other kinds");
+        };
+        assert_eq!((&entry.key, entry.stamp.time), (&Key::Settings(0), time));
+        let (who, id) = (array(&file["ben"]), array(&file["message"]));
+        assert_eq!((copy.who, copy.id, copy.mine), (who, id, true));
+        assert_eq!((copy.text.as_str(), copy.order), ("Gr\u{fc}\u{df}e", 7));
+        assert_eq!((copy.at, copy.time), (time, time + 5));
+        assert_eq!(copy.delivery, Progress::Delivered);
+        assert_eq!((contact.who.as_bytes(), contact.met), (&who, time - 9));
+        assert!(
+            contact
+                .session(somebody())
+                .unwrap()
+                .knows(0, &PublicKey::from_bytes(&array(&file["device"])).unwrap())
+        );
+        assert_eq!((keys.generation(), keys.names().len()), (2, 3));
+        assert_eq!(
+            (issued.slot, issued.certificate),
+            (5, array(&file["certificate"]))
+        );
+        assert_eq!(issued.delegations[0].bytes, array(&file["leave"]));
+        assert_eq!(
+            (answered.greeting, answered.how),
+            (array(&file["greeting"]), 1)
+        );
+        assert_eq!((away.since, all.since, all.slot), (time, time, 5));
+        assert_eq!(
+            (piece.id, piece.at, piece.of),
+            (array(&file["piece"]), 1, 2)
+        );
+    }
+
+    /// Where an opener among devices is found: direction 2 on both sides.
+    #[test]
+    fn openers() {
+        let (file, me) = (file(), somebody());
+        let opener = &file["opener"];
+        let number = |name: &str| opener[name].as_u64().unwrap() as u32;
+        let pair = crate::session::PairSeed {
+            epoch: number("epoch"),
+            rz: shared::crypto::Key::new(array(&file["rz"])),
+        };
+        let mut session = crate::session::Session::own(me, 0, Default::default(), &pair);
+        session.on_epoch(number("epoch"), 0);
+        let locator = u64::from_be_bytes(array(&opener["locator"]));
+        let found = session.expected().find(|(at, _)| *at == locator);
+        let crate::session::Slot::Opener {
+            device, counter, ..
+        } = found.unwrap().1
+        else {
+            panic!("no opener");
+        };
+        assert_eq!(
+            (u32::from(device), counter),
+            (number("device"), number("counter"))
+        );
+    }
+}
