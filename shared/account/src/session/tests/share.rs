@@ -171,3 +171,80 @@ fn what_is_out_of_bounds_is_refused() {
     ann.session.kept.pairs.push(twice);
     assert!(read(&to_vec(&ann.session.share())).is_err());
 }
+
+/// What each of two devices knows of a session, told to the other in any order and twice, leaves
+/// both with the same pairs, and both read what comes on any.
+#[test]
+fn devices_unite_what_they_know() {
+    let (mut ann, mut ben) = two(START);
+    ben.read(&ann.send("known").sealed);
+    ann.read(&ben.send("known, too").sealed);
+    let mut other = second(&ann);
+    // A week later one of them proposes a pair, and Ben takes it.
+    for party in [&mut ann, &mut other, &mut ben] {
+        party.at(START + 8 * DAY);
+    }
+    other.own = EpochKeys::decode(&ann.own.encode()).unwrap();
+    ann.learn(&mut ben);
+    other.learn(&mut ben);
+    ben.learn(&mut ann);
+    let proposed = ann.send("with a pair").sealed;
+    ben.read(&proposed);
+    let answer = ben.send("on the new one").sealed;
+    assert_eq!(ann.read(&answer), "on the new one");
+    assert!(
+        other.receive(&answer).is_none(),
+        "it does not know the pair"
+    );
+    let before = other.session.standing();
+    let told =
+        |party: &Party| -> SharedSession { from_slice(&to_vec(&party.session.share())).unwrap() };
+    // An older word first, and again later: it takes nothing back.
+    let old = told(&other);
+    for told in [told(&ann), old.clone(), told(&ann), old] {
+        other.session.merge_shared(told).unwrap();
+        other.take_changes();
+    }
+    assert_ne!(other.session.standing(), before);
+    assert_eq!(other.session.standing(), ann.session.standing());
+    assert_eq!(
+        ann.session.merge_shared(told(&other)),
+        Ok(false),
+        "nothing new"
+    );
+    assert_eq!(other.read(&answer), "on the new one");
+    assert_eq!(
+        ben.read(&other.send("on it, from the other").sealed),
+        "on it, from the other"
+    );
+    let pairs = ben.session.kept.pairs.iter();
+    let retired = pairs.filter(|p| p.retired).count();
+    assert_eq!(retired, 0, "nobody was set back");
+    // Lost on one is lost on all.
+    ann.session.lose_pairs();
+    other.session.merge_shared(told(&ann)).unwrap();
+    other.take_changes();
+    let draft = other.draft("on nothing");
+    assert_eq!(other.send_draft(&draft).unwrap_err(), SealError::NoPair);
+}
+
+/// Whatever another device says of a session, it stays within its bounds.
+#[test]
+fn what_is_united_is_in_bounds() {
+    let (mut ann, mut ben) = two(START);
+    ann.read(&ben.send("known").sealed);
+    let good = to_vec(&ann.session.share());
+    let mut rng = Rng::new([8; 32]);
+    for _ in 0..2_000 {
+        let mut bytes = good.clone();
+        for _ in 0..1 + rng.below(4) {
+            let at = rng.below(bytes.len() as u64) as usize;
+            bytes[at] = rng.u64() as u8;
+        }
+        if let Ok(told) = from_slice::<SharedSession>(&bytes) {
+            let _ = ann.session.merge_shared(told);
+        }
+    }
+    assert!(Session::decode(&ann.session.encode()).is_ok());
+    assert!(ann.session.kept.pairs.len() <= PAIRS_MAX);
+}
