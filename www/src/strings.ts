@@ -356,6 +356,8 @@ export const s = {
       'The relay is full, or takes no more from this address for now. The message is kept here ' +
       'and tried again by itself.',
     acceptance: 'Waiting for acceptance',
+    device: 'Sent by your other device',
+    deviceTip: 'Another device of yours sends it. Whether it arrived shows here as well.',
     confirmation: 'Waits until you confirm',
     confirmationTip: (name: string) =>
       `${name} came back with a new device while another was in use. The message is sent once you ` +

@@ -273,6 +273,10 @@ pub enum Event {
         contacts: u32,
         back: u32,
     },
+    /// All devices of this account, as far as is known.
+    Devices {
+        devices: Vec<DeviceView>,
+    },
     /// Something went wrong that no command asked for (disk full, relay refused, clock wrong).
     Trouble {
         problem: Problem,
@@ -553,6 +557,21 @@ pub enum WaitsFor {
     Acceptance,
     /// The contact came back, and it was not confirmed yet that it is them.
     Confirmation,
+    /// Another device of this account sends it, and has not told yet that it arrived.
+    Device,
+}
+
+/// A device of this account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceView {
+    pub slot: u8,
+    pub name: String,
+    /// It has the 18 words.
+    pub full: bool,
+    pub this: bool,
+    pub since: u64,
+    /// When it last told this one something, by its clock.
+    pub heard: Option<u64>,
 }
 
 /// An error for people: what happened, whether their data is safe, what to do now.

@@ -7,10 +7,10 @@
 use crate::cbor::{self, Malformed, StateError};
 use crate::record::{self, Author, Place, SLOT_EPOCH_KEYS, WriteError, Writing};
 use crate::sealed::Sealed;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
-use shared::crypto::{KEM_PUBLIC_LEN, KemPublic, KemSecret, Key, PublicKey, Rng};
+use shared::crypto::{KEM_PUBLIC_LEN, KemPublic, KemSecret, Key, PublicKey, Rng, sha256};
 use shared::time::{Millis, epoch, hour};
 use shared::wire::{Header, Lifetime, SizeClass};
 
@@ -26,6 +26,8 @@ const VERSION: u8 = 1;
 const KEYS_MAX: usize = 256;
 /// Keys of one epoch that are kept, when all were drawn anew time and again.
 const GENERATIONS_MAX: usize = 4;
+/// The same of what several devices drew.
+const UNITED_MAX: usize = 8;
 
 /// Public keys of consecutive epochs as they ride in messages: payload key 6.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +116,14 @@ struct SecretRow {
     secret: KemSecret,
 }
 
+/// An epoch, and what tells its secrets apart.
+pub type KeyName = (u32, u64);
+
+fn fingerprint(secret: &KemSecret) -> u64 {
+    let hash = sha256(&[b"wm-epoch-key", secret.as_bytes()]);
+    hash.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
 impl EpochKeys {
     /// None yet: see [`EpochKeys::ensure`].
     pub fn new() -> EpochKeys {
@@ -195,6 +205,38 @@ impl EpochKeys {
         self.secrets
             .retain(|row| row.epoch >= agreed_epoch.saturating_sub(EPOCHS_KEPT));
         self.secrets.len() != before
+    }
+
+    /// Takes the secrets that another device of ours has beside ours, and the higher generation.
+    /// Where two were drawn for one epoch both are kept, in the same order on every device. True if
+    /// any was new: save.
+    pub fn unite(&mut self, other: EpochKeys) -> bool {
+        let before = (self.generation, self.secrets.len());
+        self.generation = self.generation.max(other.generation);
+        for row in other.secrets {
+            let key = |r: &SecretRow| (r.epoch, r.generation, fingerprint(&r.secret));
+            let of_epoch = self.secrets.iter().filter(|r| r.epoch == row.epoch);
+            if of_epoch.clone().any(|r| key(r) == key(&row)) || of_epoch.count() >= UNITED_MAX {
+                continue;
+            }
+            if self.secrets.len() < 2 * KEYS_MAX {
+                let at = self.secrets.partition_point(|r| key(r) < key(&row));
+                self.secrets.insert(at, row);
+            }
+        }
+        before != (self.generation, self.secrets.len())
+    }
+
+    /// Names of all secrets: what another device needs to have to open what is sealed to one.
+    pub fn names(&self) -> BTreeSet<KeyName> {
+        let name = |r: &SecretRow| (r.epoch, fingerprint(&r.secret));
+        self.secrets.iter().map(name).collect()
+    }
+
+    /// The public keys of an epoch, newest generation first, with their names.
+    pub fn publics_of(&self, epoch: u32) -> impl Iterator<Item = (KeyName, KemPublic)> {
+        let name = move |secret: &KemSecret| ((epoch, fingerprint(secret)), secret.public());
+        self.secrets(epoch).map(name)
     }
 
     /// The secrets of an epoch, newest generation first.
@@ -314,6 +356,22 @@ impl ContactKeys {
     /// Where their record may lie at that hour, the most likely place first.
     pub fn places(&self, owner: &PublicKey, hour: u32) -> Vec<Place> {
         record::places(owner, self.read.as_bytes(), SLOT_EPOCH_KEYS, hour)
+    }
+
+    /// Exactly these, one for each epoch: for what is sealed to our own devices.
+    pub(crate) fn exactly(generation: u32, keys: BTreeMap<u32, KemPublic>) -> ContactKeys {
+        let (read, time) = (Key::new([0; 32]), 0);
+        ContactKeys {
+            read,
+            generation,
+            time,
+            keys,
+        }
+    }
+
+    /// The key of exactly that epoch.
+    pub(crate) fn key(&self, epoch: u32) -> Option<&KemPublic> {
+        self.keys.get(&epoch)
     }
 
     /// What opens their records.

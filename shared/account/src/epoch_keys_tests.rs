@@ -97,3 +97,41 @@ fn far_epochs_are_not_kept() {
     theirs.learn(&keys.notice(u32::MAX - 20, 2).unwrap(), 1, u32::MAX - 20);
     assert!(theirs.usable(u32::MAX - 20));
 }
+
+/// Two devices that drew for the same days, before they heard of each other: both have all secrets
+/// then, in one order, and publish the same.
+#[test]
+fn devices_unite_their_keys() {
+    let drawn = |seed: u8| {
+        let mut keys = EpochKeys::new();
+        keys.ensure(100, 0, &mut Rng::new([seed; 32]));
+        keys
+    };
+    let (mut a, mut b) = (drawn(1), drawn(2));
+    b.renew(100, &mut Rng::new([3; 32]));
+    let (a0, b0) = (a.clone(), b.clone());
+    assert!(a.unite(b0.clone()) && b.unite(a0.clone()));
+    assert_eq!(a.encode(), b.encode());
+    assert!(!a.unite(b0.clone()) && !a.unite(a0.clone()) && !b.unite(a.clone()));
+    assert_eq!(a.generation(), b0.generation());
+    assert_eq!(
+        a.notice(100, 2),
+        b0.notice(100, 2),
+        "the newest generation counts"
+    );
+    let all: BTreeSet<KeyName> = a0.names().union(&b0.names()).copied().collect();
+    assert_eq!(a.names(), all);
+    assert!(EpochKeys::decode(&a.encode()).is_ok());
+    // Of one epoch no more than a few are taken, however many are told.
+    for seed in 4..40 {
+        a.unite(drawn(seed));
+    }
+    assert_eq!(a.secrets(100).count(), UNITED_MAX);
+    assert!(EpochKeys::decode(&a.encode()).is_ok());
+    for epoch in 0..4_000 {
+        let mut keys = EpochKeys::new();
+        keys.ensure(epoch * 8, 0, &mut Rng::new([5; 32]));
+        a.unite(keys);
+    }
+    assert!(a.is_in_bounds());
+}

@@ -1,7 +1,7 @@
 //! The only part of WireMin that sees plaintext: identity, vault, sessions, conversations.
 //!
 //! Sans-IO like `shared`, which it builds on; relays do not link this crate. PROTOCOL.md sections
-//! 1, 4 to 7 and 13 to 15.
+//! 1, 4 to 7 and 13 to 16.
 #![no_std]
 extern crate alloc;
 
@@ -16,6 +16,7 @@ pub mod export;
 pub mod greeting;
 pub mod identity;
 pub mod invite;
+pub mod letter;
 pub mod linking;
 pub mod node;
 pub mod passcode;

@@ -52,6 +52,8 @@ export function tell(delivery: Delivery, around: Around): Told {
           return around.greeted
             ? { icon: 'clock', words: d.acceptance, tip: d.acceptanceTip(name) }
             : { icon: 'clock', words: d.answer(name), tip: d.answerTip(name) }
+        case 'device':
+          return { icon: 'clock', words: d.device, tip: d.deviceTip }
         case 'confirmation':
           return { icon: 'clock', words: d.confirmation, tip: d.confirmationTip(name) }
         default:

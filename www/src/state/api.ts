@@ -67,7 +67,8 @@ export interface ContactView {
   confirm_until?: number
 }
 
-export type WaitsFor = 'work' | 'keys' | 'relay' | 'relay_room' | 'acceptance' | 'confirmation'
+export type WaitsFor =
+  'work' | 'keys' | 'relay' | 'relay_room' | 'acceptance' | 'confirmation' | 'device'
 export type Delivery =
   | { state: 'received' }
   | { state: 'queued'; waits_for: WaitsFor }

@@ -111,6 +111,7 @@ fn waits(waits_for: WaitsFor) -> &'static str {
         WaitsFor::RelayRoom => "the relay has no room now, it is asked again",
         WaitsFor::Acceptance => "waiting until the contact has accepted",
         WaitsFor::Confirmation => "waiting until it is sure that it is them: 3 days, or /confirm",
+        WaitsFor::Device => "another device of yours sends it",
     }
 }
 

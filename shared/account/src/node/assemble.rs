@@ -83,6 +83,7 @@ impl Open {
             epoch_keys,
             clock,
             state: State::new(restored),
+            own: Default::default(),
             relays: Relays::new(cx.config.scan_wider_bits),
             named: Default::default(),
             sync: Default::default(),
@@ -185,6 +186,8 @@ impl Open {
             }
             RowKey::StateEntry(_) => self.state.restore(value)?,
             RowKey::StateParts => self.state.restore_parts(minicbor::decode(value).ok()?),
+            RowKey::Own => self.own.restore(minicbor::decode(value).ok()?)?,
+            RowKey::Letter(id) => self.own.letters.restore(*id, minicbor::decode(value).ok()?),
             RowKey::Profile | RowKey::EpochKeys | RowKey::Clock | RowKey::Message(..) => {}
         }
         Some(())
@@ -192,6 +195,7 @@ impl Open {
 
     /// Starts everything: expected tags, the queue, the relays.
     pub fn begin(&mut self, cx: &mut Cx) {
+        self.own_begin(cx);
         self.on_epoch(cx);
         self.note_all(cx);
         let invites: Vec<Id16> = self.invites.keys().copied().collect();
@@ -240,6 +244,7 @@ impl Open {
             Some(Loading::History { request, .. } | Loading::Delete { request, .. }) => {
                 cx.failed(request, problem);
             }
+            Some(Loading::ToTell { slot, .. }) => self.end_answer(slot),
             _ => cx.trouble(problem),
         }
     }

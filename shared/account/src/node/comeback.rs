@@ -40,6 +40,9 @@ impl Open {
         self.device = SigningKey::from_bytes(&self.profile.device);
         cx.touch(RowKey::Profile);
         self.draw_generation(cx, generation);
+        if let Some(session) = &mut self.own.session {
+            session.end_chain();
+        }
         let active: Vec<Who> = self.active().map(|(who, _)| *who).collect();
         for who in active {
             if !self.begin_anew(cx, &who)
@@ -69,6 +72,7 @@ impl Open {
         }
         self.seal_anew(cx, who);
         self.forget_expected(who);
+        self.tell_lost(cx, who);
         if let Some(contact) = self.contacts.get_mut(who) {
             contact.session = None;
             contact.returns = Default::default();

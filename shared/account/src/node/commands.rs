@@ -34,6 +34,12 @@ pub enum Loading {
         id: Id16,
         first: u64,
     },
+    /// What another device of ours missed.
+    ToTell {
+        slot: u8,
+        who: Who,
+        first: u64,
+    },
 }
 
 type Outcome = Result<Option<Answer>, Problem>;
@@ -185,6 +191,7 @@ impl Open {
         for who in self.contacts.keys() {
             self.show_contact(cx, who);
         }
+        self.show_devices(cx);
         self.show_recovery(cx);
         self.tell_superseded(cx);
     }
@@ -231,17 +238,17 @@ impl Open {
     }
 
     /// Where a page of so many messages that ends at `end` begins.
-    fn page_before(&self, who: &Who, end: u64, limit: u32) -> u64 {
+    pub(super) fn page_before(&self, who: &Who, end: u64, limit: u32) -> u64 {
         let limit = u64::from(limit.clamp(1, limits::HISTORY_MAX));
         end.saturating_sub(limit).max(self.floor(who).min(end))
     }
 
     /// Below this index nothing is left.
-    fn floor(&self, who: &Who) -> u64 {
+    pub(super) fn floor(&self, who: &Who) -> u64 {
         self.contacts.get(who).map_or(0, |c| c.row.cleared_to)
     }
 
-    fn load_messages(&self, cx: &mut Cx, who: &Who, first: u64, end: u64) -> Token {
+    pub(super) fn load_messages(&self, cx: &mut Cx, who: &Who, first: u64, end: u64) -> Token {
         let keys = (first..end)
             .filter_map(|index| {
                 let key = RowKey::Message(*who, index).bytes();
@@ -262,7 +269,8 @@ impl Open {
             let who = match &loading {
                 Loading::History { who, .. }
                 | Loading::Last { who, .. }
-                | Loading::Delete { who, .. } => *who,
+                | Loading::Delete { who, .. }
+                | Loading::ToTell { who, .. } => *who,
             };
             if let Some(live) = self.outgoing.get(&(who, message.id)) {
                 *message = live.clone();
@@ -312,6 +320,9 @@ impl Open {
                 }
                 None => cx.failed(request, problems::message_unknown()),
             },
+            Loading::ToTell { slot, who, first } => {
+                self.on_loaded_to_tell(cx, (slot, who, first), &found);
+            }
         }
     }
 

@@ -228,6 +228,12 @@ impl Cx {
         core::mem::take(&mut self.dirty)
     }
 
+    /// The rows written by this input, as they are: a test stores them itself.
+    #[cfg(test)]
+    pub fn take_written(&mut self) -> BTreeMap<RowKey, Option<Vec<u8>>> {
+        core::mem::take(&mut self.written)
+    }
+
     /// Ends an input of an open account: seals the changed rows and hands them to the store.
     pub fn flush(&mut self, rows: &Rows, encoded: Vec<(RowKey, Option<Vec<u8>>)>) {
         let written = core::mem::take(&mut self.written);

@@ -85,6 +85,13 @@ impl ToldRow {
         self.read_by.clear();
     }
 
+    /// Another device of ours has drawn another one, and tells it. What is written here says it,
+    /// too.
+    pub fn read_taken(&mut self) {
+        self.is_read_untold = true;
+        self.read_by.clear();
+    }
+
     /// A message is sealed that tells it.
     pub fn rides(&mut self, id: Id16) {
         if !self.read_by.contains(&OwedAck(id)) {

@@ -31,6 +31,7 @@ impl Open {
             Expected::ReturnAccepted { who, n } => {
                 self.on_return_accepted(cx, &who, n, &header, &body)
             }
+            Expected::Own { slot } => self.on_own_envelope(cx, &slot, &header, &body),
             Expected::Session { who, slot } => {
                 let session = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut());
                 let opened = session.map(|s| s.open(&slot, &header, &body, &self.epoch_keys));
@@ -76,7 +77,9 @@ impl Open {
         self.note_heads(cx, who, &payload);
         self.note_contact(cx, who, &payload);
         self.on_acknowledged(cx, who, &payload.acks);
+        let id = payload.message_id;
         self.on_text(cx, who, payload);
+        self.tell_received(cx, who, opened.chain, &id);
     }
 
     /// The text of a message, if it has one.
@@ -210,6 +213,7 @@ impl Open {
         };
         self.tick_at = cx.now.mono + cx.visible.exponential(mean).max(1);
         self.want_all_keys(cx);
+        self.letters_on_tick();
         self.queue_missing(None);
         self.queue_acks(cx);
         self.pump_jobs(cx);
@@ -241,6 +245,9 @@ impl Open {
 
     /// What rode on a stored object is not owed any more.
     pub fn acks_stored(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) {
+        if who == self.me.as_bytes() {
+            return self.own_stored(cx, owner);
+        }
         let Some(ridden) = self.rides.remove(owner) else {
             return;
         };

@@ -49,9 +49,13 @@ impl Jobs {
         }
     }
 
-    /// The next owner: what people wait for before records, which take long.
+    /// The next owner: what people wait for, then letters, of which there may be many, then
+    /// records, which take long.
     fn next(&mut self) -> Option<Owner> {
-        let first = self.queue.iter().position(|owner| !can_wait(owner));
+        let letter = |owner: &Owner| matches!(owner, Owner::Letter(_));
+        let waited_for = |owner: &Owner| !can_wait(owner) && !letter(owner);
+        let first = self.queue.iter().position(waited_for);
+        let first = first.or_else(|| self.queue.iter().position(|owner| !can_wait(owner)));
         self.queue.remove(first.unwrap_or(0))
     }
 
@@ -115,7 +119,9 @@ impl Jobs {
 /// What people call the owner: the id of its message, invitation or contact.
 fn name(owner: &Owner) -> String {
     match owner {
-        Owner::Message(_, id) | Owner::Invite(id) | Owner::TakenBack(id) => views::hex(id),
+        Owner::Message(_, id) | Owner::Invite(id) | Owner::TakenBack(id) | Owner::Letter(id) => {
+            views::hex(id)
+        }
         Owner::Greeting(who) | Owner::Acceptance(who) | Owner::Return(who) | Owner::Ack(who) => {
             views::account(who)
         }
@@ -252,6 +258,9 @@ impl Open {
             .filter(|owner| !self.parcels.contains_key(owner))
         {
             self.jobs.add(owner);
+        }
+        if only.is_none() {
+            self.queue_letters();
         }
     }
 

@@ -256,6 +256,8 @@ impl Open {
         if self.house_at <= cx.now.mono {
             self.house_at = cx.now.mono + HOUSE_MS;
             self.on_epoch(cx);
+            self.write_own_device(cx);
+            self.end_letters(cx);
             self.note_marks(cx);
             self.expire_parcels(cx);
             self.expire_invites(cx);
@@ -279,6 +281,8 @@ impl Open {
         if self.shelf.next_timer().is_some_and(|at| at <= cx.now.mono) {
             self.write_records(cx);
         }
+        self.letters_on_time(cx);
+        self.catch_up_on_time(cx);
         self.recover(cx);
         self.look_for_others(cx);
         self.watch_heads(cx);
@@ -315,6 +319,8 @@ impl Open {
             self.shelf.next_timer(),
             self.watched.next_timer(),
             self.recovery_timer(),
+            self.own.letters.next_timer(),
+            self.own.catch_up.next_timer(),
             Some(self.tick_at),
             Some(self.house_at),
             Some(self.audits.next_timer()),

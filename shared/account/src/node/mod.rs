@@ -8,14 +8,18 @@
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
 //!                 -> recovery, returns, comeback, superseded  who lost everything but the words
 //!                 -> state, state_facts, state_taken, settings  what all devices of the account agree on
+//!                 -> own, letters, own_facts, own_taken, own_keys, catch_up, devices  its others
 //! ```
 
+mod again;
 mod assemble;
 mod audit;
 mod carry;
+mod catch_up;
 mod comeback;
 mod commands;
 mod cx;
+mod devices;
 mod entry;
 mod fetch;
 mod found;
@@ -24,15 +28,23 @@ mod heads;
 mod inbox;
 mod invites;
 mod jobs;
+mod letters;
 mod limits;
 mod links;
 mod lookups;
 mod mailbox;
+mod message_row;
 mod model;
 mod named;
 mod offers;
 mod open;
 mod outbox;
+mod own;
+mod own_facts;
+mod own_keys;
+mod own_taken;
+#[cfg(test)]
+mod own_tests;
 mod people;
 mod problems;
 mod recovery;
@@ -52,6 +64,7 @@ mod state_taken;
 mod state_tests;
 mod superseded;
 mod transfer;
+mod twin;
 mod unlock;
 mod views;
 mod waiting;

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a struct here is one row; its CBOR keys are never used again for something else.
 
-use crate::api::{Delivery, WaitsFor};
+pub use super::message_row::{DeliveryRow, MessageRow, NoticeRow};
 use crate::identity::RecoveryPublic;
 use crate::rows;
 use crate::sealed::Mailbox;
@@ -214,125 +214,6 @@ pub struct SeenRow {
     pub ids: Vec<OwedAck>,
 }
 
-/// A message as it stands in the history.
-#[derive(Clone, Encode, Decode)]
-#[cbor(map)]
-pub struct MessageRow {
-    #[cbor(n(0), with = "minicbor::bytes")]
-    pub id: Id16,
-    #[n(1)]
-    pub mine: bool,
-    #[n(2)]
-    pub text: String,
-    #[n(3)]
-    pub at: u64,
-    #[n(4)]
-    pub order: u64,
-    #[n(5)]
-    pub index: u64,
-    #[n(6)]
-    pub delivery: DeliveryRow,
-    #[n(7)]
-    pub notice: Option<NoticeRow>,
-    /// A relay has had it at some time.
-    #[n(8)]
-    pub was_stored: bool,
-}
-
-impl MessageRow {
-    /// A text of ours, to be sent.
-    pub fn mine(id: Id16, text: String, at: u64) -> Self {
-        Self {
-            id,
-            mine: true,
-            text,
-            at,
-            order: 0,
-            index: 0,
-            delivery: DeliveryRow::Queued,
-            notice: None,
-            was_stored: false,
-        }
-    }
-
-    /// A text that came.
-    pub fn theirs(id: Id16, text: String, at: u64) -> Self {
-        Self {
-            mine: false,
-            delivery: DeliveryRow::Received,
-            ..Self::mine(id, text, at)
-        }
-    }
-
-    /// Something to be known, told among the texts that came.
-    pub fn notice(id: Id16, notice: NoticeRow, at: u64) -> Self {
-        Self {
-            notice: Some(notice),
-            ..Self::theirs(id, String::new(), at)
-        }
-    }
-}
-
-/// [`crate::api::Notice`] in the store.
-#[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]
-#[cbor(index_only)]
-pub enum NoticeRow {
-    #[n(0)]
-    DeviceChanged,
-    #[n(1)]
-    CameBack,
-}
-
-/// [`Delivery`] in the store; a failure is kept by its code alone.
-#[derive(Clone, Encode, Decode, PartialEq, Eq)]
-pub enum DeliveryRow {
-    #[n(0)]
-    Received,
-    #[n(1)]
-    Queued,
-    #[n(2)]
-    Stored(#[n(0)] u32, #[n(1)] u64),
-    #[n(3)]
-    Delivered(#[n(0)] u64),
-    #[n(4)]
-    Cancelled(#[n(0)] bool),
-    #[n(5)]
-    Refused(#[n(0)] u8),
-    /// A greeting that was not answered before its invitation ended.
-    #[n(6)]
-    Unanswered,
-    /// A greeting whose invitation was revoked or used up.
-    #[n(7)]
-    TooLate,
-}
-
-impl DeliveryRow {
-    /// Whether we are still trying to deliver it.
-    pub fn is_on_the_way(&self) -> bool {
-        matches!(self, Self::Queued | Self::Stored(..))
-    }
-
-    /// As people see it; `waits_for` says what a queued one waits for.
-    pub fn view(&self, waits_for: WaitsFor) -> Delivery {
-        match *self {
-            Self::Received => Delivery::Received,
-            Self::Queued => Delivery::Queued { waits_for },
-            Self::Stored(relays, until) => Delivery::Stored { relays, until },
-            Self::Delivered(at) => Delivery::Delivered { at },
-            Self::Cancelled(was_stored) => Delivery::Cancelled { was_stored },
-            Self::Refused(code) => Delivery::Failed {
-                problem: super::problems::relay_refused(code),
-            },
-            Self::Unanswered => Delivery::Failed {
-                problem: super::problems::greeting_unanswered(),
-            },
-            Self::TooLate => Delivery::Failed {
-                problem: super::problems::greeting_too_late(),
-            },
-        }
-    }
-}
-
 /// An invitation of ours.
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
@@ -441,8 +322,11 @@ pub enum Owner {
     /// A tombstone where something of it was.
     TakenBack(Id16),
     /// An acknowledgement that rides alone.
+    /// To our own other devices, if it is our own account's.
     Ack(Who),
     Return(Who),
+    /// To our own other devices.
+    Letter(Id16),
 }
 
 /// A row by its plain key. The store sees neither this nor its order.
@@ -471,6 +355,10 @@ pub enum RowKey {
     StateEntry(Id16),
     /// What is known of the state's parts at relays.
     StateParts,
+    /// What is known of this account's other devices.
+    Own,
+    /// A letter to them.
+    Letter(Id16),
     /// In the table of messages.
     Message(Who, u64),
 }
@@ -503,6 +391,7 @@ impl RowKey {
                 Owner::TakenBack(id) => join(10, &[&[7], id]),
                 Owner::Ack(who) => join(10, &[&[5], who]),
                 Owner::Return(who) => join(10, &[&[16], who]),
+                Owner::Letter(id) => join(10, &[&[17], id]),
             },
             Self::Record(slot) => join(20, &[&slot.to_be_bytes()]),
             Self::TakenBack(id) => join(21, &[id]),
@@ -510,6 +399,8 @@ impl RowKey {
             Self::ShownBy(who) => join(23, &[who]),
             Self::StateEntry(hash) => join(40, &[hash]),
             Self::StateParts => join(41, &[]),
+            Self::Own => join(50, &[]),
+            Self::Letter(id) => join(51, &[id]),
             Self::Message(who, index) => join(11, &[who, &index.to_be_bytes()]),
         }
     }
@@ -560,6 +451,7 @@ impl RowKey {
                     7 => Owner::TakenBack(rest.try_into().ok()?),
                     5 => Owner::Ack(rest.try_into().ok()?),
                     16 => Owner::Return(rest.try_into().ok()?),
+                    17 => Owner::Letter(rest.try_into().ok()?),
                     _ => return None,
                 })
             }
@@ -569,6 +461,8 @@ impl RowKey {
             23 => Self::ShownBy(rest.try_into().ok()?),
             40 => Self::StateEntry(rest.try_into().ok()?),
             41 => Self::StateParts,
+            50 => Self::Own,
+            51 => Self::Letter(rest.try_into().ok()?),
             11 => {
                 let (who, tail) = who_and(rest)?;
                 Self::Message(who, u64::from_be_bytes(tail.try_into().ok()?))

@@ -13,6 +13,7 @@ use super::lookups::Lookups;
 use super::model::*;
 use super::named::Named;
 use super::outbox::Puts;
+use super::own::Own;
 use super::recovery::Recovery;
 use super::relays::{NodeKey, Relays};
 use super::returns::Returns;
@@ -83,6 +84,10 @@ pub enum Expected {
         who: Who,
         n: u8,
     },
+    /// A letter of another device of ours.
+    Own {
+        slot: crate::session::Slot,
+    },
 }
 
 /// What is owed until the object that carries it is stored.
@@ -93,6 +98,20 @@ pub struct Ride {
     pub heads: Heads,
     pub read: Option<[u8; 32]>,
     pub recovery: bool,
+}
+
+impl Ride {
+    /// Nothing but acknowledgements.
+    pub fn acks(acks: Vec<Id16>) -> Ride {
+        Ride {
+            acks,
+            name: None,
+            no_acks: false,
+            heads: Heads::default(),
+            read: None,
+            recovery: false,
+        }
+    }
 }
 
 /// Everything an unlocked account works with.
@@ -116,6 +135,8 @@ pub struct Open {
     pub greetings: BTreeMap<Id16, GreetingRow>,
     pub outgoing: BTreeMap<(Who, Id16), MessageRow>,
     pub state: State,
+    /// This account's other devices.
+    pub own: Own,
     pub parcels: BTreeMap<Owner, ParcelRow>,
     /// What is being put on each relay's link.
     pub puts: BTreeMap<NodeKey, Puts>,
@@ -179,6 +200,8 @@ impl Open {
             }
             RowKey::StateEntry(hash) => self.state.row(hash),
             RowKey::StateParts => cbor(self.state.parts_row()),
+            RowKey::Own => self.own.row().and_then(cbor),
+            RowKey::Letter(id) => self.own.letters.row(id).and_then(cbor),
             RowKey::Message(..) => None,
         }
     }

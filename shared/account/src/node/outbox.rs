@@ -10,7 +10,6 @@ use super::open::Open;
 use super::relay::{Relay, Stage};
 use super::relays::NodeKey;
 use super::shelf::stored_lately_ms;
-use super::waiting::GreetingEnd;
 use super::{limits, problems, views};
 use crate::api::{Answer, Problem};
 use crate::session::message_id;
@@ -29,7 +28,7 @@ use shared::wire::{Receipt, Refused, SizeClass};
 /// What is being put on a relay's link.
 #[derive(Default)]
 pub struct Puts {
-    under_way: BTreeMap<ReqId, Owner>,
+    pub(super) under_way: BTreeMap<ReqId, Owner>,
     /// What it has, or does not take.
     pub done: BTreeSet<Owner>,
     /// No puts before that time (mono): the relay asked for a pause.
@@ -70,6 +69,7 @@ impl Open {
         let message = self.append(cx, &who, message, None);
         self.outgoing.insert((who, id), message.clone());
         cx.touch(RowKey::Outgoing(who, id));
+        self.tell_sent(cx, &who, &message);
         self.jobs.add(Owner::Message(who, id));
         self.want_keys(cx, &who);
         let waits_for = self.message_waits_for(&who, &id);
@@ -102,6 +102,7 @@ impl Open {
                 None => row.order + 1,
             };
             row.order = row.order.max(message.order);
+            message.arrived = cx.now.unix;
             message.index = row.next_index;
             row.next_index += 1;
             row.changed = cx.now.unix;
@@ -219,6 +220,7 @@ impl Open {
                 self.acks_stored(cx, &owner, &who);
                 // Where nobody acknowledges, nothing more will ever be known.
                 if self.is_silent(&who) && self.all_have(&owner) {
+                    self.tell_stored(cx, &who, &id);
                     self.finish(cx, &owner, &who, &id);
                 }
             }
@@ -231,6 +233,7 @@ impl Open {
             Owner::Invite(invite) => self.on_invite_stored(cx, &invite),
             Owner::Record(slot) => self.on_record_stored(cx, slot),
             Owner::TakenBack(_) => self.forget_taken_back(cx),
+            Owner::Letter(_) => self.own_stored(cx, &owner),
             Owner::Acceptance(_) | Owner::Greeting(_) | Owner::Return(_) => {}
         }
         self.pump_puts(cx);
@@ -336,7 +339,7 @@ impl Open {
                 }
             }
             // What is owed is sealed again at the next tick.
-            Owner::Ack(_) => {
+            Owner::Ack(_) | Owner::Letter(_) => {
                 self.drop_parcel(cx, owner);
                 self.remakes.remove(owner);
             }
@@ -361,7 +364,7 @@ impl Open {
     }
 
     /// The same for what has arrived.
-    fn take_parcel(&mut self, cx: &mut Cx, owner: &Owner) -> Option<ParcelRow> {
+    pub(super) fn take_parcel(&mut self, cx: &mut Cx, owner: &Owner) -> Option<ParcelRow> {
         self.forget_puts(owner);
         let parcel = self.parcels.remove(owner)?;
         if keeps_parcel(owner) {
@@ -386,7 +389,7 @@ impl Open {
     /// An object that may have begun a chain is not put any more, and some relay lacks it: who
     /// reads there could open nothing on that chain, so the next message begins another.
     fn left_behind(&mut self, owner: &Owner, parcel: &ParcelRow) {
-        let (Owner::Message(who, _) | Owner::Ack(who)) = owner else {
+        let Some(who) = self.with_whom(owner) else {
             return;
         };
         let has = |key: &NodeKey| parcel.stored.iter().any(|s| s.relay == *key);
@@ -394,7 +397,24 @@ impl Open {
         {
             return;
         }
-        if let Some(session) = self.contacts.get_mut(who).and_then(|c| c.session.as_mut()) {
+        self.end_chain_with(&who);
+    }
+
+    /// With whose session the owner's object is sealed: a contact, or this account itself.
+    fn with_whom(&self, owner: &Owner) -> Option<Who> {
+        match *owner {
+            Owner::Message(who, _) | Owner::Ack(who) => Some(who),
+            Owner::Letter(_) => Some(*self.me.as_bytes()),
+            _ => None,
+        }
+    }
+
+    fn end_chain_with(&mut self, who: &Who) {
+        let session = match who == self.me.as_bytes() {
+            true => self.own.session.as_mut(),
+            false => self.contacts.get_mut(who).and_then(|c| c.session.as_mut()),
+        };
+        if let Some(session) = session {
             session.end_chain();
         }
     }
@@ -418,16 +438,14 @@ impl Open {
     /// An object that may have begun a chain goes nowhere: nobody could open what was sealed on
     /// that chain after it, so that is sealed anew on another.
     fn never_left(&mut self, cx: &mut Cx, owner: &Owner, bytes: usize, sequence: u64) {
-        let (Owner::Message(who, _) | Owner::Ack(who)) = *owner else {
+        let Some(who) = self.with_whom(owner) else {
             return;
         };
         if bytes != SizeClass::KIB_4.bytes() {
             return;
         }
-        if let Some(session) = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut()) {
-            session.end_chain();
-        }
-        let same = |o: &Owner| matches!(o, Owner::Message(w, _) | Owner::Ack(w) if *w == who);
+        self.end_chain_with(&who);
+        let same = |o: &Owner| self.with_whom(o) == Some(who);
         let later = self.parcels.iter();
         let later = later.filter(|(o, parcel)| same(o) && parcel.sequence > sequence);
         let mut again: Vec<(u64, Owner)> = later.map(|(o, p)| (p.sequence, *o)).collect();
@@ -456,8 +474,9 @@ impl Open {
             return;
         }
         message.was_stored |= matches!(delivery, DeliveryRow::Stored(..));
-        message.delivery = delivery;
+        let before = core::mem::replace(&mut message.delivery, delivery);
         let message = message.clone();
+        self.tell_progress(cx, who, id, &before);
         cx.write(
             RowKey::Message(*who, message.index),
             minicbor::to_vec(&message).ok(),
@@ -520,58 +539,6 @@ impl Open {
         contact.is_some_and(|c| !c.row.acknowledge || c.row.wants_no_acks)
     }
 
-    /// Stops sending a message.
-    pub fn cancel(&mut self, cx: &mut Cx, who: &Who, id: &Id16) -> Result<(), Problem> {
-        let message = self
-            .outgoing
-            .get(&(*who, *id))
-            .ok_or_else(problems::message_done)?;
-        if !self.is_plain_message(who, id) {
-            return Err(problems::message_done());
-        }
-        let was_stored = message.was_stored
-            || self.puts.values().any(|p| {
-                p.under_way
-                    .values()
-                    .any(|o| *o == Owner::Message(*who, *id))
-            });
-        if !message.delivery.is_on_the_way() {
-            return Err(problems::message_done());
-        }
-        self.set_delivery(cx, who, id, DeliveryRow::Cancelled(was_stored));
-        let owner = Owner::Message(*who, *id);
-        self.drop_parcel(cx, &owner);
-        self.drop_job(cx, &owner);
-        self.pump_jobs(cx);
-        Ok(())
-    }
-
-    /// Sends a cancelled or refused message again, under the same id.
-    pub fn retry(&mut self, cx: &mut Cx, who: &Who, id: &Id16) -> Result<(), Problem> {
-        let message = self
-            .outgoing
-            .get(&(*who, *id))
-            .ok_or_else(problems::message_done)?;
-        if message.delivery.is_on_the_way() {
-            return Err(problems::message_done());
-        }
-        let owner = match self.is_plain_message(who, id) {
-            true => Owner::Message(*who, *id),
-            false => match self.greeting_end(who) {
-                Some(GreetingEnd::TooLate) => return Err(problems::greeting_too_late()),
-                Some(GreetingEnd::Unanswered) => return Err(problems::greeting_unanswered()),
-                None => Owner::Greeting(*who),
-            },
-        };
-        self.set_delivery(cx, who, id, DeliveryRow::Queued);
-        self.remakes.remove(&owner);
-        self.drop_parcel(cx, &owner);
-        self.want_keys(cx, who);
-        self.queue_missing(Some(who));
-        self.pump_jobs(cx);
-        Ok(())
-    }
-
     /// Parcels at the end of their life are made anew; those of no more use go.
     pub fn expire_parcels(&mut self, cx: &mut Cx) {
         let hour = time::hour(self.clock.assumed());
@@ -589,7 +556,7 @@ impl Open {
                     self.want_keys(cx, &who);
                     self.jobs.add(owner);
                 }
-                Owner::Greeting(_) | Owner::Acceptance(_) | Owner::Return(_) => {
+                Owner::Greeting(_) | Owner::Acceptance(_) | Owner::Return(_) | Owner::Letter(_) => {
                     self.jobs.add(owner)
                 }
                 _ => {}

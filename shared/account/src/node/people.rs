@@ -87,6 +87,7 @@ impl Open {
         }
         if new && !row.text.is_empty() {
             self.receive(cx, &who, MessageRow::theirs(greeted, row.text, row.at), 1);
+            self.tell_last_received(cx, &who, &greeted);
         }
         self.tick_fast(cx);
         // An answer to an earlier greeting, if one is still under way, is of no use any more.
@@ -144,23 +145,22 @@ impl Open {
 
     /// Takes a greeting from the list; a copy of it that comes later is not shown again.
     fn end_greeting(&mut self, cx: &mut Cx, id: &Id16, accepted: bool) {
-        if let Some(row) = self.greetings.get_mut(id) {
-            row.done = true;
-            row.accepted = accepted;
-            row.opened = Vec::new();
-            row.text.clear();
-            cx.touch(RowKey::Greeting(*id));
-            cx.event(Event::GreetingRemoved {
-                greeting: views::hex(id),
-            });
-        }
+        self.close_greeting(cx, id, accepted);
+        self.tell_answered(cx, id, accepted);
     }
 
     pub fn remove_contact(&mut self, cx: &mut Cx, contact: &str, block: bool) -> Outcome {
-        let who = views::who(contact).ok_or_else(problems::contact_unknown)?;
-        if !self.contacts.contains_key(&who) {
-            return Err(problems::contact_unknown());
+        let who = self.known(contact)?;
+        if self.drop_contact(cx, &who, block) {
+            self.change_read(cx);
         }
+        self.pump_jobs(cx);
+        Ok(None)
+    }
+
+    /// True if they know our contact read secret.
+    pub(super) fn drop_contact(&mut self, cx: &mut Cx, who: &Who, block: bool) -> bool {
+        let who = *who;
         for owner in [
             Owner::Greeting(who),
             Owner::Acceptance(who),
@@ -198,11 +198,7 @@ impl Open {
             }
         }
         cx.touch(RowKey::Contact(who));
-        if knew_read {
-            self.change_read(cx);
-        }
-        self.pump_jobs(cx);
-        Ok(None)
+        knew_read
     }
 
     /// A blocked person may greet again; what was deleted stays deleted.
@@ -387,12 +383,14 @@ impl Open {
     pub fn on_epoch(&mut self, cx: &mut Cx) {
         let epoch = self.clock.assumed_epoch();
         let agreed_epoch = self.clock.agreed_epoch();
-        let changed = self.epoch_keys.ensure(epoch, agreed_epoch, &mut cx.rng)
-            | self.epoch_keys.erase(agreed_epoch);
+        let may_draw = self.may_draw_keys(cx);
+        let changed = may_draw && self.epoch_keys.ensure(epoch, agreed_epoch, &mut cx.rng);
+        let changed = changed | self.epoch_keys.erase(agreed_epoch);
         if changed {
             cx.touch(RowKey::EpochKeys);
         }
-        if self.published_epoch != epoch && self.profile.superseded.is_none() {
+        let publishes = self.profile.superseded.is_none() && self.draws_keys();
+        if self.published_epoch != epoch && publishes {
             self.published_epoch = epoch;
             let owner = Owner::Record(SLOT_EPOCH_KEYS);
             self.drop_parcel(cx, &owner);
@@ -412,6 +410,7 @@ impl Open {
                 self.refresh_expected(&who);
                 self.expect_returns(&who);
             }
+            self.own_on_epoch(cx);
         }
     }
 }

@@ -19,6 +19,8 @@ impl Open {
     pub fn seal(&mut self, cx: &mut Cx, owner: &Owner) -> Option<Sealed> {
         match owner {
             Owner::Message(who, id) => self.seal_message(cx, owner, who, Some(id)),
+            Owner::Letter(id) => self.seal_own(cx, owner, Some(id)),
+            Owner::Ack(who) if who == self.me.as_bytes() => self.seal_own(cx, owner, None),
             Owner::Ack(who) => self.seal_message(cx, owner, who, None),
             Owner::Greeting(who) => self.seal_greeting(cx, owner, who),
             Owner::Acceptance(who) => self.seal_acceptance(cx, owner, who),
@@ -203,7 +205,7 @@ impl Open {
     }
 
     /// This device's certificate, renewed when half its time is over.
-    fn certificate(&mut self, cx: &mut Cx) -> [u8; 101] {
+    pub(super) fn certificate(&mut self, cx: &mut Cx) -> [u8; 101] {
         let hour = time::hour(self.clock.assumed());
         let kept = Certificate::read(&self.profile.certificate, &self.me, hour);
         if let Some(certificate) = kept.ok().filter(|kept| !kept.is_due(hour)) {
@@ -218,7 +220,7 @@ impl Open {
 }
 
 /// Who seals. Not a method: what is sealed for is borrowed from the same account.
-fn sender<'a>(
+pub(super) fn sender<'a>(
     cx: &Cx,
     account: PublicKey,
     device: &'a SigningKey,

@@ -140,6 +140,7 @@ impl Open {
             Some(_) => {
                 cx.trouble_over("state_full");
                 self.state.touch(cx, &key);
+                self.tell_entry(cx, &key);
             }
             None => cx.trouble(problems::state_full()),
         }
@@ -149,16 +150,15 @@ impl Open {
         let (clock, slot) = (self.state_clock(), self.profile.slot);
         match self.state.set.delete(key, clock, slot) {
             Ok(Change::Nothing) => {}
-            Ok(_) => self.state.touch(cx, key),
+            Ok(_) => {
+                self.state.touch(cx, key);
+                self.tell_entry(cx, key);
+            }
             Err(_) => cx.trouble(problems::state_full()),
         }
     }
 
     /// Takes entries of another device, and acts on them.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "devices do not write to each other yet")
-    )]
     pub fn merge_state(&mut self, cx: &mut Cx, entries: Vec<Entry>) {
         let clock = self.state_clock();
         let mut changes = Vec::new();

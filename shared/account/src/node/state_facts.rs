@@ -23,7 +23,11 @@ impl Open {
         for row in dirty {
             match row {
                 RowKey::Profile => self.note_profile(cx),
-                RowKey::Contact(who) => self.note_contact_state(cx, who),
+                RowKey::Contact(who) => {
+                    self.note_contact_state(cx, who);
+                    self.note_session(cx, who);
+                }
+                RowKey::EpochKeys => self.note_keys_drawn(cx),
                 _ => {}
             }
         }

@@ -20,6 +20,9 @@ impl Open {
     /// These keys have other values than before.
     pub(super) fn take_state(&mut self, cx: &mut Cx, keys: &[Key]) {
         let mut contacts = BTreeSet::new();
+        if keys.iter().any(|key| matches!(key, Key::Device(_))) {
+            self.show_devices(cx);
+        }
         for key in keys {
             match key {
                 Key::Profile(field) => self.take_profile(cx, *field),
@@ -53,6 +56,10 @@ impl Open {
                     return;
                 };
                 self.profile.read_secret = *secret;
+                for (who, contact) in &mut self.contacts {
+                    contact.row.told.read_taken();
+                    cx.touch(RowKey::Contact(*who));
+                }
                 // The record of epoch keys moves with it.
                 self.published_epoch = 0;
                 self.house_at = cx.now.mono;
@@ -96,8 +103,9 @@ impl Open {
     }
 
     fn take_removal(&mut self, cx: &mut Cx, who: &Who, block: bool) {
-        // It is known that there is such a contact.
-        let _ = self.remove_contact(cx, &views::account(who), block);
+        // Who removed them has drawn another read secret, and says so.
+        self.drop_contact(cx, who, block);
+        self.pump_jobs(cx);
     }
 
     fn take_block(&mut self, cx: &mut Cx, who: &Who, here: Option<u8>, added: u64) {
@@ -146,7 +154,10 @@ impl Open {
         }
         if let Some(access) = access {
             let keys = &mut contact.keys;
-            keys.get_or_insert_with(|| ContactKeys::new(access.read_secret));
+            let keys = keys.get_or_insert_with(|| ContactKeys::new(access.read_secret));
+            if *keys.read_secret() != access.read_secret {
+                keys.change_read(access.read_secret);
+            }
             let known = contact.row.recovery;
             contact.row.recovery = known.or(access.recovery);
         }

@@ -24,22 +24,22 @@ const NOW: Now = Now {
     unix: 20_000 * 86_400_000,
 };
 
-struct Device {
-    cx: Cx,
-    open: Open,
-    rows: BTreeMap<RowKey, Vec<u8>>,
+pub(super) struct Device {
+    pub(super) cx: Cx,
+    pub(super) open: Open,
+    pub(super) rows: BTreeMap<RowKey, Vec<u8>>,
 }
 
 fn data() -> DataKey {
     DataKey::draw(&mut Rng::new([9; 32]))
 }
 
-fn somebody(n: u8) -> Who {
+pub(super) fn somebody(n: u8) -> Who {
     *SigningKey::from_bytes(&[n; 32]).public().as_bytes()
 }
 
 impl Device {
-    fn new(n: u8, name: &str, restored: bool) -> Device {
+    pub(super) fn new(n: u8, name: &str, restored: bool) -> Device {
         let mut cx = Cx::new(Config::new(1), [n; 32], NOW);
         let seed = Seed::from_bytes([5; 27]);
         let mut open = Open::create(&mut cx, data(), seed, name.into(), restored);
@@ -52,7 +52,7 @@ impl Device {
     }
 
     /// As it is opened again from its rows; those that `keep` names.
-    fn again(self, keep: impl Fn(&RowKey) -> bool) -> (Device, Vec<RowKey>) {
+    pub(super) fn again(self, keep: impl Fn(&RowKey) -> bool) -> (Device, Vec<RowKey>) {
         let rows = self.rows.clone();
         let kept = rows.iter().filter(|(key, _)| keep(key));
         let state = kept.map(|(key, value)| PlainRow {
@@ -68,7 +68,7 @@ impl Device {
     }
 
     /// The end of an input: events, and the rows that were written.
-    fn turn(&mut self) -> (Vec<Event>, Vec<RowKey>) {
+    pub(super) fn turn(&mut self) -> (Vec<Event>, Vec<RowKey>) {
         let mut dirty = self.cx.take_dirty();
         self.open.note(&mut self.cx, &dirty);
         dirty.extend(self.cx.take_dirty());
@@ -76,6 +76,12 @@ impl Device {
             match self.open.encode(key) {
                 Some(value) => drop(self.rows.insert(*key, value)),
                 None => drop(self.rows.remove(key)),
+            }
+        }
+        for (key, value) in self.cx.take_written() {
+            match value {
+                Some(value) => drop(self.rows.insert(key, value)),
+                None => drop(self.rows.remove(&key)),
             }
         }
         self.cx.save(Vec::new());
@@ -88,13 +94,13 @@ impl Device {
         (events, dirty.into_iter().collect())
     }
 
-    fn later(&mut self, ms: u64) {
+    pub(super) fn later(&mut self, ms: u64) {
         self.cx.now.mono += ms;
         self.cx.now.unix += ms;
         self.open.on_time(&mut self.cx);
     }
 
-    fn befriend(&mut self, who: Who, name: &str) {
+    pub(super) fn befriend(&mut self, who: Who, name: &str) {
         let mut contact = new_contact(who, name.into(), NOW.unix);
         contact.row.state = 1;
         self.open.contacts.insert(who, contact);
@@ -102,10 +108,19 @@ impl Device {
         self.turn();
     }
 
-    fn command(&mut self, command: Command) -> Vec<Event> {
+    pub(super) fn command(&mut self, command: Command) -> Vec<Event> {
         let outcome = self.open.command(&mut self.cx, 1, command);
         assert!(outcome.unwrap().is_ok());
         self.turn().0
+    }
+
+    /// What is stored of a conversation, in the order in which it came.
+    pub(super) fn messages(&self, who: &Who) -> Vec<MessageRow> {
+        let first = RowKey::Message(*who, 0);
+        let last = RowKey::Message(*who, u64::MAX);
+        let rows = self.rows.range(first..=last);
+        rows.map(|(_, row)| minicbor::decode(row).unwrap())
+            .collect()
     }
 
     fn entries(&self) -> Vec<Entry> {

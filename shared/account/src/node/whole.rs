@@ -84,6 +84,8 @@ impl Open {
             all.extend(contact.seen.keys().map(|chunk| RowKey::Seen(*who, *chunk)));
         }
         all.extend(self.state.rows());
+        all.extend(self.own.session.iter().map(|_| RowKey::Own));
+        all.extend(self.own.letters.rows().map(|id| RowKey::Letter(*id)));
         all.extend(self.invites.keys().map(|id| RowKey::Invite(*id)));
         all.extend(self.greetings.keys().map(|id| RowKey::Greeting(*id)));
         all.extend(self.shelf.records.keys().map(|slot| RowKey::Record(*slot)));

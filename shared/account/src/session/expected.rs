@@ -4,14 +4,18 @@
 //! Invariant: the changes handed out, applied in order, give what is expected; a locator is in one
 //! of both lists.
 
-use super::Session;
 use super::chain::ChainId;
 use super::opener::Who;
 use super::pair::PairId;
+use super::{DEVICES_MAX, Session};
 use crate::epoch_keys::EPOCHS_KEPT;
 use crate::sealed::tag_matches;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+
+/// Epochs before the present one from which an opener may still come of a device that is not known:
+/// envelopes live for 48 hours.
+const UNKNOWN_EPOCHS: u32 = 2;
 
 /// Where an expected envelope belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +109,7 @@ impl Session {
                 counter,
             } => {
                 let who = Who {
-                    direction: 1 - self.direction(),
+                    direction: self.their_direction(),
                     device,
                     counter,
                     epoch,
@@ -117,7 +121,8 @@ impl Session {
         mac.is_some_and(|mac| tag_matches(&mac, tag, body_hash))
     }
 
-    /// Recomputes everything: about 85 derivations for each pair and device, and none for chains.
+    /// Recomputes everything: about 45 derivations for each pair and known device, 12 for each pair
+    /// and slot of which no device is known, and none for chains.
     pub(super) fn expect_all(&mut self) {
         let Some(now) = self.expected.window else {
             return;
@@ -132,9 +137,13 @@ impl Session {
             );
         }
         for pair in &self.kept.pairs {
-            for epoch in now.saturating_sub(EPOCHS_KEPT)..=now.saturating_add(1) {
-                for device in &self.kept.devices {
-                    slots.extend(self.openers(&pair.id, device.slot, epoch));
+            for device in self.their_slots() {
+                let kept = match self.is_known(device) {
+                    true => EPOCHS_KEPT,
+                    false => UNKNOWN_EPOCHS,
+                };
+                for epoch in now.saturating_sub(kept)..=now.saturating_add(1) {
+                    slots.extend(self.openers(&pair.id, device, epoch));
                 }
             }
         }
@@ -166,7 +175,7 @@ impl Session {
         let Some(rz) = found.rz(epoch) else {
             return Vec::new();
         };
-        let direction = 1 - self.direction();
+        let direction = self.their_direction();
         let slot = |counter| {
             let locator = Who {
                 direction,
@@ -186,6 +195,17 @@ impl Session {
                 },
             )
         };
-        found.expected(device, epoch).map(slot).collect()
+        let known = self.is_known(device);
+        found.expected(device, epoch, known).map(slot).collect()
+    }
+
+    /// Slots of which a device may write: a new one is heard without having been announced.
+    fn their_slots(&self) -> impl Iterator<Item = u8> {
+        let own = self.kept.slot;
+        (0..DEVICES_MAX as u8).filter(move |slot| Some(*slot) != own)
+    }
+
+    fn is_known(&self, slot: u8) -> bool {
+        self.kept.devices.iter().any(|d| d.slot == slot)
     }
 }

@@ -9,6 +9,7 @@ mod chain;
 mod expected;
 mod open;
 mod opener;
+mod own;
 mod pair;
 mod payload;
 mod seal;
@@ -19,7 +20,7 @@ pub use chain::{UNACKNOWLEDGED_MAX, WINDOW};
 pub use expected::{Changes, Slot};
 pub use open::{OpenError, Opened};
 pub use pair::{PAIRS_MAX, PairSeed};
-pub use payload::{ACKS_MAX, MessageId, Payload, message_id};
+pub use payload::{ACKS_MAX, MessageId, OWN_BYTES_MAX, Payload, message_id};
 pub use seal::{Draft, SealError, SealedMessage};
 pub use share::SharedSession;
 pub use tags::{ENTRIES_MAX, TagTable};
@@ -67,6 +68,10 @@ struct Kept {
     /// Used last, last.
     #[n(5)]
     chains: Vec<ReceiveChain>,
+    /// Of this device, in the session with our own other devices: what it writes itself is not
+    /// expected.
+    #[n(6)]
+    slot: Option<u8>,
 }
 
 /// A device of theirs.
@@ -115,6 +120,7 @@ impl Session {
             devices,
             pairs: Vec::new(),
             chains: Vec::new(),
+            slot: None,
         };
         Session {
             kept,
@@ -259,6 +265,11 @@ impl Session {
         self.sending = None;
     }
 
+    /// The chains that are received on.
+    pub fn chains(&self) -> impl Iterator<Item = [u8; 16]> {
+        self.kept.chains.iter().map(|chain| chain.id)
+    }
+
     fn insert_chain(&mut self, chain: ReceiveChain) {
         if self.kept.chains.len() >= CHAINS_MAX {
             let oldest = self.kept.chains.remove(0);
@@ -294,9 +305,19 @@ impl Session {
         true
     }
 
-    /// 0 if our key is the smaller one.
+    /// 0 if our key is the smaller one, 2 among the devices of one account.
     fn direction(&self) -> u8 {
-        u8::from(self.kept.me > self.kept.peer)
+        match self.is_own() {
+            true => 2,
+            false => u8::from(self.kept.me > self.kept.peer),
+        }
+    }
+
+    fn their_direction(&self) -> u8 {
+        match self.direction() {
+            2 => 2,
+            own => 1 - own,
+        }
     }
 
     pub fn encode(&self) -> Vec<u8> {

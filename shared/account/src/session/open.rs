@@ -21,6 +21,8 @@ pub struct Opened {
     /// Another device than the one known in that slot: people are told.
     pub device_changed: bool,
     pub is_opener: bool,
+    /// What it came on, or began.
+    pub chain: [u8; 16],
     /// It came on a pair of the last handshake, or made since.
     pub is_current: bool,
     /// It came on a pair that they came back without: from a device of before, or late.
@@ -63,7 +65,7 @@ impl Session {
                 counter,
             } => {
                 let who = Who {
-                    direction: 1 - self.direction(),
+                    direction: self.their_direction(),
                     device,
                     counter,
                     epoch,
@@ -143,10 +145,16 @@ impl Session {
             device.key,
         ));
         let found = self.kept.pairs.iter_mut().find(|p| p.id == *pair);
-        if found.is_some_and(|p| p.note(who.device, who.epoch, who.counter)) {
+        let counted = found.is_some_and(|p| p.note(who.device, who.epoch, who.counter));
+        if device_changed {
+            // It can't read what goes on a chain that was begun before it was there.
+            self.end_chain();
+            // Of a known one more is expected.
+            self.expect_all();
+        } else if counted {
             self.expect_openers(pair, who.device, who.epoch);
         }
-        let is_current = self.take_in(&payload, pair, who.epoch);
+        let is_current = self.take_in(&payload, pair, who.epoch, who.device);
         let Device {
             slot, key: device, ..
         } = device;
@@ -156,6 +164,7 @@ impl Session {
             slot,
             device_changed,
             is_opener: true,
+            chain,
             is_current,
             is_lost,
         })
@@ -212,13 +221,14 @@ impl Session {
                 heard: payload.sealed,
             });
         }
-        let is_current = self.take_in(&payload, &pair, epoch);
+        let is_current = self.take_in(&payload, &pair, epoch, slot);
         Ok(Opened {
             payload,
             device,
             slot,
             device_changed: false,
             is_opener: false,
+            chain: *id,
             is_current,
             is_lost,
         })
@@ -228,14 +238,22 @@ impl Session {
         self.kept.pairs.iter().any(|p| p.id == *pair && p.lost)
     }
 
-    /// What a payload of the peer changes here, by the pair and epoch it came on. True if that pair
-    /// was not retired. What comes on one that they came back without changes nothing.
-    pub(super) fn take_in(&mut self, payload: &Payload, pair: &PairId, epoch: u32) -> bool {
+    /// What a payload of the peer changes here, by the pair, epoch and device it came on. True if
+    /// that pair was not retired. What comes on one that they came back without changes nothing.
+    pub(super) fn take_in(
+        &mut self,
+        payload: &Payload,
+        pair: &PairId,
+        epoch: u32,
+        slot: u8,
+    ) -> bool {
         if self.is_lost(pair) {
-            pair::heard(&mut self.kept.pairs, pair, payload.sealed);
+            pair::heard(&mut self.kept.pairs, pair, slot, payload.sealed);
             return false;
         }
-        if let Some(mailbox) = payload.mailbox {
+        // Among our own devices neither mailbox nor pair is told like that.
+        let is_own = self.is_own();
+        if let Some(mailbox) = payload.mailbox.filter(|_| !is_own) {
             self.kept.mailbox = mailbox;
         }
         for id in &payload.acks {
@@ -255,9 +273,10 @@ impl Session {
         }
         let known = self.kept.pairs.iter().find(|p| p.id == *pair);
         let is_current = known.is_some_and(|p| !p.retired);
-        pair::heard(&mut self.kept.pairs, pair, payload.sealed);
+        pair::heard(&mut self.kept.pairs, pair, slot, payload.sealed);
         let found = self.kept.pairs.iter().find(|p| p.id == *pair);
-        if let (Some(fresh), Some(rz)) = (&payload.fresh, found.and_then(|p| p.rz(epoch))) {
+        let fresh = payload.fresh.as_ref().filter(|_| !is_own);
+        if let (Some(fresh), Some(rz)) = (fresh, found.and_then(|p| p.rz(epoch))) {
             let seed = PairSeed::fresh(&rz, fresh, &payload.message_id, epoch);
             self.insert_pair(Pair::new(&seed, true, None));
         }

@@ -24,6 +24,8 @@ const FORWARD_MAX: u32 = 3_660;
 const COUNTERS_MAX: usize = 64;
 /// Openers are expected from so many below the highest counter seen to so many above it.
 const COUNTERS_AROUND: u32 = 8;
+/// Of a device that is not known: those it makes when it was started a few times.
+const COUNTERS_UNKNOWN: u32 = 2;
 
 pub(crate) type PairId = [u8; 8];
 
@@ -90,6 +92,9 @@ pub(crate) struct Pair {
     /// They came back without it: whatever comes on it, it is not sent on any more.
     #[cbor(n(11), default)]
     pub lost: bool,
+    /// Slots of the devices that wrote on it, a bit each. None with `heard`: not noted then.
+    #[cbor(n(12), default)]
+    by: u8,
 }
 
 /// The next counter of ours in an epoch.
@@ -154,6 +159,21 @@ impl Pair {
         }
     }
 
+    /// What another device of ours knows of the same pair. Whether it is retired follows from what
+    /// was heard last.
+    pub fn unite(&mut self, told: &Pair) {
+        self.confirmed |= told.confirmed;
+        self.lost |= told.lost;
+        if told.heard > self.heard || (told.heard == self.heard && told.retired) {
+            self.retired = told.retired;
+        }
+        self.retired |= self.lost;
+        self.heard = self.heard.max(told.heard);
+        for seen in &told.seen {
+            self.note(seen.device, seen.epoch, seen.highest);
+        }
+    }
+
     /// [`Pair::is_in_bounds`] is for who reads it.
     pub fn shared(told: SharedPair) -> Pair {
         Pair {
@@ -169,6 +189,7 @@ impl Pair {
             seen: told.seen,
             retired: told.retired,
             lost: told.lost,
+            by: 0,
         }
     }
 
@@ -186,6 +207,7 @@ impl Pair {
             seen: Vec::new(),
             retired: false,
             lost: false,
+            by: 0,
         }
     }
 
@@ -232,7 +254,8 @@ impl Pair {
 
     /// Notes the counter of an opener that came. True if the expected ones changed.
     pub fn note(&mut self, device: u8, epoch: u32, counter: u32) -> bool {
-        let before = self.expected(device, epoch);
+        let before = self.expected(device, epoch, true);
+        let mut is_first = false;
         let known = self
             .seen
             .iter()
@@ -245,18 +268,22 @@ impl Pair {
                 epoch,
                 highest: counter,
             });
+            is_first = true;
         }
-        self.expected(device, epoch) != before
+        is_first || self.expected(device, epoch, true) != before
     }
 
     /// Counters of openers that are taken from a device in an epoch. Lower ones too: a device set
     /// back to an earlier state counts again what it had counted.
-    pub fn expected(&self, device: u8, epoch: u32) -> core::ops::RangeInclusive<u32> {
+    pub fn expected(&self, device: u8, epoch: u32, known: bool) -> core::ops::RangeInclusive<u32> {
         let seen = self
             .seen
             .iter()
             .find(|s| (s.device, s.epoch) == (device, epoch));
-        let highest = seen.map_or(0, |s| s.highest);
+        let highest = match seen {
+            None if !known => return 0..=COUNTERS_UNKNOWN,
+            seen => seen.map_or(0, |s| s.highest),
+        };
         highest.saturating_sub(COUNTERS_AROUND)..=highest.saturating_add(COUNTERS_AROUND)
     }
 
@@ -281,22 +308,29 @@ pub(crate) fn sending(pairs: &[Pair], epoch: u32) -> Option<&Pair> {
         .or_else(|| all().max_by_key(|p| p.rank()))
 }
 
-/// Notes that a message came on a pair, sealed at `time` by the sender's clock. Spoken to on a
-/// lower pair later than on a higher one, we take it that they were set back to a state without the
-/// higher one, and retire that; until they speak on it later still.
-pub(crate) fn heard(pairs: &mut [Pair], id: &PairId, time: Millis) {
+/// Notes that a message came on a pair from the device in a slot, sealed at `time` by its clock.
+/// Spoken to on a lower pair later than on a higher one, we take it that the device was set back to
+/// a state without the higher one, and retire that; until they speak on it later still. A device
+/// that never wrote on the higher one may just not know it yet.
+pub(crate) fn heard(pairs: &mut [Pair], id: &PairId, slot: u8, time: Millis) {
     let others = pairs.iter().filter(|p| p.id != *id && !p.retired);
     let others = others.map(|p| p.heard).max().unwrap_or(0);
     let Some(found) = pairs.iter_mut().find(|p| p.id == *id) else {
         return;
     };
+    let bit = 1_u8.checked_shl(slot.into()).unwrap_or(0);
+    // Of a pair heard on before this was noted, anybody may have written.
+    if found.heard == 0 || found.by != 0 {
+        found.by |= bit;
+    }
     found.confirmed = true;
     found.heard = found.heard.max(time);
     if others > 0 && time > others {
         found.retired = found.lost;
     }
     let (rank, retired) = (found.rank(), found.retired);
-    let set_back = |p: &Pair| p.rank() > rank && p.heard > 0 && time > p.heard;
+    let wrote = |p: &Pair| p.by == 0 || p.by & bit > 0;
+    let set_back = |p: &Pair| p.rank() > rank && p.heard > 0 && time > p.heard && wrote(p);
     for pair in pairs.iter_mut().filter(|p| !retired && set_back(p)) {
         pair.retired = true;
     }
@@ -345,15 +379,17 @@ mod tests {
             ],
             [0, 1, 0, 2]
         );
-        assert_eq!(pair.expected(0, 100), 0..=8);
+        assert_eq!(pair.expected(0, 100, true), 0..=8);
         assert!(pair.note(0, 100, 8));
-        assert_eq!(pair.expected(0, 100), 0..=16);
+        assert_eq!(pair.expected(0, 100, true), 0..=16);
         assert!(!pair.note(0, 100, 3));
         assert!(pair.note(0, 100, 12));
         assert_eq!(
-            (pair.expected(0, 100), pair.expected(1, 100)),
+            (pair.expected(0, 100, true), pair.expected(1, 100, true)),
             (4..=20, 0..=8)
         );
+        assert_eq!(pair.expected(1, 100, false), 0..=2);
+        assert_eq!(pair.expected(0, 100, false), 4..=20, "one that was heard");
         for epoch in 0..1_000 {
             pair.note(0, epoch, 1);
             pair.count(epoch);
@@ -387,7 +423,19 @@ mod tests {
             (new, 65, 100),
             (new, 80, 107),
         ] {
-            heard(&mut pairs, &id, time);
+            heard(&mut pairs, &id, 0, time);
+            assert_eq!(choose(&pairs), chosen, "{time}");
+        }
+        // Another device, which does not know the new one yet, is not set back.
+        let mut pairs = [pair(1, 100), pair(2, 107)];
+        for (id, slot, time, chosen) in [
+            (old, 0, 50, 107),
+            (new, 0, 60, 107),
+            (old, 1, 70, 107),
+            (new, 1, 80, 107),
+            (old, 1, 90, 100),
+        ] {
+            heard(&mut pairs, &id, slot, time);
             assert_eq!(choose(&pairs), chosen, "{time}");
         }
         // After another handshake the old ones are not chosen, whatever their rank.
@@ -400,7 +448,7 @@ mod tests {
         (pairs[0].retired, pairs[0].lost) = (true, true);
         let (old, new) = (pairs[0].id, pairs[1].id);
         for (id, time) in [(new, 50), (old, 60), (new, 70), (old, 80)] {
-            heard(&mut pairs, &id, time);
+            heard(&mut pairs, &id, 0, time);
             assert_eq!(choose(&pairs), 90, "{time}");
         }
         assert!(sending(&pairs[..1], 200).is_none());

@@ -15,6 +15,8 @@ use shared::crypto::{PublicKey, Rng, SigningKey, sha256};
 
 /// Acknowledged ids in one message.
 pub const ACKS_MAX: usize = 16;
+/// Bytes for our own devices in one message: so many have room in an opener, whatever rides along.
+pub const OWN_BYTES_MAX: usize = 2_300;
 /// The index openers are signed with.
 pub(crate) const OPENER_INDEX: u32 = u32::MAX;
 
@@ -65,6 +67,8 @@ pub struct Payload {
     pub sealed: u64,
     /// R of the sender, where it was not told yet.
     pub recovery: Option<RecoveryPublic>,
+    /// What a device of the account has to say to its others. From anybody else it means nothing.
+    pub own: Option<Vec<u8>>,
 }
 
 /// The map as it stands on the wire.
@@ -103,6 +107,8 @@ struct Wire {
     heads: Option<(u64, u64)>,
     #[cbor(n(16), with = "minicbor::bytes")]
     read: Option<[u8; 32]>,
+    #[cbor(n(17), with = "minicbor::bytes")]
+    own: Option<Vec<u8>>,
 }
 
 impl Payload {
@@ -125,6 +131,7 @@ impl Payload {
             heads: self.heads,
             read: self.read,
             recovery: self.recovery,
+            own: self.own.clone(),
         })
     }
 
@@ -152,6 +159,7 @@ impl Payload {
             heads: wire.heads,
             read: wire.read,
             recovery: wire.recovery,
+            own: wire.own,
         };
         if payload.is_in_bounds() {
             Ok(payload)
@@ -165,6 +173,7 @@ impl Payload {
         self.acks.len() <= ACKS_MAX
             && self.text.as_ref().is_none_or(|t| t.len() <= TEXT_BYTES_MAX)
             && self.name.as_ref().is_none_or(|n| n.len() <= NAME_BYTES_MAX)
+            && self.own.as_ref().is_none_or(|o| o.len() <= OWN_BYTES_MAX)
     }
 }
 
@@ -251,6 +260,7 @@ mod tests {
             read: Some([8; 32]),
             sealed: 9,
             recovery: Some([6; 32]),
+            own: Some(alloc::vec![0x80; 40]),
         }
     }
 
@@ -278,6 +288,8 @@ mod tests {
         assert!(!decode(&|p| p.acks = alloc::vec![[1; 16]; 17]));
         assert!(decode(&|p| p.name = Some("x".repeat(64))));
         assert!(!decode(&|p| p.name = Some("x".repeat(65))));
+        assert!(decode(&|p| p.own = Some(alloc::vec![0; OWN_BYTES_MAX])));
+        assert!(!decode(&|p| p.own = Some(alloc::vec![0; OWN_BYTES_MAX + 1])));
     }
 
     #[test]

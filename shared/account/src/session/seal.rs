@@ -7,7 +7,7 @@ use super::Session;
 use super::chain::SendChain;
 use super::opener::{Who, exchange};
 use super::pair::{PAIR_EPOCHS, Pair, PairSeed, sending};
-use super::payload::{ACKS_MAX, Context, MessageId, OPENER_INDEX, Payload};
+use super::payload::{ACKS_MAX, Context, MessageId, OPENER_INDEX, OWN_BYTES_MAX, Payload};
 use crate::epoch_keys::{ContactKeys, EpochKeys, NOTICE_KEYS_MAX};
 use crate::identity::RecoveryPublic;
 use crate::sealed::{INNER_LEN, Mailbox, Sealed, Sender, Step};
@@ -44,6 +44,8 @@ pub struct Draft {
     pub read: Option<[u8; 32]>,
     /// Ours, where it was not told yet.
     pub recovery: Option<RecoveryPublic>,
+    /// For our own other devices.
+    pub own: Option<Vec<u8>>,
 }
 
 /// A sealed message. Save the session before it leaves this device.
@@ -121,6 +123,7 @@ impl Session {
             heads: draft.heads,
             read: draft.read,
             recovery: draft.recovery,
+            own: draft.own.clone(),
             sealed: from.now,
             ..Payload::default()
         };
@@ -245,7 +248,8 @@ impl Session {
         let under_way = |p: &Pair| !p.confirmed && p.first.saturating_add(2) > route.epoch;
         let set_back = |p: &Pair| p.retired && !p.lost && p.rank() > pair.rank();
         let pairs = &self.kept.pairs;
-        pair.confirmed
+        !self.is_own()
+            && pair.confirmed
             && (route.epoch >= pair.first.saturating_add(PAIR_EPOCHS) || pairs.iter().any(set_back))
             && !pairs.iter().any(under_way)
     }
@@ -276,6 +280,11 @@ fn check(draft: &Draft) -> Result<(), SealError> {
     {
         return Err(SealError::NameTooLong {
             bytes_max: NAME_BYTES_MAX,
+        });
+    }
+    if draft.own.as_ref().is_some_and(|o| o.len() > OWN_BYTES_MAX) {
+        return Err(SealError::TextTooLong {
+            bytes_max: OWN_BYTES_MAX,
         });
     }
     if draft.acks.len() > ACKS_MAX {

@@ -10,7 +10,7 @@ use crate::cbor::Malformed;
 use crate::sealed::Mailbox;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
-use shared::crypto::PublicKey;
+use shared::crypto::{PublicKey, sha256};
 
 /// A session as it is told to another device of the account.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -33,6 +33,50 @@ impl Session {
             devices: self.kept.devices.clone(),
             pairs: self.kept.pairs.iter().map(Pair::share).collect(),
         }
+    }
+
+    /// Unites this session with what another device of ours told of it: pairs that are new here,
+    /// and what is known of each; devices; the mailbox, if they were heard there since. What is out
+    /// of bounds changes nothing. True if anything changed.
+    pub fn merge_shared(&mut self, told: SharedSession) -> Result<bool, Malformed> {
+        let told = Session::shared(self.kept.me, self.kept.peer, told)?;
+        let before = self.encode();
+        if told.heard() > self.heard() {
+            self.kept.mailbox = told.kept.mailbox;
+        }
+        for device in told.kept.devices {
+            let known = self.kept.devices.iter().find(|d| d.slot == device.slot);
+            if known.is_none_or(|known| known.key == device.key || known.heard < device.heard) {
+                self.note_device(device);
+            }
+        }
+        for pair in told.kept.pairs {
+            match self.kept.pairs.iter_mut().find(|p| p.id == pair.id) {
+                Some(known) => known.unite(&pair),
+                None => self.insert_pair(pair),
+            }
+        }
+        if self.sending.as_ref().is_some_and(|c| {
+            let pairs = &self.kept.pairs;
+            !pairs.iter().any(|p| p.id == c.pair && !p.lost)
+        }) {
+            self.sending = None;
+        }
+        self.expect_all();
+        Ok(self.encode() != before)
+    }
+
+    /// How the pairs stand, as far as other devices of ours need to know: what changes with every
+    /// message is not in it.
+    pub fn standing(&self) -> [u8; 32] {
+        let mut pairs: Vec<&Pair> = self.kept.pairs.iter().collect();
+        pairs.sort_unstable_by_key(|p| p.rank());
+        let mut bytes = Vec::new();
+        for pair in pairs {
+            bytes.extend_from_slice(&pair.id);
+            bytes.extend([pair.confirmed, pair.retired, pair.lost].map(u8::from));
+        }
+        sha256(&[&bytes])
     }
 
     /// The session that another device of ours told. [`Session::on_epoch`] comes next.
@@ -59,6 +103,7 @@ impl Session {
             devices: told.devices,
             pairs,
             chains: Vec::new(),
+            slot: None,
         };
         Ok(Session {
             kept,

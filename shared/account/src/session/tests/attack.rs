@@ -322,7 +322,7 @@ fn a_flood_of_pairs_and_chains() {
             sealed: ann.now,
             ..Payload::default()
         };
-        ben.session.take_in(&fresh, &pair, epoch(START));
+        ben.session.take_in(&fresh, &pair, epoch(START), 0);
         ben.take_changes();
     }
     assert_eq!(ben.session.kept.pairs.len(), PAIRS_MAX);

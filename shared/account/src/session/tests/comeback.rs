@@ -357,7 +357,7 @@ fn a_device_of_before_changes_nothing_any_more() {
         sealed: START + 10 * DAY,
         ..Payload::default()
     };
-    assert!(!ann.session.take_in(&payload, &old, epoch(START) + 3));
+    assert!(!ann.session.take_in(&payload, &old, epoch(START) + 3, 0));
     assert_eq!(ann.session.kept.pairs.len(), before);
     // After four days its pair is forgotten.
     ann.at(START + 9 * DAY);

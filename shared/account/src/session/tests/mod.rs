@@ -6,6 +6,7 @@ mod comeback;
 mod erase;
 mod fork;
 mod handshake;
+mod own;
 mod run;
 mod share;
 mod vectors;

@@ -1,0 +1,83 @@
+//! The list of this account's devices, in the state and as people see it. PROTOCOL.md sections 13
+//! and 16.
+//!
+//! Invariant: each device writes its own entry, once there is another one, and leaves what a device
+//! that linked it has written.
+
+use super::cx::Cx;
+use super::open::Open;
+use crate::api::{DeviceView, Event};
+use crate::state::Key;
+use crate::state::values::{Device, DeviceKind};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Of a device that nobody has named.
+const NAME: &str = "First device";
+
+impl Open {
+    /// This device's own entry, if the state has none for its key.
+    pub(super) fn write_own_device(&mut self, cx: &mut Cx) {
+        if self.own.session.is_none() {
+            return;
+        }
+        let key = Key::Device(self.profile.slot);
+        let known = self.state.set.get(&key);
+        let known = known.and_then(|value| Device::decode(value).ok());
+        let public = *self.device.public().as_bytes();
+        if known.as_ref().is_some_and(|device| device.key == public) {
+            return;
+        }
+        let device = Device {
+            key: public,
+            kem_hash: known.as_ref().map_or([0; 32], |known| known.kem_hash),
+            name: known.map_or_else(|| String::from(NAME), |known| known.name),
+            kind: DeviceKind::Full,
+            since: self.profile.created.max(1),
+        };
+        if let Some(value) = device.encode() {
+            self.write_state(cx, key, value);
+            self.show_devices(cx);
+        }
+    }
+
+    /// The account's devices, this one among them, by slot.
+    pub(super) fn devices(&self) -> Vec<DeviceView> {
+        let own = self.profile.slot;
+        let named = self.state.set.range(Key::Device(0)..=Key::Device(u8::MAX));
+        let mut devices: Vec<DeviceView> = named
+            .filter_map(|(key, value)| match (key, Device::decode(value)) {
+                (Key::Device(slot), Ok(device)) => Some(self.device_view(*slot, &device)),
+                _ => None,
+            })
+            .collect();
+        if !devices.iter().any(|device| device.slot == own) {
+            devices.push(DeviceView {
+                slot: own,
+                name: String::from(NAME),
+                full: true,
+                this: true,
+                since: self.profile.created,
+                heard: None,
+            });
+            devices.sort_by_key(|device| device.slot);
+        }
+        devices
+    }
+
+    fn device_view(&self, slot: u8, device: &Device) -> DeviceView {
+        DeviceView {
+            slot,
+            name: crate::shown::name(&device.name),
+            full: device.kind == DeviceKind::Full,
+            this: slot == self.profile.slot,
+            since: device.since,
+            heard: self.own.heard(slot),
+        }
+    }
+
+    pub(super) fn show_devices(&self, cx: &mut Cx) {
+        let devices = self.devices();
+        cx.event(Event::Devices { devices });
+    }
+}
