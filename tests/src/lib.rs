@@ -11,4 +11,5 @@ pub mod net;
 pub mod network;
 pub mod observer;
 pub mod people;
+pub mod thief;
 pub mod world;
