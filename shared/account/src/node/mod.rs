@@ -17,6 +17,7 @@ mod comeback;
 mod commands;
 mod cx;
 mod entry;
+mod expected;
 mod fetch;
 mod found;
 mod greet;

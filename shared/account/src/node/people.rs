@@ -228,9 +228,9 @@ impl Open {
         for locator in changes.removed {
             self.expected.remove(&locator);
         }
-        for (locator, slot) in changes.added {
+        for (locator, _) in changes.added {
             self.expected
-                .insert(locator, Expected::Session { who: *who, slot });
+                .insert(locator, Expected::Session { who: *who });
         }
     }
 
