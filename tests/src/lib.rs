@@ -4,6 +4,7 @@
 // A test that cannot go on ends with what it saw.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod crowd;
 pub mod disk;
 pub mod faults;
 pub mod host;
