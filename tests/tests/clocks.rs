@@ -75,20 +75,6 @@ fn say(world: &mut World, people: [At; 2], what: &str) {
     world.say(bob, ann, &format!("{what} of Bob"));
 }
 
-/// What the only relay refused as too old, as it is by its clock, is told; the person tries again.
-fn retry_refused(world: &mut World, people: [At; 2]) {
-    for (from, to) in [(people[0], people[1]), (people[1], people[0])] {
-        let contact = world.id(to);
-        for message in world.history(from, to) {
-            if let Delivery::Failed { problem } = &message.delivery {
-                assert_eq!(problem.code, "relay_refused");
-                let (contact, message) = (contact.clone(), message.message);
-                world.must(from, Command::Retry { contact, message });
-            }
-        }
-    }
-}
-
 /// The clock jumps, with something under way or not, and is right again hours later.
 fn jumps(whose: Whose, by: i64, under_way: bool) {
     let case = format!("{whose:?} {} days, under way: {under_way}", by / DAY as i64);
@@ -133,9 +119,6 @@ fn jumps(whose: Whose, by: i64, under_way: bool) {
     world.run(2 * DAY);
     for at in people {
         nothing_is_erased_too_early(&world, at, &case);
-    }
-    if whose == Whose::Relay {
-        retry_refused(&mut world, people);
     }
     world.talk(ann, bob, "and on");
     world.run(10 * MINUTE);

@@ -1,8 +1,9 @@
 //! Somebody who knows many loses everything but the 18 words.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use account::api::RecoveryState;
-use tests::world::World;
+use account::api::*;
+use data_encoding::BASE64;
+use tests::world::{At, World};
 
 const MINUTE: u64 = 60_000;
 const CONTACTS: usize = 150;
@@ -41,4 +42,58 @@ fn many_contacts_are_there_at_once() {
     println!("found after {found} ms, the last return is put after {last} ms");
     assert!(found < 2_000, "{found} ms");
     assert_eq!(returns.count(), CONTACTS);
+}
+
+fn own_about(world: &World, at: At) -> String {
+    let mut told = world.hosts[at].events.iter().rev();
+    let about = told.find_map(|event| match event {
+        Event::Profile { about, .. } => Some(about.clone()),
+        _ => None,
+    });
+    about.unwrap_or_default()
+}
+
+/// Records of 8 KiB are withheld: here a profile with a picture is the only one.
+fn withholds_profiles(_: At, _: At, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    const OBJECT: u8 = 0x23;
+    let is_profile = bytes[0] == OBJECT && bytes.len() == 9 + 72 + 8_192;
+    (!is_profile).then_some(bytes)
+}
+
+/// A profile that is found late holds up nobody, and is not forgotten: not by a restart either.
+#[test]
+fn what_was_shown_comes_back_beside_the_contacts() {
+    let mut world = World::new(2);
+    world.add("relay", true);
+    let (ada, bob) = world.friends("relay", "relay");
+    let mut picture = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR".to_vec();
+    picture.extend_from_slice(&[0, 0, 1, 0, 0, 0, 1, 0, 8, 6, 0, 0, 0]);
+    picture.resize(6_000, 7);
+    let profile = Command::SetProfile {
+        about: Some("likes ships".into()),
+        avatar: Some(BASE64.encode(&picture)),
+    };
+    world.must(ada, profile);
+    world.run(30 * MINUTE);
+    let words = world.words(ada);
+    world.kill(ada);
+    // Bob is away and cannot answer: it is not over before he is back.
+    world.kill(bob);
+    world.lie = Some(withholds_profiles);
+    let (ada, _) = world.restore(&words, "Ada again", "relay");
+    let found = Some((RecoveryState::Found, 1, 0));
+    assert!(world.run_until(3_000, |world| world.recovery(ada) == found));
+    assert_eq!(own_about(&world, ada), "");
+    world.kill(ada);
+    world.lie = None;
+    world.start(ada);
+    world.run(1_000);
+    world.unlock(ada);
+    let there = |world: &World| own_about(world, ada) == "likes ships";
+    assert!(world.run_until(MINUTE, there));
+    world.start(bob);
+    world.run(1_000);
+    world.unlock(bob);
+    let done = Some((RecoveryState::Done, 1, 1));
+    assert!(world.run_until(10 * MINUTE, |world| world.recovery(ada) == done));
 }
