@@ -4,6 +4,7 @@
 // A test that cannot go on ends with what it saw.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used)]
 
+pub mod crowd;
 pub mod devices;
 pub mod disk;
 pub mod faults;
@@ -12,4 +13,5 @@ pub mod net;
 pub mod network;
 pub mod observer;
 pub mod people;
+pub mod thief;
 pub mod world;

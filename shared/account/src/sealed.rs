@@ -110,6 +110,14 @@ impl Step {
         }
     }
 
+    /// The locator alone, as [`Step::derive`] derives it: its first bytes do not depend on how
+    /// many follow.
+    pub fn derive_locator(ikm: &[u8], label: &str, context: &[&[u8]]) -> u64 {
+        let mut first = [0; 8];
+        crypto::kdf(&[ikm], label, context, &mut first);
+        u64::from_be_bytes(first)
+    }
+
     /// The front of an envelope to this mailbox, its body 1024 * 2^c bytes.
     pub fn front(from: &Sender, size: SizeClass, to: Mailbox, rng: &mut Rng) -> Front {
         let mut front = Front::from_now(
@@ -294,6 +302,7 @@ mod tests {
             [5; 1024 - 28]
         );
         assert_eq!(locator(&sealed.header.tag), step.locator);
+        assert_eq!(Step::derive_locator(&[1; 32], "step", &[]), step.locator);
 
         let bytes = sealed.header.encode();
         // The nonce is the work's; the rest of the body hash is for whoever carries the body.

@@ -5,6 +5,7 @@
 
 use super::carry::Carry;
 use super::cx::Cx;
+use super::expected::ExpectedTags;
 use super::model::*;
 use super::open::{Contact, Invite, Open};
 use super::problems;
@@ -24,7 +25,7 @@ use crate::invite::Invitation;
 use crate::profile::ProfileText;
 use crate::rows::{PlainRow, Rows};
 use crate::sealed::Mailbox;
-use crate::session::{Session, TagTable};
+use crate::session::Session;
 use crate::vault::DataKey;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::SigningKey;
@@ -104,7 +105,7 @@ impl Open {
             shown: Default::default(),
             watched: Default::default(),
             loads: BTreeMap::new(),
-            expected: TagTable::new(cx.rng.array()),
+            expected: ExpectedTags::new(cx.rng.array()),
             epochs: (0, 0),
             published_epoch: 0,
             tick_at: cx.now.mono,

@@ -320,7 +320,7 @@ impl Open {
             });
         }
         if !whole {
-            let ours = |r: &&ScanRecord| self.expected.get(&locator(&r.tag)).is_some();
+            let ours = |r: &&ScanRecord| self.expected.has(&locator(&r.tag));
             let block = |r: &ScanRecord| prefix_range(bits, r.hash_key()).0;
             let blocks: BTreeSet<u64> = fresh.iter().filter(ours).map(block).collect();
             let gets = blocks.into_iter().map(|prefix| Want::Get {
@@ -404,7 +404,7 @@ impl Open {
             return;
         };
         let bits = feed.news_bits(bucket <= relay.records_until);
-        if self.sync.held.has(&record.hash) || self.expected.get(&locator(&record.tag)).is_none() {
+        if self.sync.held.has(&record.hash) || !self.expected.has(&locator(&record.tag)) {
             return feed.pass(bucket, bits, record);
         }
         let (prefix, _) = prefix_range(bits, record.hash_key());
@@ -421,8 +421,8 @@ impl Open {
         for feed in self.sync.feeds.values_mut() {
             let mut blocks = BTreeSet::new();
             feed.passed.retain(|(bucket, bits, record)| {
-                let wanted = !self.sync.held.has(&record.hash)
-                    && self.expected.get(&locator(&record.tag)).is_some();
+                let wanted =
+                    !self.sync.held.has(&record.hash) && self.expected.has(&locator(&record.tag));
                 if wanted {
                     blocks.insert((*bucket, *bits, prefix_range(*bits, record.hash_key()).0));
                 }

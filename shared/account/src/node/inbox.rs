@@ -20,22 +20,27 @@ use shared::wire::Header;
 impl Open {
     /// An envelope, expected or not. True if it was opened.
     pub fn on_envelope(&mut self, cx: &mut Cx, header: Header, body: Vec<u8>) -> bool {
-        let Some(expected) = self.expected.get(&locator(&header.tag)).copied() else {
+        let at = locator(&header.tag);
+        let Some(expected) = self.expected.get(&at) else {
             return false;
         };
         self.carry.opened(&header);
         let opened = match expected {
             Expected::Greeting { invite, j } => self.on_greeting(cx, &invite, j, &header, &body),
             Expected::Acceptance { who, n } => self.on_acceptance(cx, &who, n, &header, &body),
-            Expected::Return { who, which } => self.on_return(cx, &who, &which, &header, &body),
+            Expected::Return { who } => self.on_return(cx, &who, at, &header, &body),
             Expected::ReturnAccepted { who, n } => {
                 self.on_return_accepted(cx, &who, n, &header, &body)
             }
-            Expected::Own { slot } => self.on_own_envelope(cx, &slot, &header, &body),
-            Expected::Session { who, slot } => {
+            Expected::Own => self.on_own_envelope(cx, at, &header, &body),
+            Expected::Session { who } => {
                 let session = self.contacts.get_mut(&who).and_then(|c| c.session.as_mut());
-                let opened = session.map(|s| s.open(&slot, &header, &body, &self.epoch_keys));
-                opened.and_then(Result::ok).map(|opened| {
+                let opened = session.and_then(|session| {
+                    let slot = session.slot(&at)?;
+                    let opened = session.open(&slot, &header, &body, &self.epoch_keys);
+                    opened.ok()
+                });
+                opened.map(|opened| {
                     self.on_opened(cx, &who, opened);
                 })
             }

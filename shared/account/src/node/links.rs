@@ -234,7 +234,7 @@ impl Open {
         while let Some((header, body)) = {
             let expected = &self.expected;
             self.carry
-                .take_expected(|header| expected.get(&locator(&header.tag)).is_some())
+                .take_expected(|header| expected.has(&locator(&header.tag)))
         } {
             self.on_envelope(cx, header, body);
         }

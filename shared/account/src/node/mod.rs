@@ -21,6 +21,7 @@ mod commands;
 mod cx;
 mod devices;
 mod entry;
+mod expected;
 mod fetch;
 mod found;
 mod greet;

@@ -6,6 +6,7 @@ use super::audit::Audits;
 use super::carry::Carry;
 use super::commands::Loading;
 use super::cx::Cx;
+use super::expected::ExpectedTags;
 use super::fetch::Sync;
 use super::heads::{Heads, Watched};
 use super::jobs::Jobs;
@@ -23,14 +24,14 @@ use super::{limits, views};
 use crate::acceptance::PendingAcceptance;
 use crate::agreed_time::AgreedTime;
 use crate::api::{Event, WaitsFor};
-use crate::comeback::{PendingReturn, Which};
+use crate::comeback::PendingReturn;
 use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::greeting::PendingGreeting;
 use crate::identity::Identity;
 use crate::invite::Invitation;
 use crate::profile::ProfileText;
 use crate::rows::Rows;
-use crate::session::{Old, Session, TagTable};
+use crate::session::{Old, Session};
 use crate::vault::DataKey;
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::{PublicKey, SigningKey};
@@ -71,23 +72,20 @@ pub enum Expected {
         who: Who,
         n: u8,
     },
+    /// The session knows its slot.
     Session {
         who: Who,
-        slot: crate::session::Slot,
     },
     Return {
         who: Who,
-        which: Which,
     },
     /// The answer to a return of ours.
     ReturnAccepted {
         who: Who,
         n: u8,
     },
-    /// A letter of another device of ours.
-    Own {
-        slot: crate::session::Slot,
-    },
+    /// A letter of another device of ours: as with contacts, the session knows its slot.
+    Own,
 }
 
 /// What is owed until the object that carries it is stored.
@@ -152,7 +150,7 @@ pub struct Open {
     /// What this account shows of itself; the name stands in `profile`. Time 0: nothing yet.
     pub shown: ProfileText,
     pub watched: Watched,
-    pub expected: TagTable<Expected>,
+    pub expected: ExpectedTags,
     /// The assumed and the agreed epoch that sessions were last brought to.
     pub epochs: (u32, u32),
     /// The epoch whose keys were last put into the record.

@@ -310,6 +310,7 @@ impl Open {
             self.jobs.add(*owner);
         }
         self.pump_jobs(cx);
+        self.ask_time_if_set(cx, key, owner, why);
     }
 
     /// This relay does not take it. That is told only when no relay is left that may.

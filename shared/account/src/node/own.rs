@@ -237,8 +237,8 @@ impl Open {
         for locator in changes.removed {
             self.expected.remove(&locator);
         }
-        for (locator, slot) in changes.added {
-            self.expected.insert(locator, Expected::Own { slot });
+        for (locator, _) in changes.added {
+            self.expected.insert(locator, Expected::Own);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::api::Event;
 use crate::identity::Certificate;
 use crate::letter::{self, Answered, Copy, Issued, Item, Piece, Progress};
 use crate::linking::SharedContact;
-use crate::session::{Opened, Slot};
+use crate::session::Opened;
 use crate::state::values;
 use crate::state::{ContactField, Key};
 use alloc::vec::Vec;
@@ -33,12 +33,13 @@ impl Open {
     pub(super) fn on_own_envelope(
         &mut self,
         cx: &mut Cx,
-        slot: &Slot,
+        at: u64,
         header: &Header,
         body: &[u8],
     ) -> Option<()> {
         let session = self.own.session.as_mut()?;
-        let opened = session.open(slot, header, body, &self.epoch_keys).ok()?;
+        let slot = session.slot(&at)?;
+        let opened = session.open(&slot, header, body, &self.epoch_keys).ok()?;
         self.on_own_opened(cx, opened);
         Some(())
     }

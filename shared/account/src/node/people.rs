@@ -9,6 +9,7 @@ use super::greet::new_contact;
 use super::lookups::Whose;
 use super::model::*;
 use super::open::{Contact, Expected, Open};
+use super::relays::NodeKey;
 use super::{limits, problems, views};
 use crate::acceptance::PendingAcceptance;
 use crate::api::*;
@@ -17,12 +18,15 @@ use crate::greeting::Greeting;
 use crate::record::{SLOT_EPOCH_KEYS, SLOT_PROFILE};
 use crate::session::{Old, Session, message_id};
 use alloc::vec::Vec;
+use shared::wire::Refused;
 
 type Outcome = Result<Option<Answer>, Problem>;
 
 /// Pauses between lookups of a contact's keys that were not found.
 const KEYS_RETRY_MS_MIN: u64 = 5_000;
 const KEYS_RETRY_MS_MAX: u64 = 600_000;
+/// After so many refusals of one object for its date the time is asked again.
+const CLOCK_REFUSALS: u32 = 2;
 
 impl Open {
     pub fn accept(&mut self, cx: &mut Cx, greeting: &str) -> Outcome {
@@ -224,9 +228,9 @@ impl Open {
         for locator in changes.removed {
             self.expected.remove(&locator);
         }
-        for (locator, slot) in changes.added {
+        for (locator, _) in changes.added {
             self.expected
-                .insert(locator, Expected::Session { who: *who, slot });
+                .insert(locator, Expected::Session { who: *who });
         }
     }
 
@@ -371,11 +375,33 @@ impl Open {
             self.on_epoch(cx);
         }
         if self.clock.take_jumped() {
-            // A Welcome tells the time: what relays said last was measured by the old clock.
-            for (key, link) in self.relays.links() {
-                self.relays.redial(cx, link);
-                self.on_relay_lost(cx, key);
+            // What relays said last was measured by the old clock.
+            for (key, _) in self.relays.links() {
+                self.ask_time(cx, key);
             }
+        }
+    }
+
+    /// What was sealed just now is refused as too old or too young: the relay's clock was set.
+    pub fn ask_time_if_set(
+        &mut self,
+        cx: &mut Cx,
+        key: NodeKey,
+        owner: &Owner,
+        why: Option<Refused>,
+    ) {
+        let again = self.remakes.get(owner) == Some(&CLOCK_REFUSALS);
+        if again && why == Some(Refused::Expired) {
+            self.ask_time(cx, key);
+        }
+    }
+
+    /// A Welcome tells the time, so a relay is asked for it by another link.
+    pub fn ask_time(&mut self, cx: &mut Cx, key: NodeKey) {
+        let link = self.relays.get_mut(&key).and_then(|relay| relay.link());
+        if let Some(link) = link {
+            self.relays.redial(cx, link);
+            self.on_relay_lost(cx, key);
         }
     }
 

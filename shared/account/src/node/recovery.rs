@@ -2,7 +2,8 @@
 //! epoch keys' generation; then a return to each contact. PROTOCOL.md section 14.
 //!
 //! Invariant: that relays have nothing is the end of nothing. They are asked on until the person
-//! says that what is here counts; until then nothing of the state is written.
+//! says that what is here counts; until then nothing of the state is written. Contacts wait for
+//! nothing that they do not need: what this account showed of itself is looked for beside them.
 
 use super::cx::Cx;
 use super::found::Looked;
@@ -57,7 +58,7 @@ pub struct Recovery {
 impl Open {
     /// When to look again (mono).
     pub fn recovery_timer(&self) -> Option<Millis> {
-        let at = Some(self.recovery.at).filter(|_| self.is_looking());
+        let at = Some(self.recovery.at).filter(|_| self.seeks_own());
         at.filter(|at| *at < Millis::MAX)
     }
 
@@ -65,9 +66,18 @@ impl Open {
         self.profile.recovering == Recovering::Looking
     }
 
+    /// Whether something of what there was is looked for still.
+    fn seeks_own(&self) -> bool {
+        match self.profile.recovering {
+            Recovering::No => false,
+            Recovering::Looking => true,
+            Recovering::ComingBack => !self.recovery.done.contains(&SLOT_PROFILE),
+        }
+    }
+
     /// Looks for what comes next, as far as that is not under way.
     pub fn recover(&mut self, cx: &mut Cx) {
-        if !self.is_looking() || self.recovery.at > cx.now.mono {
+        if !self.seeks_own() || self.recovery.at > cx.now.mono {
             return;
         }
         self.recovery.at = Millis::MAX;
@@ -84,18 +94,22 @@ impl Open {
 
     /// A relay is there that was not.
     pub fn recover_soon(&mut self, cx: &mut Cx) {
-        if self.is_looking() {
+        if self.seeks_own() {
             (self.recovery.at, self.recovery.pause) = (cx.now.mono, 0);
             self.recover(cx);
         }
     }
 
-    /// The slots to be read now: the root, then all parts, then what they lead to.
+    /// The slots to be read now: the root, then all parts, then what they lead to. Whether there
+    /// ever was a profile nothing says.
     fn lacking(&self) -> Vec<u16> {
         let done = &self.recovery.done;
         let lacking = |slots: Vec<u16>| -> Vec<u16> {
             slots.into_iter().filter(|s| !done.contains(s)).collect()
         };
+        if !self.is_looking() {
+            return lacking([SLOT_PROFILE].into());
+        }
         if self.state_root().is_none() {
             return [SLOT_ROOT].into();
         }
@@ -115,7 +129,7 @@ impl Open {
 
     /// What was looked up of this account's own has been taken in.
     pub fn on_recovered(&mut self, cx: &mut Cx, slot: u16, looked: &Looked) {
-        if !self.is_looking() {
+        if !self.seeks_own() {
             return;
         }
         if slot == SLOT_EPOCH_KEYS {
@@ -135,10 +149,14 @@ impl Open {
         if slot == SLOT_ROOT {
             self.recovery.nothing = !found && looked.reached;
         }
-        if self.lacking().is_empty() {
-            return self.come_back_from_words(cx);
+        let holds_up = |slot: &u16| *slot != SLOT_PROFILE;
+        if !self.is_looking() {
+            self.recovery_goes_on(cx);
+        } else if self.lacking().iter().any(holds_up) {
+            self.show_recovery(cx);
+        } else {
+            self.come_back_from_words(cx);
         }
-        self.show_recovery(cx);
         self.recover(cx);
     }
 
@@ -168,13 +186,13 @@ impl Open {
         self.recovery_goes_on(cx);
     }
 
-    /// Somebody answered, or went: it is over when nobody is waited for.
+    /// Somebody answered, or went: it is over when nobody is waited for and nothing looked for.
     pub fn recovery_goes_on(&mut self, cx: &mut Cx) {
         if self.profile.recovering != Recovering::ComingBack {
             return;
         }
         let waits = |c: &super::open::Contact| c.session.is_none() && c.coming_back.is_some();
-        if !self.contacts.values().any(waits) {
+        if !self.contacts.values().any(waits) && !self.seeks_own() {
             self.profile.recovering = Recovering::No;
             cx.touch(RowKey::Profile);
             self.tell_recovery(cx, RecoveryState::Done);

@@ -5,6 +5,7 @@
 //! handshake with its account changes nothing.
 
 use super::cx::Cx;
+use super::expected::ExpectedTags;
 use super::model::*;
 use super::open::{Contact, Expected, Open};
 use super::{commands, limits, problems};
@@ -12,7 +13,7 @@ use crate::acceptance::PendingAcceptance;
 use crate::api::{Answer, Problem};
 use crate::comeback::{Return, Way, Which};
 use crate::identity::RecoveryPublic;
-use crate::session::{Old, Payload, TagTable, message_id};
+use crate::session::{Old, Payload, message_id};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -33,8 +34,14 @@ impl Returns {
         self.expected.values().copied()
     }
 
+    /// Which one a locator leads to.
+    fn which(&self, locator: u64) -> Option<Which> {
+        let mut all = self.expected.iter();
+        all.find(|(_, at)| **at == locator).map(|(which, _)| *which)
+    }
+
     /// Brings the table up to an epoch. Without a secret nothing is expected.
-    fn refresh(&mut self, who: &Who, epoch: u32, table: &mut TagTable<Expected>) {
+    fn refresh(&mut self, who: &Who, epoch: u32, table: &mut ExpectedTags) {
         let secret = self.secret.as_ref();
         let wanted: Vec<Which> = match secret {
             Some(_) => Which::expected(epoch).collect(),
@@ -50,7 +57,7 @@ impl Returns {
         for which in wanted {
             if let (Some(secret), false) = (secret, self.expected.contains_key(&which)) {
                 let locator = which.locator(secret);
-                table.insert(locator, Expected::Return { who: *who, which });
+                table.insert(locator, Expected::Return { who: *who });
                 self.expected.insert(which, locator);
             }
         }
@@ -121,19 +128,20 @@ impl Open {
         &mut self,
         cx: &mut Cx,
         who: &Who,
-        which: &Which,
+        locator: u64,
         header: &Header,
         body: &[u8],
     ) -> Option<()> {
         let now = self.clock.assumed();
         let contact = self.contacts.get(who).filter(|c| c.row.state == 1)?;
+        let which = contact.returns.which(locator)?;
         let way = Way {
             from: &PublicKey::from_bytes(who).ok()?,
             recovery: contact.returns.of.as_ref()?,
             to: &self.me,
             secret: contact.returns.secret.as_ref()?,
         };
-        let returned = Return::open(&way, which, header, body, &self.epoch_keys, now).ok()?;
+        let returned = Return::open(&way, &which, header, body, &self.epoch_keys, now).ok()?;
         let known = contact.row.returned.map(|r| r.id);
         if known == Some(returned.message_id) {
             self.renew_answer(cx, who, returned);

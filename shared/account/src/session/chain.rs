@@ -76,6 +76,12 @@ impl SendChain {
         }
     }
 
+    /// S, as whoever reads the memory of this process has it.
+    #[cfg(test)]
+    pub fn secret(&self) -> Key {
+        self.s.clone()
+    }
+
     pub fn is_exhausted(&self, now: Millis) -> bool {
         let alone = self.confirmed == 0 && now.abs_diff(self.begun) >= OPENER_ALONE_MS;
         alone || self.sent - self.confirmed >= UNACKNOWLEDGED_MAX

@@ -7,6 +7,7 @@
 use super::chain::ChainId;
 use super::opener::Who;
 use super::pair::PairId;
+use super::slots::Slots;
 use super::{DEVICES_MAX, Session};
 use crate::epoch_keys::EPOCHS_KEPT;
 use crate::sealed::tag_matches;
@@ -43,43 +44,48 @@ pub struct Changes {
 pub(super) struct Expected {
     /// The assumed epoch; nothing is expected before it is told.
     pub window: Option<u32>,
-    slots: BTreeMap<u64, Slot>,
+    slots: Slots,
     added: BTreeSet<u64>,
     removed: BTreeSet<u64>,
 }
 
 impl Expected {
     pub fn add(&mut self, locator: u64, slot: Slot) {
-        if self.slots.insert(locator, slot).is_none() && !self.removed.remove(&locator) {
+        if self.slots.insert(locator, slot) && !self.removed.remove(&locator) {
             self.added.insert(locator);
         }
     }
 
     pub fn remove(&mut self, locator: u64) {
-        if self.slots.remove(&locator).is_some() && !self.added.remove(&locator) {
+        if self.slots.remove(&locator) && !self.added.remove(&locator) {
             self.removed.insert(locator);
         }
     }
 
     fn replace(&mut self, slots: BTreeMap<u64, Slot>) {
-        let gone: Vec<u64> = self
-            .slots
-            .keys()
-            .filter(|l| !slots.contains_key(l))
-            .copied()
-            .collect();
-        gone.into_iter().for_each(|l| self.remove(l));
-        slots.into_iter().for_each(|(l, slot)| self.add(l, slot));
+        for (locator, _) in self.slots.iter() {
+            if !slots.contains_key(&locator) && !self.added.remove(&locator) {
+                self.removed.insert(locator);
+            }
+        }
+        for locator in slots.keys() {
+            if self.slots.get(locator).is_none() && !self.removed.remove(locator) {
+                self.added.insert(*locator);
+            }
+        }
+        self.slots = Slots::of(slots);
     }
 }
 
 impl Session {
     /// Every expected locator, with what it leads to.
     pub fn expected(&self) -> impl Iterator<Item = (u64, Slot)> {
-        self.expected
-            .slots
-            .iter()
-            .map(|(locator, slot)| (*locator, *slot))
+        self.expected.slots.iter()
+    }
+
+    /// What an expected locator leads to.
+    pub fn slot(&self, locator: &u64) -> Option<Slot> {
+        self.expected.slots.get(locator)
     }
 
     /// What changed since the last call.
@@ -87,7 +93,7 @@ impl Session {
         let e = &mut self.expected;
         let removed = core::mem::take(&mut e.removed).into_iter().collect();
         let added = core::mem::take(&mut e.added);
-        let slot = |l: u64| e.slots.get(&l).map(|slot| (l, *slot));
+        let slot = |l: u64| e.slots.get(&l).map(|slot| (l, slot));
         Changes {
             removed,
             added: added.into_iter().filter_map(slot).collect(),
@@ -160,7 +166,7 @@ impl Session {
         let slots = self.expected.slots.iter();
         let gone: Vec<u64> = slots
             .filter(|(l, slot)| of_these(slot) && !wanted.contains_key(l))
-            .map(|(l, _)| *l)
+            .map(|(l, _)| l)
             .collect();
         gone.into_iter().for_each(|l| self.expected.remove(l));
         wanted
@@ -183,8 +189,7 @@ impl Session {
                 counter,
                 epoch,
             }
-            .step(&rz)
-            .locator;
+            .locator(&rz);
             (
                 locator,
                 Slot::Opener {

@@ -7,6 +7,7 @@
 
 mod chain;
 mod expected;
+mod leads;
 mod open;
 mod opener;
 mod own;
@@ -14,10 +15,12 @@ mod pair;
 mod payload;
 mod seal;
 mod share;
+mod slots;
 mod tags;
 
 pub use chain::{UNACKNOWLEDGED_MAX, WINDOW};
 pub use expected::{Changes, Slot};
+pub use leads::{Lead, LeadTable};
 pub use open::{OpenError, Opened};
 pub use pair::{PAIRS_MAX, PairSeed};
 pub use payload::{ACKS_MAX, MessageId, OWN_BYTES_MAX, Payload, message_id};

@@ -31,6 +31,11 @@ impl Who {
     pub fn step(&self, rz: &Key) -> Step {
         Step::derive(rz.as_bytes(), "opener", &[&self.bytes()])
     }
+
+    /// The locator alone.
+    pub fn locator(&self, rz: &Key) -> u64 {
+        Step::derive_locator(rz.as_bytes(), "opener", &[&self.bytes()])
+    }
 }
 
 /// What follows from the exchange.

@@ -21,8 +21,10 @@ fn a_dump_opens_nothing_older_than_96_hours() {
             }
             archive.push((now, sent));
         }
-        let answer = ben.send("so it goes").sealed;
-        ann.read(&answer);
+        for answer in ["so", "it goes"].map(|text| ben.send(text).sealed) {
+            ann.read(&answer);
+            archive.push((now, answer));
+        }
     }
     let now = START + 11 * DAY + 96 * HOUR;
     // Day by day, as an online device does.
@@ -40,6 +42,14 @@ fn a_dump_opens_nothing_older_than_96_hours() {
                 let step = chain.step(index);
                 assert!(step.is_none_or(|s| s.open(&sealed.header, &sealed.body).is_err()));
             }
+        }
+        // The chain it sends on is in memory alone, and leads forward only.
+        let mut s = dump.session.sending.as_ref().map(|chain| chain.secret());
+        for _ in 0..64 {
+            let step = s.map(|s| crate::session::chain::step(&s));
+            let at = locator(&sealed.header.tag);
+            assert!(step.as_ref().is_none_or(|step| step.locator != at));
+            s = step.map(|step| step.next);
         }
         for pair in &dump.session.kept.pairs {
             for epoch in epoch(*sent) - 1..=epoch(*sent) + 1 {
