@@ -314,6 +314,16 @@ pub fn keeps_parcel(owner: &Owner) -> bool {
     !matches!(owner, Owner::Record(SLOT_EPOCH_KEYS))
 }
 
+/// A receipt came. That of a return may be lost in a power cut, where it is put again: of many at
+/// once none waits for the disk because of the one before.
+pub fn keep_receipt(cx: &mut Cx, owner: Owner) {
+    match owner {
+        Owner::Return(_) => cx.touch_lazily(RowKey::Parcel(owner)),
+        _ if keeps_parcel(&owner) => cx.touch(RowKey::Parcel(owner)),
+        _ => {}
+    }
+}
+
 impl ParcelRow {
     /// The header, if it is one.
     pub fn header(&self) -> Option<Header> {

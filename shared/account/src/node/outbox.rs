@@ -4,7 +4,7 @@
 //! receipts, `Delivered` means the contact's device signed for it.
 
 use super::cx::Cx;
-use super::jobs::keeps_parcel;
+use super::jobs::{keep_receipt, keeps_parcel};
 use super::model::*;
 use super::open::Open;
 use super::relay::{Relay, Stage};
@@ -211,9 +211,7 @@ impl Open {
                 proof: receipt.proof(),
             });
         }
-        if keeps_parcel(&owner) {
-            cx.touch(RowKey::Parcel(owner));
-        }
+        keep_receipt(cx, owner);
         self.show_stored(cx, &owner);
         match owner {
             Owner::Message(who, id) => {
