@@ -26,6 +26,8 @@ impl Open {
         for key in keys {
             match key {
                 Key::Profile(field) => self.take_profile(cx, *field),
+                // Nobody is a contact of themselves.
+                Key::Contact(who, _) if who == self.me.as_bytes() => {}
                 Key::Contact(who, _) => drop(contacts.insert(*who)),
                 _ => {}
             }
