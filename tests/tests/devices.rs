@@ -505,7 +505,12 @@ fn a_contact_comes_back_to_all_devices() {
 fn one_device_begins_anew() {
     let (mut world, phone, laptop, bob) = two(12);
     world.talk(laptop, bob, "known");
-    world.run(30 * MINUTE);
+    // A pair made on this very day ranks above the one that is about to be made.
+    world.run(8 * DAY);
+    for n in 0..3 {
+        world.talk(laptop, bob, &format!("fresh {n}"));
+        world.talk(phone, bob, &format!("fresh too {n}"));
+    }
     world.must(phone, Command::ComeBack);
     world.run(10 * MINUTE);
     let contact = world.id(phone);

@@ -176,7 +176,9 @@ impl Book {
             Delivery::Queued { waits_for } => match waits_for {
                 WaitsFor::Work | WaitsFor::Keys => true,
                 WaitsFor::Relay => self.connected > 0,
-                WaitsFor::RelayRoom | WaitsFor::Acceptance | WaitsFor::Confirmation => false,
+                WaitsFor::RelayRoom | WaitsFor::Acceptance => false,
+                // The other device goes on without this one.
+                WaitsFor::Confirmation | WaitsFor::Device => false,
             },
             _ => false,
         };

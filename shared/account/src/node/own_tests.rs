@@ -238,6 +238,19 @@ fn what_is_about_strangers_waits() {
     assert_eq!(b.messages(&ann).len(), 1);
     assert_eq!(b.open.contacts[&ann].row.unread, 1);
     assert!(b.messages(&ben).is_empty());
+    // Whoever says so, nobody is a contact of themselves.
+    let me = *a.open.me.as_bytes();
+    let existence = crate::state::values::Existence {
+        standing: crate::state::values::Standing::Active,
+        added: 1,
+    };
+    let entry = crate::state::Entry {
+        key: Key::Contact(me, crate::state::ContactField::Existence),
+        stamp: crate::state::Stamp { time: 9, slot: 0 },
+        value: existence.encode(),
+    };
+    hear(&mut b, 0, &letter::join(1, &Item::Entry(entry).encode()));
+    assert!(!b.open.contacts.contains_key(&me));
     // Another read secret is drawn by one, and taken and told by the other.
     a.open.change_read(&mut a.cx);
     a.turn();

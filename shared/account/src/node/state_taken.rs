@@ -27,6 +27,8 @@ impl Open {
             match key {
                 Key::Profile(field) => self.take_profile(cx, *field),
                 Key::Settings(_) => self.show_settings(cx),
+                // Nobody is a contact of themselves.
+                Key::Contact(who, _) if who == self.me.as_bytes() => {}
                 Key::Contact(who, _) => drop(contacts.insert(*who)),
                 _ => {}
             }
