@@ -172,6 +172,9 @@ impl Account {
                 Ok(()) => self.try_passcode(id, old, What::CheckOld { new }),
                 Err(problem) => Some(Err(problem)),
             },
+            Command::ShowWords { .. } | Command::Export { .. } if self.is_linked() => {
+                Some(Err(problems::needs_full_device()))
+            }
             Command::ShowWords { passcode } => self.try_passcode(id, passcode, What::ShowWords),
             Command::Export {
                 passcode,
@@ -190,6 +193,11 @@ impl Account {
             Some(Err(problem)) => self.cx.failed(id, problem),
             None => {}
         }
+    }
+
+    /// Whether the open account has no words here.
+    fn is_linked(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.is_full())
     }
 
     pub(super) fn not_open(&self) -> Problem {

@@ -256,6 +256,7 @@ impl Open {
         if self.house_at <= cx.now.mono {
             self.house_at = cx.now.mono + HOUSE_MS;
             self.on_epoch(cx);
+            self.look_after_certificate(cx);
             self.note_marks(cx);
             self.expire_parcels(cx);
             self.expire_invites(cx);

@@ -7,11 +7,13 @@
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
 //!                 -> recovery, returns, comeback, superseded  who lost everything but the words
+//!                 -> authority                             what a device without the seed may do
 //!                 -> state, state_facts, state_taken  what all devices of the account agree on
 //! ```
 
 mod assemble;
 mod audit;
+mod authority;
 mod carry;
 mod comeback;
 mod commands;

@@ -125,6 +125,12 @@ problems! {
         here, and tell your contacts.";
     superseded: "Your account was restored on another device, and this one cannot send.",
         NOTHING_CHANGED, "Go on with the other device, or take the account back here.";
+    needs_full_device: "This device has not the 18 words of the account.", NOTHING_CHANGED,
+        "Do this on a device that has them.";
+    certificate_ended:
+        "What this device was given to speak for the account has ended.",
+        "What is here stays, and what comes is still read. Nothing can be sent from here.",
+        "Open WireMin on a device that has the words.";
     return_unknown: "Nobody who came back waits for your word here.", NOTHING_CHANGED,
         "Reload the conversation.";
     message_done: "This message is not waiting any more.", NOTHING_CHANGED,

@@ -245,6 +245,10 @@ impl Open {
 
     fn write_due_parts(&mut self, cx: &mut Cx) {
         if self.state.root.is_none() {
+            if !self.is_full() {
+                // It could not be found by the words.
+                return;
+            }
             self.state.root = Some(Root::draw(&mut cx.rng));
             cx.touch(RowKey::StateParts);
             self.record_changed(cx, SLOT_ROOT);

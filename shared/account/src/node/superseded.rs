@@ -19,6 +19,7 @@ impl Open {
         let epoch = self.clock.assumed_epoch();
         let linked = self.relays.in_use().next().is_some();
         let due = self.profile.keys_looked != epoch && linked && !self.is_looking();
+        let due = due && self.is_full();
         if due && self.look_up(cx, Whose::Own, SLOT_EPOCH_KEYS) {
             self.profile.keys_looked = epoch;
             cx.touch_lazily(RowKey::Profile);
@@ -32,7 +33,7 @@ impl Open {
         };
         let own = self.epoch_keys.generation();
         let owner = Owner::Record(SLOT_EPOCH_KEYS);
-        if newest > own && !self.is_looking() {
+        if newest > own && !self.is_looking() && self.is_full() {
             self.profile.superseded = Some(newest);
             cx.touch(RowKey::Profile);
             self.drop_parcel(cx, &owner);

@@ -180,8 +180,9 @@ impl Account {
             What::ShowWords => {
                 if self.finish_attempt(id, &key).is_some() {
                     self.save_vault(Vec::new());
-                    if let Some(open) = &self.open {
-                        self.cx.done_at_once(id, words_answer(&open.seed()));
+                    match self.open.as_ref().and_then(|open| open.seed()) {
+                        Some(seed) => self.cx.done_at_once(id, words_answer(&seed)),
+                        None => self.cx.failed_at_once(id, problems::needs_full_device()),
                     }
                 }
             }
