@@ -122,6 +122,9 @@ pub struct SharedContact {
     /// RT of returns from them to us: a linked device can't derive it.
     #[n(3)]
     pub return_secret: Option<ReturnSecret>,
+    /// The highest order in the conversation.
+    #[n(4)]
+    pub order: Option<u64>,
 }
 
 /// RT, see section 14.

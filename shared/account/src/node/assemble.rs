@@ -58,6 +58,9 @@ impl Open {
             superseded: None,
             keys_looked: 0,
             linked: None,
+            given: Vec::new(),
+            kem: None,
+            self_pair: None,
         };
         cx.touch(RowKey::Profile);
         cx.touch(RowKey::Clock);
@@ -67,7 +70,7 @@ impl Open {
         Self::new(cx, data, profile, authority, kept)
     }
 
-    fn new(
+    pub(super) fn new(
         cx: &mut Cx,
         data: DataKey,
         profile: Profile,

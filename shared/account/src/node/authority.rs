@@ -174,10 +174,6 @@ impl Open {
 
     /// Leave for a device of that key to write what all devices write, in this period and the next.
     /// None on a device that has not the seed.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "devices do not write to each other yet")
-    )]
     pub(super) fn leaves_for(&self, device: PublicKey) -> Vec<Leave> {
         let Some(identity) = self.authority.full() else {
             return Vec::new();

@@ -5,6 +5,7 @@
 //! else.
 
 use super::greet::check_link;
+use super::linking::NewDraft;
 use super::open::Open;
 use super::unlock::{Outcome, check_passcode, check_words, words_answer};
 use super::{Account, problems, views};
@@ -102,6 +103,14 @@ pub(super) enum What {
         salt: [u8; 16],
         remember: bool,
     },
+    LinkNew {
+        draft: NewDraft,
+        salt: [u8; 16],
+        remember: bool,
+    },
+    LinkFull {
+        history_days: u32,
+    },
     Erase,
 }
 
@@ -150,6 +159,9 @@ impl Account {
                     .collect();
                 Some(Ok(Some(Answer::Completions { words })))
             }
+            Command::Create { .. } | Command::Import { .. } if self.is_linking() => {
+                Some(Err(problems::busy()))
+            }
             Command::Create {
                 name,
                 words,
@@ -180,6 +192,10 @@ impl Account {
                 passcode,
                 passphrase,
             } => self.export(id, passcode, passphrase),
+            Command::LinkNew { .. }
+            | Command::LinkScan { .. }
+            | Command::LinkConfirm { .. }
+            | Command::LinkCancel => self.link_command(id, command),
             Command::CheckLink { link } if self.open.is_none() => {
                 Some(check_link(&link, self.cx.now.unix))
             }
@@ -383,6 +399,7 @@ impl Account {
 
     /// Drops the open account; what it changed is saved first.
     pub(super) fn close(&mut self) {
+        self.drop_linking(false);
         if let Some(open) = &mut self.open {
             if self.cx.is_failing() {
                 // Should the store be emptied meanwhile, what waits makes it right.
@@ -401,6 +418,7 @@ impl Account {
 
     fn erase(&mut self, id: u64) -> Outcome {
         self.close();
+        self.drop_linking(true);
         self.cx.drop_pending();
         // What is being read is of an account that will be gone.
         let stage = core::mem::replace(&mut self.entry.stage, Stage::Locked);
@@ -532,6 +550,7 @@ impl Account {
         if let Some(open) = &mut self.open {
             open.on_timer(&mut self.cx);
         }
+        self.on_link_timer();
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
+//!         -> linking, linking_new, linking_old, meet   a device is linked: either side
+//!         -> Open -> bundle, devices, own           what a new device gets, and all share
 //!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
@@ -14,10 +16,12 @@
 mod assemble;
 mod audit;
 mod authority;
+mod bundle;
 mod carry;
 mod comeback;
 mod commands;
 mod cx;
+mod devices;
 mod entry;
 mod fetch;
 mod found;
@@ -27,14 +31,19 @@ mod inbox;
 mod invites;
 mod jobs;
 mod limits;
+mod linking;
+mod linking_new;
+mod linking_old;
 mod links;
 mod lookups;
 mod mailbox;
+mod meet;
 mod model;
 mod named;
 mod offers;
 mod open;
 mod outbox;
+mod own;
 mod people;
 mod problems;
 mod recovery;
@@ -73,6 +82,7 @@ pub struct Account {
     cx: Cx,
     entry: Entry,
     open: Option<alloc::boxed::Box<Open>>,
+    linking: Option<linking::Linking>,
 }
 
 impl Account {
@@ -84,6 +94,7 @@ impl Account {
             cx,
             entry,
             open: None,
+            linking: None,
         }
     }
 
@@ -103,7 +114,8 @@ impl Account {
             Input::Recalled { token, key } => self.on_recalled(token, key),
             Input::Wake => self.cx.on_timer(),
             input => {
-                if let Some(open) = &mut self.open {
+                let left = self.on_link_input(input);
+                if let (Some(open), Some(input)) = (&mut self.open, left) {
                     open.on_link_input(&mut self.cx, input);
                 }
             }
@@ -118,7 +130,8 @@ impl Account {
             return output;
         }
         let open = self.open.as_ref().and_then(|open| open.next_timer());
-        let timers = [open, self.cx.next_timer(), self.entry.next_timer()];
+        let link = self.next_link_timer();
+        let timers = [open, link, self.cx.next_timer(), self.entry.next_timer()];
         Output::WaitUntil(timers.into_iter().flatten().min().unwrap_or(u64::MAX))
     }
 

@@ -76,6 +76,17 @@ pub struct Profile {
     #[n(24)]
     #[zeroize(skip)]
     pub linked: Option<super::authority::LinkedRow>,
+    /// Slots that other devices were given, as far as no entry of the state says so.
+    #[cbor(n(25), default)]
+    #[zeroize(skip)]
+    pub given: Vec<super::devices::GivenRow>,
+    /// Secret half of this device's X-Wing key.
+    #[cbor(n(26), with = "minicbor::bytes")]
+    pub kem: Option<[u8; 32]>,
+    /// See `own.rs`.
+    #[n(27)]
+    #[zeroize(skip)]
+    pub self_pair: Option<crate::linking::SelfPair>,
 }
 
 /// A relay this account uses.

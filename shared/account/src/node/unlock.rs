@@ -139,6 +139,7 @@ impl Account {
                     | What::CheckOld { .. }
                     | What::CheckExport { .. }
                     | What::ShowWords
+                    | What::LinkFull { .. }
             );
             if let Some(vault) = self.entry.vault.as_mut().filter(|_| attempt) {
                 vault.not_tried();
@@ -208,6 +209,21 @@ impl Account {
             } => {
                 self.finish_import(id, &key, entries, salt, remember);
             }
+            What::LinkNew {
+                draft,
+                salt,
+                remember,
+            } => {
+                self.begin_new(draft, (key, salt, remember));
+                self.cx.done(id, None);
+            }
+            What::LinkFull { history_days } => {
+                if self.finish_attempt(id, &key).is_some() {
+                    self.save_vault(Vec::new());
+                    self.link_approve(true, history_days);
+                    self.cx.done(id, None);
+                }
+            }
             What::ExportRows { .. } | What::Erase => {}
         }
     }
@@ -238,18 +254,24 @@ impl Account {
         key: &Key,
         salt: [u8; 16],
     ) -> Option<DataKey> {
+        let made = self.make_vault(who, key, salt);
+        if made.is_none() {
+            self.cx.failed(id, problems::not_possible());
+        }
+        made
+    }
+
+    pub(super) fn make_vault(
+        &mut self,
+        who: PublicKey,
+        key: &Key,
+        salt: [u8; 16],
+    ) -> Option<DataKey> {
         let data = DataKey::draw(&mut self.cx.rng);
         let fresh = self.cx.rng.array();
-        match VaultRow::create(who, &data, key, salt, COST, &fresh) {
-            Ok(vault) => {
-                self.entry.vault = Some(vault);
-                Some(data)
-            }
-            Err(_) => {
-                self.cx.failed(id, problems::not_possible());
-                None
-            }
-        }
+        let vault = VaultRow::create(who, &data, key, salt, COST, &fresh).ok()?;
+        self.entry.vault = Some(vault);
+        Some(data)
     }
 
     /// The key behind the vault, or the answer that it was the wrong passcode.

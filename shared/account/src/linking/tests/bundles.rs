@@ -42,6 +42,7 @@ pub fn contact(of: &Account, state: &mut Vec<Entry>, rng: &mut Rng) -> SharedCon
         session: Some(session.share()),
         met: START,
         return_secret: Some(ReturnSecret(Key::new(rng.array()))),
+        order: Some(7),
     }
 }
 
