@@ -99,6 +99,14 @@ fn yes(full: bool, passcode: Option<String>) -> Command {
     }
 }
 
+fn yes_with(history_days: u32) -> Command {
+    Command::LinkConfirm {
+        full: false,
+        history_days,
+        passcode: None,
+    }
+}
+
 fn failed(world: &mut World, at: At, ms: u64) -> String {
     match reaches(world, at, ms, |s| matches!(s, LinkStep::Failed { .. })) {
         LinkStep::Failed { problem } => problem.code,
@@ -225,6 +233,41 @@ fn a_linked_device_has_what_it_needs_and_both_write() {
     again(&mut world, laptop);
     world.unlock(laptop);
     assert_eq!(contacts(&world, laptop), ["Bob", "Cleo"]);
+}
+
+/// Conversations of the days that were chosen, in their order and once; what comes later goes on
+/// behind them.
+#[test]
+fn conversations_move_along() {
+    let (mut world, ada, others) = met(3, &["Bob", "Cleo"]);
+    let bob = others[0];
+    world.run(40 * 24 * HOUR);
+    for n in 0..60 {
+        world.talk(ada, bob, &format!("number {n}"));
+    }
+    let texts = |world: &mut World, at: At, of: At| -> Vec<(bool, String, u64)> {
+        let all = world.history(at, of).into_iter();
+        let all = all.filter(|m| m.notice.is_none());
+        all.map(|m| (m.mine, m.text, m.order)).collect()
+    };
+    for (name, days, least) in [("Old", 0, 0), ("Laptop", 30, 120), ("Tablet", 365, 122)] {
+        let new = machine(&mut world, name);
+        comparing(&mut world, ada, new, false);
+        world.must(ada, yes_with(days));
+        world.must(new, yes(false, None));
+        reaches(&mut world, new, 5 * MINUTE, is_done);
+        reaches(&mut world, ada, 5 * MINUTE, is_done);
+        world.stay_open(new);
+        let (there, here) = (texts(&mut world, new, bob), texts(&mut world, ada, bob));
+        assert!(there.len() >= least, "{name}: {}", there.len());
+        assert_eq!(there[..], here[here.len() - there.len()..], "{name}");
+        assert_eq!(texts(&mut world, new, others[1]).is_empty(), days < 365);
+        let unread = world.hosts[new]
+            .events
+            .iter()
+            .any(|event| matches!(event, Event::Contact { contact } if contact.unread > 0));
+        assert!(!unread, "{name}");
+    }
 }
 
 #[test]

@@ -71,6 +71,7 @@ impl Open {
                 .collect(),
             state: self.state.set.iter().cloned().collect(),
             self_pair: self.self_pair(cx),
+            history: Vec::new(),
         })
     }
 
@@ -154,6 +155,7 @@ impl Open {
         for contact in bundle.contacts {
             self.take_shared(cx, contact);
         }
+        self.take_history(cx, bundle.history);
         for told in bundle.invitations.iter().take(limits::INVITES_MAX) {
             self.take_invitation(cx, told);
         }

@@ -263,6 +263,9 @@ impl Account {
         {
             return self.on_export_rows(found);
         }
+        if self.on_history_rows(token, &found) {
+            return;
+        }
         let Some(open) = &mut self.open else { return };
         if let Some(loading) = open.loads.remove(&token) {
             let messages = found
@@ -459,7 +462,8 @@ impl Account {
             problem = problems::store_emptied();
             self.on_emptied();
         }
-        if save {
+        // What can't be read of the past is not handed over.
+        if save || self.on_history_rows(token, &[]) {
             return;
         }
         if let Some(step) = self.entry.step.take_if(|step| step.token == token) {

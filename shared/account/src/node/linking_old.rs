@@ -5,6 +5,8 @@
 
 use super::Account;
 use super::cx::Cx;
+use super::entry::{PAGE_ROWS, after, all_rows};
+use super::history::Gather;
 use super::linking::{Linking, Side, code_problem, show, show_failed};
 use super::meet::Meet;
 use super::open::Open;
@@ -12,14 +14,18 @@ use super::problems;
 use crate::api::{LinkStep, Problem};
 use crate::identity::CERTIFICATE_LEN;
 use crate::linking::{
-    ApproveError, Failure, LinkCode, Me, Moment, Newcomer, OldDevice, OldEvent, Reply, digits,
+    ApproveError, Failure, LinkCode, Me, MessageCopy, Moment, Newcomer, OldDevice, OldEvent, Reply,
+    digits,
 };
+use crate::rows;
 use crate::state::values::DeviceKind;
 use alloc::{boxed::Box, string::String, vec::Vec};
+use shared::io::{Row, Token};
 use shared::time::Millis;
 
 /// Parts that are sealed and not stored, at most.
 const PARTS_AHEAD: usize = 3;
+const DAY_MS: Millis = 86_400_000;
 
 /// A run on the device that has the account.
 pub struct OldSide {
@@ -28,6 +34,8 @@ pub struct OldSide {
     /// What the new device was given.
     slot: Option<u8>,
     said_yes: bool,
+    /// Conversations that are being read.
+    gather: Option<Gather>,
     /// Parts that were put, of so many.
     parts: Vec<u32>,
     count: u32,
@@ -167,6 +175,7 @@ impl Account {
             newcomer: None,
             slot: None,
             said_yes: false,
+            gather: None,
             parts: Vec::new(),
             count: 0,
             told: 0,
@@ -187,9 +196,9 @@ impl Account {
     }
 
     /// The person said yes, and the passcode was right where it is asked for.
-    pub(super) fn link_approve(&mut self, full: bool, _history_days: u32) {
+    pub(super) fn link_approve(&mut self, full: bool, history_days: u32) {
         self.with_linking(|account, linking| {
-            let Side::Old(old) = &mut linking.side else {
+            let (Side::Old(old), Some(open)) = (&mut linking.side, &account.open) else {
                 return;
             };
             old.said_yes = true;
@@ -198,14 +207,54 @@ impl Account {
                 true => DeviceKind::Full,
                 false => DeviceKind::Linked,
             };
-            if let Err(why) = account.hand_over(linking, kind) {
-                account.end_old(linking, OldEvent::Failed(why));
+            if history_days == 0 {
+                return account.give(linking, kind, Vec::new());
             }
+            let since = u64::from(history_days).saturating_mul(DAY_MS);
+            let since = open.clock.assumed().saturating_sub(since);
+            let token = account.cx.load(all_rows(rows::MESSAGES, Vec::new()));
+            old.gather = Some(Gather::new(token, kind, since));
         });
     }
 
+    /// A page of the conversations that are handed over. False: it is of something else.
+    pub(super) fn on_history_rows(&mut self, token: Token, page: &[Row]) -> bool {
+        let mut taken = false;
+        self.with_linking(|account, linking| {
+            let (Side::Old(old), Some(open)) = (&mut linking.side, &account.open) else {
+                return;
+            };
+            let Some(mut gather) = old.gather.take_if(|gather| gather.token == token) else {
+                return;
+            };
+            taken = true;
+            gather.take(open, page);
+            if let Some(last) = page.last().filter(|_| page.len() == PAGE_ROWS as usize) {
+                let from = after(&last.key);
+                gather.token = account.cx.load(all_rows(rows::MESSAGES, from));
+                old.gather = Some(gather);
+                return;
+            }
+            let kind = gather.kind;
+            let copies = gather.copies(open);
+            account.give(linking, kind, copies);
+        });
+        taken
+    }
+
+    fn give(&mut self, linking: &mut Linking, kind: DeviceKind, history: Vec<MessageCopy>) {
+        if let Err(why) = self.hand_over(linking, kind, history) {
+            self.end_old(linking, OldEvent::Failed(why));
+        }
+    }
+
     /// Certifies the new device, and begins to send it everything.
-    fn hand_over(&mut self, linking: &mut Linking, kind: DeviceKind) -> Result<(), Failure> {
+    fn hand_over(
+        &mut self,
+        linking: &mut Linking,
+        kind: DeviceKind,
+        history: Vec<MessageCopy>,
+    ) -> Result<(), Failure> {
         let (Side::Old(old), Some(open)) = (&mut linking.side, &mut self.open) else {
             return Ok(());
         };
@@ -213,11 +262,17 @@ impl Account {
         let at = moment(cx, open, &linking.meet);
         let newcomer = old.newcomer.clone().ok_or(Failure::Malformed)?;
         let slot = open.free_slot().ok_or(Failure::Malformed)?;
-        let bundle = open
+        let mut bundle = open
             .certify(cx, &newcomer, kind, slot)
             .and_then(|certificate| open.bundle(cx, &certificate, kind))
             .ok_or(Failure::Malformed)?;
-        match old.run.approve(&bundle, &at) {
+        bundle.history = history;
+        let mut approved = old.run.approve(&bundle, &at);
+        if approved == Err(ApproveError::TooLong) {
+            bundle.history.clear();
+            approved = old.run.approve(&bundle, &at);
+        }
+        match approved {
             Ok(count) => {
                 (old.count, old.slot) = (count.into(), Some(slot));
                 old.send_parts(cx, &mut linking.meet, &at);

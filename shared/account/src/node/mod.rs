@@ -4,7 +4,7 @@
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
 //!         -> linking, linking_new, linking_old, meet   a device is linked: either side
-//!         -> Open -> bundle, devices, own           what a new device gets, and all share
+//!         -> Open -> bundle, history, devices, own  what a new device gets, and all share
 //!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
@@ -27,6 +27,7 @@ mod fetch;
 mod found;
 mod greet;
 mod heads;
+mod history;
 mod inbox;
 mod invites;
 mod jobs;
