@@ -194,6 +194,7 @@ pub enum Command {
         full: bool,
         passcode: String,
         remember: bool,
+        #[serde(default)]
         relays: Vec<String>,
     },
     /// The code of a new device, on one that has the words. `Event::Linking` tells the rest.
