@@ -8,7 +8,7 @@ use super::cx::Cx;
 use super::model::RowKey;
 use super::open::Open;
 use crate::identity::{CERTIFICATE_HOURS, Certificate, DEVICE_SLOTS};
-use crate::linking::Newcomer;
+use crate::linking::{Failure, Newcomer};
 use crate::state::Key;
 use crate::state::values::{Device, DeviceKind};
 use alloc::string::String;
@@ -25,6 +25,9 @@ pub struct GivenRow {
     /// Hour at which its certificate is over.
     #[n(1)]
     pub until: u32,
+    /// Whether the device took it is not known, and nobody was told so.
+    #[n(2)]
+    pub unsure: bool,
 }
 
 impl Open {
@@ -56,7 +59,12 @@ impl Open {
             .given
             .retain(|g| g.slot != slot && g.until > hour);
         let until = hour.saturating_add(CERTIFICATE_HOURS);
-        self.profile.given.push(GivenRow { slot, until });
+        let unsure = true;
+        self.profile.given.push(GivenRow {
+            slot,
+            until,
+            unsure,
+        });
         cx.touch(RowKey::Profile);
         self.list_own(cx);
         let device = Device {
@@ -68,6 +76,27 @@ impl Open {
         };
         self.list(cx, slot, &device);
         Some(certificate)
+    }
+
+    /// The person knows what became of the device in that slot.
+    pub(super) fn sure(&mut self, cx: &mut Cx, slot: u8) {
+        let mut given = self.profile.given.iter_mut();
+        if let Some(given) = given.find(|given| given.slot == slot) {
+            given.unsure = false;
+            cx.touch(RowKey::Profile);
+        }
+    }
+
+    /// Tells of a device that was sent something when this process ended.
+    pub(super) fn tell_unsure(&mut self, cx: &mut Cx) {
+        let mut any = false;
+        for given in &mut self.profile.given {
+            any |= core::mem::take(&mut given.unsure);
+        }
+        if any {
+            cx.touch(RowKey::Profile);
+            super::linking::show_failed(cx, Failure::NoWord);
+        }
     }
 
     /// The device in that slot says that it took nothing.

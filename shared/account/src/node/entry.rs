@@ -385,6 +385,7 @@ impl Account {
         open.begin(&mut self.cx);
         self.show_phase();
         open.snapshot(&mut self.cx);
+        open.tell_unsure(&mut self.cx);
         self.open = Some(Box::new(open));
         if let Some(id) = answer {
             self.cx.done(id, None);

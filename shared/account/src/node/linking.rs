@@ -185,13 +185,17 @@ impl Account {
     pub(super) fn drop_linking(&mut self, whatever: bool) {
         let here = |linking: &mut Linking| whatever || matches!(linking.side, Side::Old(_));
         if let Some(linking) = self.linking.take_if(here) {
-            let problem = match &linking.side {
-                Side::Old(old) if old.is_approved() => Some(problems::link_unsure()),
-                Side::Old(_) | Side::New(_) => Some(problems::link_refused()),
-                Side::Over => None,
+            let given = match &linking.side {
+                Side::Old(old) => old.given(),
+                _ => None,
             };
-            if let Some(problem) = problem {
-                show(&mut self.cx, LinkStep::Failed { problem });
+            match (given, &mut self.open) {
+                (Some(slot), Some(open)) => {
+                    open.sure(&mut self.cx, slot);
+                    show_failed(&mut self.cx, Failure::NoWord);
+                }
+                _ if matches!(linking.side, Side::Over) => {}
+                _ => show_failed(&mut self.cx, Failure::RefusedHere),
             }
             linking.meet.close(&mut self.cx);
         }

@@ -57,9 +57,9 @@ impl OldSide {
         newcomer.is_some_and(|newcomer| newcomer.kind == DeviceKind::Full)
     }
 
-    /// Whether the new device counts as linked.
-    pub(super) fn is_approved(&self) -> bool {
-        self.slot.is_some()
+    /// The slot of the new device, which counts as linked.
+    pub(super) fn given(&self) -> Option<u8> {
+        self.slot
     }
 
     /// Everything that came, and the time. Why it is over, if it is.
@@ -293,6 +293,9 @@ impl Account {
         let Side::Old(old) = &linking.side else {
             return;
         };
+        if let (Some(slot), Some(open)) = (old.slot, &mut self.open) {
+            open.sure(&mut self.cx, slot);
+        }
         match over {
             OldEvent::Done => show(&mut self.cx, LinkStep::Done),
             OldEvent::Failed(why) => {
@@ -310,11 +313,12 @@ impl Account {
 
     /// The person leaves. Who was sent everything counts as linked.
     pub(super) fn cancel_old(&mut self, linking: &mut Linking) {
-        let (Side::Old(old), Some(open)) = (&mut linking.side, &self.open) else {
+        let (Side::Old(old), Some(open)) = (&mut linking.side, &mut self.open) else {
             return;
         };
         let at = moment(&self.cx, open, &linking.meet);
-        if old.is_approved() {
+        if let Some(slot) = old.slot {
+            open.sure(&mut self.cx, slot);
             show_failed(&mut self.cx, Failure::NoWord);
         } else {
             for sealed in old.run.refuse(&at, &mut self.cx.rng).put {

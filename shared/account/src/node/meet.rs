@@ -198,6 +198,7 @@ impl Meet {
         if let Some(feed) = self.feeds.get_mut(key) {
             feed.todo.clear();
             feed.wants.clear();
+            feed.paused_until = 0;
         }
     }
 
