@@ -7,6 +7,7 @@
 pub mod disk;
 pub mod faults;
 pub mod host;
+pub mod linking;
 pub mod net;
 pub mod network;
 pub mod observer;

@@ -20,7 +20,7 @@ use shared::crypto::{PublicKey, SigningKey};
 use shared::time;
 
 /// Leaves that are kept: of all slots in some periods.
-const LEAVES_MAX: usize = 512;
+pub const LEAVES_MAX: usize = 512;
 /// Periods for which leave is given.
 const PERIODS_AHEAD: u32 = 2;
 

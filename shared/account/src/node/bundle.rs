@@ -4,9 +4,9 @@
 //! Invariant: a device that was not given the seed keeps nothing that leads to it. What the sending
 //! device alone has (its key, its chains, what it has under way) stays there.
 
-use super::authority::{Authority, LinkedRow};
+use super::authority::{Authority, LEAVES_MAX, LinkedRow};
 use super::cx::Cx;
-use super::limits;
+use super::limits::{self, ORDER_MAX};
 use super::model::*;
 use super::open::{Contact, Invite, Open};
 use super::recovery::Recovering;
@@ -16,6 +16,7 @@ use crate::invite::Invitation;
 use crate::linking::{Bundle, ReturnSecret, SharedContact, StateSecret};
 use crate::root::Root;
 use crate::sealed::Mailbox;
+use crate::shown;
 use crate::state::values::{DeviceKind, SharedInvitation};
 use crate::vault::DataKey;
 use alloc::vec::Vec;
@@ -103,11 +104,16 @@ impl Open {
         let row = LinkedRow {
             account: *bundle.account.as_bytes(),
             recovery: bundle.recovery,
-            leaves: bundle.delegations.clone(),
+            leaves: bundle
+                .delegations
+                .iter()
+                .take(LEAVES_MAX)
+                .cloned()
+                .collect(),
         };
         let profile = Profile {
             seed: bundle.seed.as_ref().map(|seed| *seed.as_bytes()),
-            name: bundle.name.clone(),
+            name: shown::name(&bundle.name),
             device: drawn.device,
             slot: certificate.slot,
             certificate: bundle.certificate.to_vec(),
@@ -174,7 +180,10 @@ impl Open {
         };
         contact.row.met = shared.met;
         contact.row.return_secret = shared.return_secret.map(|rt| *rt.0.as_bytes());
-        contact.row.order = contact.row.order.max(shared.order.unwrap_or(0));
+        contact.row.order = contact
+            .row
+            .order
+            .max(shared.order.unwrap_or(0).min(ORDER_MAX));
         contact.session = session.map(|mut session| {
             session.on_epoch(epoch, agreed);
             session

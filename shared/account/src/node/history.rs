@@ -5,6 +5,7 @@
 //! whatever else comes of it later.
 
 use super::cx::Cx;
+use super::limits::ORDER_MAX;
 use super::model::*;
 use super::open::Open;
 use crate::linking::{HISTORY_BYTES_MAX, MessageCopy, Said, Way};
@@ -143,7 +144,7 @@ impl Open {
         let text = shown::text(&copy.text);
         let row = &mut contact.row;
         let message = MessageRow {
-            order: copy.order,
+            order: copy.order.min(ORDER_MAX),
             index: row.next_index,
             delivery: match (copy.mine, copy.way) {
                 (false, _) => DeliveryRow::Received,
@@ -157,7 +158,7 @@ impl Open {
             ..MessageRow::theirs(copy.id, text, copy.at)
         };
         row.next_index += 1;
-        row.order = row.order.max(copy.order);
+        row.order = row.order.max(message.order);
         row.changed = row.changed.max(copy.time.min(cx.now.unix));
         row.last = Some(message.clone());
         cx.touch(RowKey::Contact(*who));

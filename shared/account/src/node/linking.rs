@@ -14,15 +14,15 @@ use super::problems;
 use super::unlock::{Outcome, check_passcode};
 use crate::api::{Command, Event, LinkStep, Problem, Request};
 use crate::invite::HINTS_MAX;
-use crate::linking::{CodeError, Failure};
+use crate::linking::{CodeError, Failure, STEP_MS};
 use crate::passcode::COST;
 use alloc::{boxed::Box, string::String, vec::Vec};
 use shared::io::{Input, Output};
 use shared::time::Millis;
 use shared::wire::RelayHint;
 
-/// How long a last word may take to get away.
-const LAST_WORD_MS: Millis = 60_000;
+/// How long a last word may take to get away: the other side waits for it no longer.
+const LAST_WORD_MS: Millis = STEP_MS;
 
 /// A run, and its links.
 pub struct Linking {
@@ -88,7 +88,7 @@ impl Account {
                 Ok(draft) => self.link_new(id, draft, passcode, remember),
                 Err(problem) => Some(Err(problem)),
             },
-            Command::LinkScan { code } => Some(self.link_scan(&code).map(|()| None)),
+            Command::LinkScan { code } => self.link_scan(id, &code),
             Command::LinkConfirm {
                 full,
                 history_days,
@@ -149,16 +149,18 @@ impl Account {
     ) -> Outcome {
         let asks_full = match self.linking.as_ref().map(|linking| &linking.side) {
             Some(Side::New(new)) if new.may_confirm() => {
+                self.cx.done(id, None);
                 self.with_linking(|account, linking| account.confirm_new(linking));
-                return Some(Ok(None));
+                return None;
             }
             Some(Side::Old(old)) if old.may_confirm() => old.asks_full(),
             _ => return Some(Err(problems::not_possible())),
         };
         match (full && asks_full, passcode) {
             (false, _) => {
+                self.cx.done(id, None);
                 self.link_approve(false, history_days);
-                Some(Ok(None))
+                None
             }
             // It hands over the words.
             (true, Some(passcode)) => {

@@ -11,6 +11,7 @@ use super::linking::{Linking, Side, code_problem, show, show_failed};
 use super::meet::Meet;
 use super::open::Open;
 use super::problems;
+use super::unlock::Outcome;
 use crate::api::{LinkStep, Problem};
 use crate::identity::CERTIFICATE_LEN;
 use crate::linking::{
@@ -134,7 +135,20 @@ fn moment(cx: &Cx, open: &Open, meet: &Meet) -> Moment {
 
 impl Account {
     /// A code was scanned: whoever is behind it is looked for.
-    pub(super) fn link_scan(&mut self, text: &str) -> Result<(), Problem> {
+    pub(super) fn link_scan(&mut self, id: u64, text: &str) -> Outcome {
+        match self.begin_old(text) {
+            Ok((step, linking)) => {
+                self.cx.done(id, None);
+                show(&mut self.cx, step);
+                self.linking = linking;
+                None
+            }
+            Err(problem) => Some(Err(problem)),
+        }
+    }
+
+    /// What is shown, and the run that begins if it was a good code.
+    fn begin_old(&mut self, text: &str) -> Result<(LinkStep, Option<Linking>), Problem> {
         let is_linking = self.is_linking();
         let not_open = self.not_open();
         let open = self.open.as_mut().ok_or(not_open)?;
@@ -155,8 +169,7 @@ impl Account {
             Ok(code) => code,
             Err(error) => {
                 let problem = code_problem(error);
-                show(cx, LinkStep::Failed { problem });
-                return Ok(());
+                return Ok((LinkStep::Failed { problem }, None));
             }
         };
         // The key lies there since the code is shown.
@@ -180,9 +193,8 @@ impl Account {
             count: 0,
             told: 0,
         };
-        show(cx, LinkStep::Asking);
-        self.linking = Some(Linking::new(meet, Side::Old(Box::new(old))));
-        Ok(())
+        let linking = Linking::new(meet, Side::Old(Box::new(old)));
+        Ok((LinkStep::Asking, Some(linking)))
     }
 
     pub(super) fn drive_old(&mut self, linking: &mut Linking) {

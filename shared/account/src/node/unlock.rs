@@ -214,14 +214,14 @@ impl Account {
                 salt,
                 remember,
             } => {
-                self.begin_new(draft, (key, salt, remember));
                 self.cx.done(id, None);
+                self.begin_new(draft, (key, salt, remember));
             }
             What::LinkFull { history_days } => {
                 if self.finish_attempt(id, &key).is_some() {
                     self.save_vault(Vec::new());
-                    self.link_approve(true, history_days);
                     self.cx.done(id, None);
+                    self.link_approve(true, history_days);
                 }
             }
             What::ExportRows { .. } | What::Erase => {}
