@@ -151,7 +151,6 @@ impl Open {
             open.take_root(cx, &root.text());
         }
         open.load_state(cx, bundle.state.clone());
-        open.begin_own(cx, &bundle.self_pair);
         Some(open)
     }
 
@@ -159,19 +158,20 @@ impl Open {
     pub(super) fn take_bundle(&mut self, cx: &mut Cx, bundle: Bundle) {
         self.take_all_state(cx);
         for contact in bundle.contacts {
-            self.take_shared(cx, contact);
+            self.begin_contact(cx, contact);
         }
         self.take_history(cx, bundle.history);
         for told in bundle.invitations.iter().take(limits::INVITES_MAX) {
             self.take_invitation(cx, told);
         }
+        self.begin_own(cx, &bundle.self_pair);
         self.hold_relays(cx);
         self.queue_missing(None);
         self.pump_jobs(cx);
     }
 
     /// The state says that there is this contact.
-    fn take_shared(&mut self, cx: &mut Cx, shared: SharedContact) {
+    fn begin_contact(&mut self, cx: &mut Cx, shared: SharedContact) {
         let who = *shared.who.as_bytes();
         let session = shared.session(self.me);
         let (epoch, agreed) = (self.clock.assumed_epoch(), self.clock.agreed());

@@ -125,7 +125,7 @@ impl Open {
         let mut grown = BTreeSet::new();
         for copy in copies {
             let who = *copy.who.as_bytes();
-            if known.insert((who, copy.id)) && self.take_copy(cx, &who, copy) {
+            if known.insert((who, copy.id)) && self.take_past(cx, &who, copy) {
                 grown.insert(who);
             }
         }
@@ -134,7 +134,7 @@ impl Open {
         }
     }
 
-    fn take_copy(&mut self, cx: &mut Cx, who: &Who, copy: MessageCopy) -> bool {
+    fn take_past(&mut self, cx: &mut Cx, who: &Who, copy: MessageCopy) -> bool {
         let Some(contact) = self.contacts.get_mut(who).filter(|c| c.row.state == 1) else {
             return false;
         };

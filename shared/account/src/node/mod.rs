@@ -4,7 +4,7 @@
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
 //!         -> linking, linking_new, linking_old, meet   a device is linked: either side
-//!         -> Open -> bundle, history, devices, own  what a new device gets, and all share
+//!         -> Open -> bundle, history, slots, own    what a new device gets, and all share
 //!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
@@ -21,7 +21,6 @@ mod carry;
 mod comeback;
 mod commands;
 mod cx;
-mod devices;
 mod entry;
 mod fetch;
 mod found;
@@ -56,6 +55,7 @@ mod rotate;
 mod seal;
 mod shelf;
 mod shown;
+mod slots;
 mod state;
 mod state_facts;
 mod state_taken;

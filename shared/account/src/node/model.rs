@@ -79,7 +79,7 @@ pub struct Profile {
     /// Slots that other devices were given, as far as no entry of the state says so.
     #[cbor(n(25), default)]
     #[zeroize(skip)]
-    pub given: Vec<super::devices::GivenRow>,
+    pub given: Vec<super::slots::GivenRow>,
     /// Secret half of this device's X-Wing key.
     #[cbor(n(26), with = "minicbor::bytes")]
     pub kem: Option<[u8; 32]>,

@@ -1,5 +1,5 @@
-//! The devices of the account, as one that links another sees them: which slot is free, and what
-//! the state says of each. PROTOCOL.md sections 13 and 15.
+//! Slots of devices, as a device sees them that links another: which one is free, and what the
+//! state says of who has it. PROTOCOL.md sections 13 and 15.
 //!
 //! Invariant: a slot that a device was given is given to no other one as long as its certificate
 //! may hold, whatever came of the linking.
@@ -15,6 +15,9 @@ use alloc::string::String;
 use minicbor::{Decode, Encode};
 use shared::crypto::{KemSecret, sha256};
 use shared::time;
+
+/// Of a device that nobody has named.
+const NAME: &str = "First device";
 
 /// A slot that was given away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -123,7 +126,7 @@ impl Open {
         let device = Device {
             key: *self.device.public().as_bytes(),
             kem_hash: self.kem_hash(cx),
-            name: String::new(),
+            name: String::from(NAME),
             kind,
             since: self.profile.created,
         };
