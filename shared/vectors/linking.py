@@ -37,12 +37,18 @@ def head(major, n):
         return bytes([major << 5 | n])
     if n < 256:
         return bytes([major << 5 | 24, n])
-    return bytes([major << 5 | 25]) + struct.pack(">H", n)
+    if n < 1 << 16:
+        return bytes([major << 5 | 25]) + struct.pack(">H", n)
+    return bytes([major << 5 | 27]) + struct.pack(">Q", n)
 
 
 def cbor(value):
+    if isinstance(value, bool):
+        return bytes([0xf4 + value])
     if isinstance(value, int):
         return head(0, value)
+    if isinstance(value, list):
+        return head(4, len(value)) + b"".join(cbor(each) for each in value)
     if isinstance(value, bytes):
         return head(2, len(value)) + value
     if isinstance(value, str):
@@ -97,6 +103,9 @@ def main():
                   for n, last in ((0, True), (0, False), (513, True))]
     chunk = sealed(chunk_keys[0]["key"], "chunk", u32(len(bundle)) + bundle, 4)
 
+    # A message of a conversation that a bundle has: one of ours that is on its way.
+    copy = cbor([1, public(OLD), fixed("message id", 16), True, "Grüße", TIME * 1000, 7, TIME * 1000 + 5, 0])
+
     vectors = {
         "about": "Made by linking.py; bytes are hex.",
         "key": key, "secret": secret, "time": TIME, "hints": hints, "code": text,
@@ -104,7 +113,7 @@ def main():
         "commitment": commitment, "device": device, "hello": hello, "ct": ct, "ss": ss,
         "hello_key": hello_key, "device_key": device_key, "transcript": transcript,
         "number": number, "word_key": word_key, "words": words, "chunk_keys": chunk_keys,
-        "bundle": bundle,
+        "bundle": bundle, "message": copy,
         "key_envelope": envelope(secret, 0, 1, pad(key, 2048 - 28)),
         "hello_envelope": envelope(secret, 1, 1, sealed(hello_key, "hello", hello, 1, ct)),
         "device_envelope": envelope(secret, 2, 0, sealed(device_key, "told", device, 0)),

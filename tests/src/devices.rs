@@ -1,63 +1,37 @@
-//! People with several devices: a second one is made of a copy of the first, until devices can be
-//! linked.
+//! People with several devices: a second one is linked as people do it.
 //!
-//! Invariant: from the moment it is there it is a device of its own, with nothing by which the
-//! first one seals.
+//! Invariant: from the moment it is there it is a device of its own, with the words and all that
+//! was said.
 
-use crate::host::{Host, Process};
+use crate::linking::{MINUTE, code, compare, is_done, link_new, reaches, scan, yes};
 use crate::people::passcode;
 use crate::world::{At, World};
 use account::api::*;
 
 impl World {
-    /// Another device of the person at `of`, in that slot, which knows the relay of that name.
-    pub fn device(&mut self, of: At, slot: u8, name: &str, relay: &str) -> At {
-        self.device_with_clock(of, slot, name, relay, 0)
+    /// Another device of the person at `of`.
+    pub fn device(&mut self, of: At, name: &str) -> At {
+        self.device_with_clock(of, name, 0)
     }
 
     /// The same, with a clock that is off by `skew` ms.
-    pub fn device_with_clock(
-        &mut self,
-        of: At,
-        slot: u8,
-        name: &str,
-        relay: &str,
-        skew: i64,
-    ) -> At {
-        let now = self.hosts[of].now(self.now);
-        if let Process::Account(account) = &mut self.hosts[of].process {
-            account.begin_devices(now);
-        }
-        self.drain(of);
-        let owner = self.hosts[of].name.clone();
-        let export = Command::Export {
-            passcode: passcode(&owner),
-            passphrase: "between devices".into(),
-        };
-        let Some(Answer::File { file }) = self.must(of, export) else {
-            panic!("no file; {}", self.replay());
-        };
+    pub fn device_with_clock(&mut self, of: At, name: &str, skew: i64) -> At {
         let at = self.add_with_clock(name, false, skew);
         self.run(100);
-        let import = Command::Import {
-            file,
-            passphrase: "between devices".into(),
-            passcode: passcode(name),
-            remember: true,
+        link_new(self, at, true);
+        let code = code(self, at);
+        scan(self, of, &code);
+        let (there, here) = (compare(self, at), compare(self, of));
+        assert_eq!(there.0, here.0);
+        let all = Command::LinkConfirm {
+            full: true,
+            history_days: 365,
+            passcode: Some(passcode(&self.hosts[of].name)),
         };
-        self.must(at, import);
-        let now = self.hosts[at].now(self.now);
-        if let Process::Account(account) = &mut self.hosts[at].process {
-            account.become_device(now, slot);
-        }
-        self.drain(at);
-        let known = |event: &Event| {
-            matches!(event, Event::Relays { relays, .. }
-                if relays.iter().any(|r| r.hint == Host::hint(relay).to_text()))
-        };
-        if !self.hosts[at].events.iter().any(known) {
-            let hint = Host::hint(relay).to_text();
-            self.must(at, Command::AddRelay { hint });
+        self.must(of, all);
+        self.must(at, yes(false, None));
+        for one in [at, of] {
+            reaches(self, one, 5 * MINUTE, is_done);
         }
         self.stay_open(at);
         at

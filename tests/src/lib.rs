@@ -9,6 +9,7 @@ pub mod devices;
 pub mod disk;
 pub mod faults;
 pub mod host;
+pub mod linking;
 pub mod net;
 pub mod network;
 pub mod observer;

@@ -14,7 +14,7 @@ fn two(seed: u64) -> (World, At, At, At) {
     world.add("relay", true);
     let (phone, bob) = world.friends("relay", "relay");
     world.talk(phone, bob, "before");
-    let laptop = world.device(phone, 1, "Ann's laptop", "relay");
+    let laptop = world.device(phone, "Ann's laptop");
     world.run(5 * MINUTE);
     (world, phone, laptop, bob)
 }
@@ -186,9 +186,9 @@ fn three_devices_in_bad_weather() {
         let cleo = world.person("Cleo", "relay");
         world.stay_open(cleo);
         world.meet(phone, cleo);
-        let laptop = world.device(phone, 1, "Ann's laptop", "relay");
+        let laptop = world.device(phone, "Ann's laptop");
         world.run(MINUTE);
-        let tablet = world.device(laptop, 2, "Ann's tablet", "relay");
+        let tablet = world.device(laptop, "Ann's tablet");
         world.run(10 * MINUTE);
         let mine = [phone, laptop, tablet];
         world.faults.breaks_one_in = 10;
@@ -250,7 +250,7 @@ fn clocks_an_hour_apart() {
         let mut world = World::new(7);
         world.add("relay", true);
         let (phone, bob) = world.friends("relay", "relay");
-        let laptop = world.device_with_clock(phone, 1, "Ann's laptop", "relay", skew);
+        let laptop = world.device_with_clock(phone, "Ann's laptop", skew);
         world.run(5 * MINUTE);
         for day in 0..3 {
             for (from, other) in [(phone, laptop), (laptop, phone)] {

@@ -59,6 +59,22 @@ impl Relays {
         }
     }
 
+    /// The hints of all, as far as they are found: for a device that has no account yet.
+    pub fn hints(&self) -> impl Future<Output = Vec<String>> + use<> {
+        let wanted = self.wanted.clone();
+        async move {
+            let mut hints = Vec::new();
+            for relay in wanted {
+                match relay {
+                    RelayArg::Hint(hint) => hints.push(hint),
+                    // One that does not answer is told when there is an account.
+                    RelayArg::Host(host) => hints.extend(fetch::hint(&host).await.ok()),
+                }
+            }
+            hints
+        }
+    }
+
     /// Whether other commands may be handed in.
     pub fn settled(&self) -> bool {
         self.settling.is_empty()

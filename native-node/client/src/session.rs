@@ -7,7 +7,7 @@
 use crate::args::NetworkArgs;
 use crate::relays::{Next, OWN_IDS, Relays};
 use crate::start;
-use account::api::{Event, Phase, Request};
+use account::api::{Command, Event, Phase, Request};
 use account::node::Account;
 use native_node::driver::Driven;
 use native_node::process;
@@ -74,8 +74,25 @@ impl Session {
 
     /// Never waits. How many are under way is for the caller to bound; ids stay below [`OWN_IDS`].
     pub fn request(&self, request: Request) {
+        if let Command::LinkNew { relays, .. } = &request.command
+            && relays.is_empty()
+        {
+            return self.request_with_relays(request);
+        }
         // The other end is gone only when the node is, which `next` notices.
         let _ = self.requests.send(request);
+    }
+
+    /// A new device meets the other one at the relays of the command line, if it names none.
+    fn request_with_relays(&self, mut request: Request) {
+        let (hints, requests) = (self.relays.hints(), self.requests.clone());
+        tokio::spawn(async move {
+            let hints = hints.await;
+            if let Command::LinkNew { relays, .. } = &mut request.command {
+                *relays = hints;
+            }
+            let _ = requests.send(request);
+        });
     }
 
     /// What is told next. Dropping the future loses nothing.

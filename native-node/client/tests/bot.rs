@@ -3,6 +3,7 @@
 
 mod programs;
 
+use programs::relay::Relay;
 use programs::{Bot, events, scratch, wiremin};
 use serde_json::json;
 
@@ -180,6 +181,45 @@ fn a_signal_ends_it_even_when_nobody_reads() {
     let mut bot = Bot::start(&dir.path().join("a"));
     bot.next();
     assert!(bot.flood_and_terminate("{\"id\":1,\"cmd\":\"complete\",\"prefix\":\"a\"}"));
+}
+
+/// Two processes over a relay, with the work of earnest.
+#[test]
+fn a_device_is_linked() {
+    let dir = scratch();
+    let relay = Relay::start(&dir.path().join("relay"), None);
+    let page = format!("http://127.0.0.1:{}", relay.port);
+    let mut old = Bot::start_with(&dir.path().join("old"), &["--relay", &page]);
+    old.create(PASSCODE, true);
+    let mut new = Bot::start_with(&dir.path().join("new"), &["--relay", &page]);
+    let asked = new.ask(json!({
+        "cmd": "link_new", "device": "Laptop", "full": false, "passcode": PASSCODE,
+        "remember": true,
+    }));
+    assert_eq!(asked["event"], "done", "{asked}");
+    let shown = new.until_step("shown");
+    let scanned = old.ask(json!({ "cmd": "link_scan", "code": shown["code"] }));
+    assert_eq!(scanned["event"], "done", "{scanned}");
+    let (here, there) = (old.until_step("compare"), new.until_step("compare"));
+    assert_eq!(here["digits"], there["digits"]);
+    assert_eq!(
+        (&here["name"], &there["name"]),
+        (&json!("Laptop"), &json!("Anna"))
+    );
+    let yes = json!({ "cmd": "link_confirm", "full": false, "history_days": 7 });
+    assert_eq!(old.ask(yes)["event"], "done");
+    assert_eq!(new.ask(json!({ "cmd": "link_confirm" }))["event"], "done");
+    old.until_step("done");
+    new.until_step("done");
+    let told = |bot: &mut Bot| {
+        bot.write(b"{\"id\":900,\"cmd\":\"snapshot\"}\n");
+        let told = bot.until(900);
+        let profile = told.iter().rfind(|event| event["event"] == "profile");
+        profile.unwrap()["account"].clone()
+    };
+    assert_eq!(told(&mut old), told(&mut new));
+    new.close();
+    old.close();
 }
 
 #[test]

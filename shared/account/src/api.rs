@@ -6,6 +6,10 @@
 //! names in snake case. Account ids are 52 characters, message, greeting and invitation ids 32 hex
 //! digits, times Unix milliseconds.
 
+mod steps;
+
+pub use steps::*;
+
 use alloc::{boxed::Box, string::String, vec::Vec};
 use serde::{Deserialize, Serialize};
 
@@ -186,6 +190,34 @@ pub enum Command {
         passcode: String,
         remember: bool,
     },
+    /// Makes this device, which has no account, one of an account: shows a code that a device of
+    /// that account scans. Its name in the list of devices; whether it asks for the words too; the
+    /// passcode it will have; hints of relays at which the two meet. `Event::Linking` tells the
+    /// rest.
+    LinkNew {
+        device: String,
+        full: bool,
+        passcode: String,
+        remember: bool,
+        #[serde(default)]
+        relays: Vec<String>,
+    },
+    /// The code of a new device, on one that has the words. `Event::Linking` tells the rest.
+    LinkScan {
+        code: String,
+    },
+    /// The digits are the same on both devices. On the one that has the account: whether the other
+    /// one gets the words, which takes the passcode, and of how many days conversations.
+    LinkConfirm {
+        #[serde(default)]
+        full: bool,
+        #[serde(default)]
+        history_days: u32,
+        #[serde(default)]
+        passcode: Option<String>,
+    },
+    /// Ends the linking that is under way.
+    LinkCancel,
     /// Destroys everything this device keeps.
     Erase,
 }
@@ -277,6 +309,11 @@ pub enum Event {
     Devices {
         devices: Vec<DeviceView>,
     },
+    /// How far the linking of a device is, on the new one and on the one that has the account.
+    Linking {
+        #[serde(flatten)]
+        step: LinkStep,
+    },
     /// Something went wrong that no command asked for (disk full, relay refused, clock wrong).
     Trouble {
         problem: Problem,
@@ -285,37 +322,6 @@ pub enum Event {
     TroubleOver {
         code: String,
     },
-}
-
-/// How far a recovery is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecoveryState {
-    /// Relays are asked for what there was.
-    Looking,
-    /// Every relay that answered has nothing. They are asked on.
-    Nothing,
-    /// Contacts are here, and are told.
-    Found,
-    Done,
-}
-
-/// Which screen is next.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "phase", rename_all = "snake_case")]
-pub enum Phase {
-    /// Reading the store.
-    Starting,
-    /// No account here.
-    Empty,
-    /// `wait_until`: no attempt is taken before (Unix ms); `attempts`: wrong ones so far.
-    Locked {
-        account: String,
-        attempts: u32,
-        #[serde(skip_serializing_if = "Option::is_none", default)]
-        wait_until: Option<u64>,
-    },
-    Open,
 }
 
 /// What a command brought.

@@ -8,6 +8,7 @@ use crate::cbor::{self, StateError};
 use crate::record::{self, Author, NO_PERIOD, Place, SLOT_INVITATION, WriteError, Writing};
 use crate::sealed::{Mailbox, Sealed, Step};
 use crate::shown::{self, NAME_BYTES_MAX};
+use crate::state::values::SharedInvitation;
 use alloc::{string::String, vec::Vec};
 use data_encoding::BASE64URL_NOPAD;
 use minicbor::{Decode, Encode};
@@ -300,6 +301,28 @@ impl Invitation {
             expiry: now_hour.saturating_add(hours),
             single_use,
             hours,
+        }
+    }
+
+    /// What the other devices of the account need to be greeted by it too.
+    pub fn share(&self) -> SharedInvitation {
+        SharedInvitation {
+            secret: *self.secret16(),
+            expiry: self.expiry,
+            flags: u8::from(self.single_use) * SINGLE_USE,
+            kem: *self.kem.as_bytes(),
+        }
+    }
+
+    /// One that another device of the account made, whose greetings come to this mailbox.
+    pub fn shared(told: &SharedInvitation, mailbox: Mailbox, now_hour: u32) -> Invitation {
+        Invitation {
+            secret: Key::new(widen(told.secret)),
+            kem: KemSecret::from_bytes(told.kem),
+            mailbox,
+            expiry: told.expiry,
+            single_use: told.flags & SINGLE_USE != 0,
+            hours: told.expiry.saturating_sub(now_hour).clamp(1, HOURS_MAX),
         }
     }
 

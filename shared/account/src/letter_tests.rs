@@ -40,6 +40,7 @@ fn all() -> Vec<Item> {
         session: None,
         met: 7,
         return_secret: None,
+        order: None,
     };
     let issued = Issued {
         slot: 3,

@@ -115,6 +115,11 @@ impl Place {
             blinded,
         }
     }
+
+    /// Whether that device may write here by this leave what lives until `expiry`.
+    pub fn allows(&self, leave: &Delegation, device: &PublicKey, expiry: u32) -> bool {
+        leave.allows(&self.blinded, self.slot, device, expiry)
+    }
 }
 
 /// Who signs a record.

@@ -48,9 +48,15 @@ pub struct Bot {
 
 impl Bot {
     pub fn start(data: &std::path::Path) -> Self {
+        Self::start_with(data, &[])
+    }
+
+    /// With more arguments.
+    pub fn start_with(data: &std::path::Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(WIREMIN)
             .args(["bot", "--data"])
             .arg(data)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -83,6 +89,17 @@ impl Bot {
             told.push(event);
             if answer && ours {
                 return told;
+            }
+        }
+    }
+
+    /// What is told until a linking comes to this step, which is the last.
+    pub fn until_step(&mut self, step: &str) -> Value {
+        loop {
+            let event = self.next();
+            assert_ne!(event["step"], "failed", "{event}");
+            if event["event"] == "linking" && event["step"] == step {
+                return event;
             }
         }
     }

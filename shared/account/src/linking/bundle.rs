@@ -6,6 +6,7 @@
 
 use super::Failure;
 use super::chunks::BUNDLE_BYTES_MAX;
+use super::history::MessageCopy;
 use crate::cbor;
 use crate::delegation::DELEGATION_LEN;
 use crate::epoch_keys::EpochKeys;
@@ -72,6 +73,9 @@ pub struct Bundle {
     /// Every entry of the state: what is known of contacts (access and all), settings, devices.
     #[cbor(n(17), with = "lines")]
     pub state: Vec<Entry>,
+    /// Of the days that the person chose, each conversation in its order.
+    #[cbor(n(18), default)]
+    pub history: Vec<MessageCopy>,
 }
 
 /// What opens the account's state in its records.
@@ -122,6 +126,9 @@ pub struct SharedContact {
     /// RT of returns from them to us: a linked device can't derive it.
     #[n(3)]
     pub return_secret: Option<ReturnSecret>,
+    /// The highest order in the conversation.
+    #[n(4)]
+    pub order: Option<u64>,
 }
 
 /// RT, see section 14.
@@ -166,7 +173,12 @@ impl Bundle {
 
     pub(super) fn encode(&self) -> Result<Zeroizing<Vec<u8>>, TooLong> {
         // Enough, so that nothing is copied and left behind.
+        let texts = self
+            .history
+            .iter()
+            .map(|copy| MessageCopy::bytes(&copy.text));
         let room = (64 << 10) + 1_024 * self.contacts.len() + 256 * self.state.len();
+        let room = room + texts.sum::<usize>();
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         // A vector takes everything.
         let _ = minicbor::encode(self, &mut *bytes);
@@ -189,6 +201,9 @@ impl Bundle {
         let mailbox = Mailbox::new(bundle.mailbox.prefix(), bundle.mailbox.bits());
         bundle.mailbox = mailbox.ok_or(Failure::Malformed)?;
         if !bundle.keys.is_in_bounds() || bundle.name.len() > NAME_BYTES_MAX {
+            return Err(Failure::Malformed);
+        }
+        if !bundle.history.iter().all(MessageCopy::is_in_bounds) {
             return Err(Failure::Malformed);
         }
         if !bundle.is_for(account, device, asked) {

@@ -26,6 +26,7 @@ mod bundle;
 mod chunks;
 mod code;
 mod exchange;
+mod history;
 mod new_device;
 mod old_device;
 mod texts;
@@ -37,6 +38,7 @@ pub use bundle::{Bundle, Leave, ReturnSecret, SelfPair, SharedContact, StateSecr
 pub use chunks::{BUNDLE_BYTES_MAX, CHUNKS_MAX};
 pub use code::{CLOCKS_MS, CodeError, LinkCode, PREFIX, SHOWN_MS};
 pub use exchange::Moment;
+pub use history::{HISTORY_BYTES_MAX, MessageCopy, Said, Way};
 pub use new_device::{Asks, Host, NewDevice, NewEvent};
 pub use old_device::{ApproveError, Me, Newcomer, OldDevice, OldEvent};
 

@@ -18,9 +18,13 @@ use crate::state::values::DeviceKind;
 use alloc::boxed::Box;
 use alloc::{string::String, vec::Vec};
 use shared::crypto::{CIPHERTEXT_LEN, KemSecret, PublicKey, Rng, sha256};
+use shared::range::Range;
 use shared::time::Millis;
 use shared::wire::{Header, RelayHint};
 use zeroize::Zeroizing;
+
+/// More than enough for the smallest parts that relays keep.
+const DRAWS_MAX: u32 = 1 << 16;
 
 /// What the device is, and asks to be.
 #[derive(Clone, Debug)]
@@ -69,6 +73,18 @@ pub struct NewDevice {
     deadline: Millis,
 }
 
+/// Draws what the address follows from until that lies there.
+fn secret_within(kept: Range, rng: &mut Rng) -> CodeSecret {
+    let mut secret = CodeSecret::new(rng.array());
+    for _ in 0..DRAWS_MAX {
+        if kept.has(Meeting(&secret).address()) {
+            break;
+        }
+        secret = CodeSecret::new(rng.array());
+    }
+    secret
+}
+
 enum State {
     Shown(Box<KemSecret>),
     Talking(Box<Talk>),
@@ -93,6 +109,16 @@ impl NewDevice {
         at: &Moment,
         rng: &mut Rng,
     ) -> Result<(NewDevice, Sealed), GreetError> {
+        NewDevice::within(asks, (hints, Range::ALL), at, rng)
+    }
+
+    /// The same where the relays keep a part of all addresses: all envelopes lie there.
+    pub fn within(
+        asks: Asks,
+        (hints, kept): (&[RelayHint], Range),
+        at: &Moment,
+        rng: &mut Rng,
+    ) -> Result<(NewDevice, Sealed), GreetError> {
         if asks.name.len() > NAME_BYTES_MAX {
             let bytes_max = NAME_BYTES_MAX;
             return Err(GreetError::NameTooLong { bytes_max });
@@ -110,7 +136,7 @@ impl NewDevice {
         let code = LinkCode::new(
             sha256(&[public.as_bytes()]),
             commitment(&public, &nonce, &rest),
-            CodeSecret::new(rng.array()),
+            secret_within(kept, rng),
             at.now,
             hints,
         );

@@ -3,6 +3,7 @@
 //! Invariant: what is derived (expected tags, jobs) follows from the rows alone, so that a crash at
 //! any point leaves nothing half done.
 
+use super::authority::Authority;
 use super::carry::Carry;
 use super::cx::Cx;
 use super::expected::ExpectedTags;
@@ -27,7 +28,7 @@ use crate::rows::{PlainRow, Rows};
 use crate::sealed::Mailbox;
 use crate::session::Session;
 use crate::vault::DataKey;
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::String, vec::Vec};
 use shared::crypto::SigningKey;
 use shared::io::Token;
 
@@ -36,7 +37,7 @@ impl Open {
     pub fn create(cx: &mut Cx, data: DataKey, seed: Seed, name: String, restored: bool) -> Self {
         let place = cx.rng.u64() as u32;
         let profile = Profile {
-            seed: *seed.as_bytes(),
+            seed: Some(*seed.as_bytes()),
             name,
             device: cx.rng.array(),
             slot: 0,
@@ -57,28 +58,32 @@ impl Open {
             },
             superseded: None,
             keys_looked: 0,
+            linked: None,
+            given: Vec::new(),
+            kem: None,
         };
         cx.touch(RowKey::Profile);
         cx.touch(RowKey::Clock);
         cx.touch(RowKey::EpochKeys);
-        Self::new(cx, data, profile, EpochKeys::new(), AgreedTime::new())
+        let authority = Authority::Full(Box::new(Identity::from_seed(&seed)));
+        let kept = (EpochKeys::new(), AgreedTime::new());
+        Self::new(cx, data, profile, authority, kept)
     }
 
-    fn new(
+    pub(super) fn new(
         cx: &mut Cx,
         data: DataKey,
         profile: Profile,
-        epoch_keys: EpochKeys,
-        mut clock: AgreedTime,
+        authority: Authority,
+        (epoch_keys, mut clock): (EpochKeys, AgreedTime),
     ) -> Self {
         clock.tick(cx.now);
-        let identity = Identity::from_seed(&Seed::from_bytes(profile.seed));
         let restored = profile.restored;
         Self {
             rows: Rows::new(&data),
             data,
-            me: *identity.id().key(),
-            identity,
+            me: authority.account(),
+            authority,
             device: SigningKey::from_bytes(&profile.device),
             profile,
             epoch_keys,
@@ -126,7 +131,8 @@ impl Open {
         let profile: Profile = minicbor::decode(parsed.get(&RowKey::Profile)?).ok()?;
         let epoch_keys = EpochKeys::decode(parsed.get(&RowKey::EpochKeys)?).ok()?;
         let clock = AgreedTime::decode(parsed.get(&RowKey::Clock)?).ok()?;
-        let mut open = Self::new(cx, data, profile, epoch_keys, clock);
+        let authority = Authority::of(&profile)?;
+        let mut open = Self::new(cx, data, profile, authority, (epoch_keys, clock));
         let mut damaged = false;
         for (key, value) in &parsed {
             damaged |= open.restore(key, value).is_none();
@@ -224,9 +230,9 @@ impl Open {
         self.pump_jobs(cx);
     }
 
-    /// The seed, for showing its words.
-    pub fn seed(&self) -> Seed {
-        Seed::from_bytes(self.profile.seed)
+    /// The seed, for showing its words, on a device that has it.
+    pub fn seed(&self) -> Option<Seed> {
+        self.profile.seed.map(Seed::from_bytes)
     }
 
     /// Whose account the rows of an export are.
@@ -234,8 +240,7 @@ impl Open {
         let key = RowKey::Profile.bytes();
         let entry = entries.iter().find(|entry| entry.key == key)?;
         let profile: Profile = minicbor::decode(&entry.value).ok()?;
-        let identity = Identity::from_seed(&Seed::from_bytes(profile.seed));
-        Some(*identity.id().key().as_bytes())
+        Some(*Authority::of(&profile)?.account().as_bytes())
     }
 
     /// A load failed: its command is answered.

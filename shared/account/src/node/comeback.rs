@@ -112,7 +112,7 @@ impl Open {
     pub fn own_return_secret(&self, who: &Who) -> Option<Key> {
         let theirs = self.contacts.get(who)?.row.recovery?;
         let to = PublicKey::from_bytes(who).ok()?;
-        let own = self.identity.recovery_key();
+        let own = self.authority.full()?.recovery_key();
         own.return_secret(&theirs, &self.me, &to)
     }
 

@@ -54,6 +54,16 @@ impl Open {
             Command::Avatar { contact } => self.avatar(&contact),
             Command::AddRelay { hint } => self.add_relay(cx, &hint),
             Command::RemoveRelay { relay } => self.remove_relay(cx, &relay),
+            Command::Invite { .. }
+            | Command::Revoke { .. }
+            | Command::ComeBack
+            | Command::LookAgain
+            | Command::StartAnew
+            | Command::TakeBack
+                if !self.is_full() =>
+            {
+                Err(problems::needs_full_device())
+            }
             Command::Invite { hours, single_use } => self.invite(cx, hours, single_use),
             Command::Revoke { invite } => self.revoke(cx, &invite),
             Command::CheckLink { link } => self.check_link(&link),
@@ -69,6 +79,7 @@ impl Open {
             Command::Send { .. } if self.profile.superseded.is_some() => {
                 Err(problems::superseded())
             }
+            Command::Send { .. } if self.is_expired() => Err(problems::certificate_ended()),
             Command::Send { contact, text } => match views::who(&contact) {
                 Some(who) => match self.send(cx, id, who, text) {
                     Ok(()) => return None,

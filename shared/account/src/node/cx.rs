@@ -177,6 +177,11 @@ impl Cx {
         self.at_once(Output::Event(Event::Trouble { problem }));
     }
 
+    /// Whether a trouble was told and is not over.
+    pub fn is_told(&self, code: &str) -> bool {
+        self.troubles.contains(code)
+    }
+
     /// A trouble, if it was told, is no more.
     pub fn trouble_over(&mut self, code: &str) {
         if let Some(code) = self.troubles.take(code) {

@@ -5,12 +5,15 @@
 //! that linked it has written.
 
 use super::cx::Cx;
+use super::model::RowKey;
 use super::open::Open;
 use crate::api::{DeviceView, Event};
-use crate::state::Key;
 use crate::state::values::{Device, DeviceKind};
+use crate::state::{Key, Value};
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use shared::crypto::{KemSecret, sha256};
 
 /// Of a device that nobody has named.
 const NAME: &str = "First device";
@@ -30,9 +33,9 @@ impl Open {
         }
         let device = Device {
             key: public,
-            kem_hash: known.as_ref().map_or([0; 32], |known| known.kem_hash),
+            kem_hash: self.kem_hash(cx),
             name: known.map_or_else(|| String::from(NAME), |known| known.name),
-            kind: DeviceKind::Full,
+            kind: self.kind(),
             since: self.profile.created.max(1),
         };
         if let Some(value) = device.encode() {
@@ -41,21 +44,43 @@ impl Open {
         }
     }
 
+    fn kind(&self) -> DeviceKind {
+        match self.is_full() {
+            true => DeviceKind::Full,
+            false => DeviceKind::Linked,
+        }
+    }
+
+    /// H of this device's X-Wing public key, which is drawn when it is first asked for.
+    fn kem_hash(&mut self, cx: &mut Cx) -> [u8; 32] {
+        let drawn = cx.rng.array();
+        let secret = *self.profile.kem.get_or_insert(drawn);
+        cx.touch(RowKey::Profile);
+        sha256(&[KemSecret::from_bytes(secret).public().as_bytes()])
+    }
+
+    /// What the state says of each slot that has a device.
+    pub(super) fn device_entries(&self) -> BTreeMap<u8, Device> {
+        let named = self.state.set.range(Key::Device(0)..=Key::Device(u8::MAX));
+        let read = |(key, value): (&Key, &Value)| match (key, Device::decode(value)) {
+            (Key::Device(slot), Ok(device)) => Some((*slot, device)),
+            _ => None,
+        };
+        named.filter_map(read).collect()
+    }
+
     /// The account's devices, this one among them, by slot.
     pub(super) fn devices(&self) -> Vec<DeviceView> {
         let own = self.profile.slot;
-        let named = self.state.set.range(Key::Device(0)..=Key::Device(u8::MAX));
-        let mut devices: Vec<DeviceView> = named
-            .filter_map(|(key, value)| match (key, Device::decode(value)) {
-                (Key::Device(slot), Ok(device)) => Some(self.device_view(*slot, &device)),
-                _ => None,
-            })
+        let entries = self.device_entries().into_iter();
+        let mut devices: Vec<DeviceView> = entries
+            .map(|(slot, device)| self.device_view(slot, &device))
             .collect();
         if !devices.iter().any(|device| device.slot == own) {
             devices.push(DeviceView {
                 slot: own,
                 name: String::from(NAME),
-                full: true,
+                full: self.is_full(),
                 this: true,
                 since: self.profile.created,
                 heard: None,

@@ -5,6 +5,7 @@
 //! else.
 
 use super::greet::check_link;
+use super::linking::NewDraft;
 use super::open::Open;
 use super::unlock::{Outcome, check_passcode, check_words, words_answer};
 use super::{Account, problems, views};
@@ -102,6 +103,14 @@ pub(super) enum What {
         salt: [u8; 16],
         remember: bool,
     },
+    LinkNew {
+        draft: NewDraft,
+        salt: [u8; 16],
+        remember: bool,
+    },
+    LinkFull {
+        history_days: u32,
+    },
     Erase,
 }
 
@@ -150,6 +159,9 @@ impl Account {
                     .collect();
                 Some(Ok(Some(Answer::Completions { words })))
             }
+            Command::Create { .. } | Command::Import { .. } if self.is_linking() => {
+                Some(Err(problems::busy()))
+            }
             Command::Create {
                 name,
                 words,
@@ -172,11 +184,18 @@ impl Account {
                 Ok(()) => self.try_passcode(id, old, What::CheckOld { new }),
                 Err(problem) => Some(Err(problem)),
             },
+            Command::ShowWords { .. } | Command::Export { .. } if self.is_linked() => {
+                Some(Err(problems::needs_full_device()))
+            }
             Command::ShowWords { passcode } => self.try_passcode(id, passcode, What::ShowWords),
             Command::Export {
                 passcode,
                 passphrase,
             } => self.export(id, passcode, passphrase),
+            Command::LinkNew { .. }
+            | Command::LinkScan { .. }
+            | Command::LinkConfirm { .. }
+            | Command::LinkCancel => self.link_command(id, command),
             Command::CheckLink { link } if self.open.is_none() => {
                 Some(check_link(&link, self.cx.now.unix))
             }
@@ -190,6 +209,11 @@ impl Account {
             Some(Err(problem)) => self.cx.failed(id, problem),
             None => {}
         }
+    }
+
+    /// Whether the open account has no words here.
+    fn is_linked(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.is_full())
     }
 
     pub(super) fn not_open(&self) -> Problem {
@@ -238,6 +262,9 @@ impl Account {
             .is_some_and(|step| step.token == token)
         {
             return self.on_export_rows(found);
+        }
+        if self.on_history_rows(token, &found) {
+            return;
         }
         let Some(open) = &mut self.open else { return };
         if let Some(loading) = open.loads.remove(&token) {
@@ -358,6 +385,7 @@ impl Account {
         open.begin(&mut self.cx);
         self.show_phase();
         open.snapshot(&mut self.cx);
+        open.tell_unsure(&mut self.cx);
         self.open = Some(Box::new(open));
         if let Some(id) = answer {
             self.cx.done(id, None);
@@ -375,6 +403,7 @@ impl Account {
 
     /// Drops the open account; what it changed is saved first.
     pub(super) fn close(&mut self) {
+        self.drop_linking(false);
         if let Some(open) = &mut self.open {
             if self.cx.is_failing() {
                 // Should the store be emptied meanwhile, what waits makes it right.
@@ -393,6 +422,7 @@ impl Account {
 
     fn erase(&mut self, id: u64) -> Outcome {
         self.close();
+        self.drop_linking(true);
         self.cx.drop_pending();
         // What is being read is of an account that will be gone.
         let stage = core::mem::replace(&mut self.entry.stage, Stage::Locked);
@@ -433,7 +463,8 @@ impl Account {
             problem = problems::store_emptied();
             self.on_emptied();
         }
-        if save {
+        // What can't be read of the past is not handed over.
+        if save || self.on_history_rows(token, &[]) {
             return;
         }
         if let Some(step) = self.entry.step.take_if(|step| step.token == token) {
@@ -524,6 +555,7 @@ impl Account {
         if let Some(open) = &mut self.open {
             open.on_timer(&mut self.cx);
         }
+        self.on_link_timer();
     }
 }
 

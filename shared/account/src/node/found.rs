@@ -103,7 +103,7 @@ impl Open {
     pub fn own_read(&self, slot: u16) -> Option<[u8; 32]> {
         match slot {
             SLOT_EPOCH_KEYS | SLOT_PROFILE => Some(self.profile.read_secret),
-            SLOT_ROOT => Some(*self.identity.record_key().as_bytes()),
+            SLOT_ROOT => Some(*self.authority.full()?.record_key().as_bytes()),
             _ => {
                 Parts::of_slot(slot)?;
                 Some(*self.state_root()?.read.as_bytes())

@@ -268,7 +268,7 @@ impl Open {
             name: self.profile.name.clone(),
             message_id,
             time: self.clock.assumed(),
-            recovery: self.identity.recovery_key().public(),
+            recovery: self.authority.recovery(),
         }
     }
 
@@ -348,6 +348,7 @@ pub fn new_contact(who: Who, name: String, now: u64) -> Contact {
         recovery_told: false,
         coming_back: None,
         returned: None,
+        return_secret: None,
     };
     Contact {
         row,

@@ -204,7 +204,7 @@ impl Open {
             None => draft.message_id = message_id(&self.me, "", &mut cx.rng),
         }
         let keys = self.keys_of_devices()?;
-        let certificate = self.certificate(cx);
+        let certificate = self.certificate(cx)?;
         let effort = self.effort(owner, 0);
         let now = self.clock.assumed();
         let mailbox = self.profile.mailbox;

@@ -6,6 +6,8 @@ pub const OUTGOING_MAX: usize = 256;
 pub const PUTS_UNDER_WAY_MAX: usize = 8;
 /// How far one message may push the order of a conversation.
 pub const ORDER_STEP_MAX: u64 = 10_000;
+/// Of what another device says; whoever is told of it can go on from there.
+pub const ORDER_MAX: u64 = 1 << 62;
 /// Times an object is made anew because a relay refused it.
 pub const REMAKES_MAX: u32 = 8;
 pub use shared::limits::EFFORT_ASKED_MAX;

@@ -5,12 +5,11 @@
 use super::cx::Cx;
 use super::open::Open;
 use super::problems;
-use super::relay::Stage;
 use super::relays::NodeKey;
 use crate::api::Request;
 use crate::sealed::locator;
 use shared::io::{Input, LinkId, Output};
-use shared::link::{LinkFault, Reply};
+use shared::link::Reply;
 use shared::time::Millis;
 use shared::wire::{Header, Kind, ScanRecord};
 
@@ -59,33 +58,11 @@ impl Open {
     }
 
     fn on_frame(&mut self, cx: &mut Cx, link: LinkId, bytes: &[u8]) {
-        let Some(key) = self.relays.key_of(link) else {
-            return;
-        };
-        let Some(relay) = self.relays.get_mut(&key) else {
-            return;
-        };
-        let (Stage::Greeting { client, .. } | Stage::Open { client, .. }) = &mut relay.stage else {
-            return;
-        };
-        match client.on_frame(cx.now, bytes) {
-            Ok(reply) => self.on_reply(cx, link, key, reply),
-            Err(fault) => self.on_fault(cx, link, key, fault),
+        match self.relays.on_frame(cx, link, bytes) {
+            Some((key, Some(reply))) => self.on_reply(cx, link, key, reply),
+            Some((key, None)) => self.on_relay_lost(cx, key),
+            None => {}
         }
-    }
-
-    fn on_fault(&mut self, cx: &mut Cx, link: LinkId, key: NodeKey, fault: LinkFault) {
-        let problem = match fault {
-            LinkFault::WrongKey | LinkFault::BadWelcome | LinkFault::BadReceipt => {
-                problems::relay_false()
-            }
-            LinkFault::WrongVersion { .. } | LinkFault::WrongNetwork { .. } => {
-                problems::relay_other()
-            }
-            _ => problems::relay_gone(),
-        };
-        self.relays.drop_link(cx, link, problem);
-        self.on_relay_lost(cx, key);
     }
 
     fn on_reply(&mut self, cx: &mut Cx, link: LinkId, key: NodeKey, reply: Reply<'_>) {
@@ -249,7 +226,9 @@ impl Open {
         if self.relays.on_timer(cx) {
             self.show_relays(cx);
         }
-        self.tick_links(cx);
+        for silent in self.relays.tick(cx) {
+            self.on_relay_lost(cx, silent);
+        }
         if self.tick_at <= cx.now.mono {
             self.on_tick(cx);
         }
@@ -258,6 +237,8 @@ impl Open {
             self.on_epoch(cx);
             self.write_own_device(cx);
             self.end_letters(cx);
+            self.look_after_certificate(cx);
+            self.renew_linked(cx);
             self.note_marks(cx);
             self.expire_parcels(cx);
             self.expire_invites(cx);
@@ -288,28 +269,6 @@ impl Open {
         self.watch_heads(cx);
         self.audit_on_time(cx);
         self.end_lookups(cx);
-    }
-
-    /// Pings, and links that went silent.
-    fn tick_links(&mut self, cx: &mut Cx) {
-        let mut silent = alloc::vec::Vec::new();
-        for (key, relay) in self.relays.values_mut() {
-            let Stage::Open { link, client, .. } = &mut relay.stage else {
-                continue;
-            };
-            if client.next_time() > cx.now.mono {
-                continue;
-            }
-            match client.on_timer(cx.now) {
-                Ok(Some(bytes)) => cx.at_once(Output::Send { link: *link, bytes }),
-                Ok(None) => {}
-                Err(_) => silent.push((*key, *link)),
-            }
-        }
-        for (key, link) in silent {
-            self.relays.drop_link(cx, link, problems::relay_gone());
-            self.on_relay_lost(cx, key);
-        }
     }
 
     pub fn next_timer(&self) -> Option<Millis> {

@@ -3,10 +3,13 @@
 //!
 //! ```text
 //! Account -> entry, unlock, transfer        no account, locked, creating; export and import
+//!         -> linking, linking_new, linking_old, meet   a device is linked: either side
+//!         -> Open -> bundle, history, slots, own    what a new device gets, and all share
 //!         -> Open -> relays, offers, named, fetch, lookups, found  what comes
 //!                 -> jobs, seal, shelf, outbox, audit, carry  what goes
 //!                 -> inbox, invites, greet, waiting, people, heads, shown  what it means
 //!                 -> recovery, returns, comeback, superseded  who lost everything but the words
+//!                 -> authority                             what a device without the seed may do
 //!                 -> state, state_facts, state_taken, settings  what all devices of the account agree on
 //!                 -> own, letters, own_facts, own_taken, own_keys, catch_up, devices  its others
 //! ```
@@ -14,6 +17,8 @@
 mod again;
 mod assemble;
 mod audit;
+mod authority;
+mod bundle;
 mod carry;
 mod catch_up;
 mod comeback;
@@ -26,14 +31,19 @@ mod fetch;
 mod found;
 mod greet;
 mod heads;
+mod history;
 mod inbox;
 mod invites;
 mod jobs;
 mod letters;
 mod limits;
+mod linking;
+mod linking_new;
+mod linking_old;
 mod links;
 mod lookups;
 mod mailbox;
+mod meet;
 mod message_row;
 mod model;
 mod named;
@@ -58,6 +68,7 @@ mod seal;
 mod settings;
 mod shelf;
 mod shown;
+mod slots;
 mod state;
 mod state_facts;
 mod state_taken;
@@ -65,7 +76,6 @@ mod state_taken;
 mod state_tests;
 mod superseded;
 mod transfer;
-mod twin;
 mod unlock;
 mod views;
 mod waiting;
@@ -86,6 +96,7 @@ pub struct Account {
     cx: Cx,
     entry: Entry,
     open: Option<alloc::boxed::Box<Open>>,
+    linking: Option<linking::Linking>,
 }
 
 impl Account {
@@ -97,6 +108,7 @@ impl Account {
             cx,
             entry,
             open: None,
+            linking: None,
         }
     }
 
@@ -116,7 +128,8 @@ impl Account {
             Input::Recalled { token, key } => self.on_recalled(token, key),
             Input::Wake => self.cx.on_timer(),
             input => {
-                if let Some(open) = &mut self.open {
+                let left = self.on_link_input(input);
+                if let (Some(open), Some(input)) = (&mut self.open, left) {
                     open.on_link_input(&mut self.cx, input);
                 }
             }
@@ -131,7 +144,8 @@ impl Account {
             return output;
         }
         let open = self.open.as_ref().and_then(|open| open.next_timer());
-        let timers = [open, self.cx.next_timer(), self.entry.next_timer()];
+        let link = self.next_link_timer();
+        let timers = [open, link, self.cx.next_timer(), self.entry.next_timer()];
         Output::WaitUntil(timers.into_iter().flatten().min().unwrap_or(u64::MAX))
     }
 

@@ -21,8 +21,9 @@ pub type Who = [u8; 32];
 #[derive(Clone, Encode, Decode, Zeroize, ZeroizeOnDrop)]
 #[cbor(map)]
 pub struct Profile {
+    /// Of a full device alone; a linked one has `linked`.
     #[cbor(n(0), with = "minicbor::bytes")]
-    pub seed: [u8; 27],
+    pub seed: Option<[u8; 27]>,
     #[n(1)]
     pub name: String,
     /// Secret of this device's signing key.
@@ -71,6 +72,17 @@ pub struct Profile {
     /// The epoch in which that was last looked for.
     #[cbor(n(18), default)]
     pub keys_looked: u32,
+    /// What a device without the seed has in its place.
+    #[n(24)]
+    #[zeroize(skip)]
+    pub linked: Option<super::authority::LinkedRow>,
+    /// Slots that other devices were given, as far as no entry of the state says so.
+    #[cbor(n(25), default)]
+    #[zeroize(skip)]
+    pub given: Vec<super::slots::GivenRow>,
+    /// Secret half of this device's X-Wing key.
+    #[cbor(n(26), with = "minicbor::bytes")]
+    pub kem: Option<[u8; 32]>,
 }
 
 /// A relay this account uses.
@@ -200,6 +212,9 @@ pub struct ContactRow {
     /// They came back.
     #[n(33)]
     pub returned: Option<super::returns::ReturnedRow>,
+    /// RT of returns from them, on a device that can't derive it.
+    #[cbor(n(35), with = "minicbor::bytes")]
+    pub return_secret: Option<[u8; 32]>,
 }
 
 #[derive(Clone, Copy, Encode, Decode, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Invariant: whatever a row holds is changed together with `cx.touch(row)`.
 
 use super::audit::Audits;
+use super::authority::Authority;
 use super::carry::Carry;
 use super::commands::Loading;
 use super::cx::Cx;
@@ -27,7 +28,6 @@ use crate::api::{Event, WaitsFor};
 use crate::comeback::PendingReturn;
 use crate::epoch_keys::{ContactKeys, EpochKeys};
 use crate::greeting::PendingGreeting;
-use crate::identity::Identity;
 use crate::invite::Invitation;
 use crate::profile::ProfileText;
 use crate::rows::Rows;
@@ -116,7 +116,7 @@ impl Ride {
 pub struct Open {
     pub rows: Rows,
     pub data: DataKey,
-    pub identity: Identity,
+    pub authority: Authority,
     /// The account's public key.
     pub me: PublicKey,
     pub device: SigningKey,

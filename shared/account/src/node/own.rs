@@ -261,10 +261,15 @@ impl Open {
     /// Whether this device is the one, of those that were heard lately and that one aside, which
     /// does what one has to do for all: the one in the lowest slot.
     pub(super) fn is_first_but(&self, aside: Option<u8>) -> bool {
+        self.is_first_of(|slot| Some(slot) != aside)
+    }
+
+    /// The same, of those that count.
+    pub(super) fn is_first_of(&self, counts: impl Fn(u8) -> bool) -> bool {
         let now = self.clock.assumed();
         let mut heard = self.own.row.heard.iter();
         !heard.any(|(slot, at)| {
-            *slot < self.profile.slot && Some(*slot) != aside && at.saturating_add(LATELY_MS) > now
+            *slot < self.profile.slot && counts(*slot) && at.saturating_add(LATELY_MS) > now
         })
     }
 }

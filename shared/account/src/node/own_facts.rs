@@ -6,12 +6,13 @@
 use super::cx::Cx;
 use super::model::*;
 use super::open::Open;
+use crate::identity::Identity;
 use crate::letter::{Answered, Copy, Item, Progress};
 use crate::linking::{ReturnSecret, SharedContact};
 use crate::state;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use shared::crypto::PublicKey;
+use shared::crypto::{Key, PublicKey};
 
 impl Open {
     /// An entry of the state that this device wrote.
@@ -155,15 +156,20 @@ impl Open {
     pub(super) fn shared_contact(&self, who: &Who) -> Option<SharedContact> {
         let contact = self.contacts.get(who)?;
         let key = PublicKey::from_bytes(who).ok()?;
-        let secret = contact.row.recovery.and_then(|theirs| {
-            let own = self.identity.recovery_key();
-            own.return_secret(&theirs, &key, &self.me)
-        });
+        let derived = |identity: &Identity| {
+            let own = identity.recovery_key();
+            own.return_secret(&contact.row.recovery?, &key, &self.me)
+        };
+        let secret = match self.authority.full() {
+            Some(identity) => derived(identity),
+            None => contact.row.return_secret.map(Key::new),
+        };
         Some(SharedContact {
             who: key,
             session: contact.session.as_ref().map(|session| session.share()),
             met: contact.row.met,
             return_secret: secret.map(ReturnSecret),
+            order: Some(contact.row.order),
         })
     }
 

@@ -9,14 +9,13 @@ use super::open::Open;
 use super::own::{PieceRow, WaitingRow};
 use super::views;
 use crate::api::Event;
-use crate::identity::Certificate;
-use crate::letter::{self, Answered, Copy, Issued, Item, Piece, Progress};
+use crate::letter::{self, Answered, Copy, Item, Piece, Progress};
 use crate::linking::SharedContact;
 use crate::session::Opened;
 use crate::state::values;
 use crate::state::{ContactField, Key};
 use alloc::vec::Vec;
-use shared::time::{self, Millis};
+use shared::time::Millis;
 use shared::wire::Header;
 
 /// Pieces that are kept, bytes.
@@ -110,7 +109,11 @@ impl Open {
             Item::Copy(copy) => return self.take_copy(cx, copy),
             Item::Session(contact) => return self.take_shared(cx, *contact),
             Item::Keys(keys) => self.take_keys(cx, slot, keys),
-            Item::Certificate(issued) => self.take_issued(cx, &issued),
+            Item::Certificate(issued) => {
+                if issued.slot == self.profile.slot {
+                    self.renew_authority(cx, &issued.certificate, issued.delegations);
+                }
+            }
             Item::Answered(answered) => return self.take_answered(cx, answered),
             Item::Away(away) => self.on_away(cx, slot, away),
             Item::All(all) => self.on_all(cx, all),
@@ -251,6 +254,8 @@ impl Open {
             return contact.row.state == 2;
         }
         contact.row.met = contact.row.met.max(told.met.min(self.clock.assumed()));
+        let secret = told.return_secret.as_ref().map(|rt| *rt.0.as_bytes());
+        contact.row.return_secret = contact.row.return_secret.or(secret);
         let Some(shared) = told.session.clone() else {
             return true;
         };
@@ -271,22 +276,6 @@ impl Open {
         self.queue_missing(Some(&who));
         self.show_contact(cx, &who);
         true
-    }
-
-    /// A certificate for this device, newer than the one there is.
-    fn take_issued(&mut self, cx: &mut Cx, issued: &Issued) {
-        let hour = time::hour(self.clock.assumed());
-        let Ok(certificate) = Certificate::read(&issued.certificate, &self.me, hour) else {
-            return;
-        };
-        let known = self.profile.certificate.get(33..37);
-        let until = |bytes: &[u8]| bytes.try_into().map_or(0, u32::from_le_bytes);
-        let is_ours = certificate.device == self.device.public()
-            && (issued.slot, certificate.slot) == (self.profile.slot, self.profile.slot);
-        if is_ours && certificate.until > known.map_or(0, until) {
-            self.profile.certificate = issued.certificate.to_vec();
-            cx.touch(RowKey::Profile);
-        }
     }
 
     fn take_answered(&mut self, cx: &mut Cx, answered: Answered) -> bool {

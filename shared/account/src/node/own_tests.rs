@@ -1,6 +1,7 @@
 //! What devices of one account tell each other, in whatever order and however often it comes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use super::authority::{Authority, LinkedRow};
 use super::model::*;
 use super::state_tests::{Device, somebody};
 use super::views;
@@ -265,7 +266,15 @@ fn what_is_about_strangers_waits() {
 fn certificates_are_taken_from_the_account_alone() {
     let (a, mut b) = two();
     let now = hour(b.open.clock.assumed());
-    let (device, account) = (b.open.device.public(), a.open.identity.account_key());
+    let (device, identity) = (b.open.device.public(), a.open.authority.full().unwrap());
+    let account = identity.account_key();
+    b.open.profile.seed = None;
+    b.open.profile.linked = Some(LinkedRow {
+        account: *a.open.me.as_bytes(),
+        recovery: a.open.authority.recovery(),
+        leaves: Vec::new(),
+    });
+    b.open.authority = Authority::of(&b.open.profile).unwrap();
     let tell = |b: &mut Device, slot, certificate| {
         let issued = Issued {
             slot,

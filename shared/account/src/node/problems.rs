@@ -14,6 +14,7 @@ fn problem(code: &str, happened: &str, safe: &str, todo: &str) -> Problem {
     }
 }
 
+const NO_LINK: &str = "No device was linked.";
 const NOTHING_CHANGED: &str = "Nothing was changed and nothing was sent.";
 
 macro_rules! problems {
@@ -126,6 +127,31 @@ problems! {
         here, and tell your contacts.";
     superseded: "Your account was restored on another device, and this one cannot send.",
         NOTHING_CHANGED, "Go on with the other device, or take the account back here.";
+    needs_full_device: "This device has not the 18 words of the account.", NOTHING_CHANGED,
+        "Do this on a device that has them.";
+    certificate_ended:
+        "What this device was given to speak for the account has ended.",
+        "What is here stays, and what comes is still read. Nothing can be sent from here.",
+        "Open WireMin on a device that has the words.";
+    devices_full: "This account has 8 devices already, or has had lately.", NOTHING_CHANGED,
+        "Go on with one of these.";
+    link_timed_out: "The other device did not answer in time.", NO_LINK,
+        "See that both are online, and start anew on the new device.";
+    link_refused: "It was refused on one of the two devices.", NO_LINK,
+        "Start anew on the new device, if that was a mistake.";
+    link_disturbed: "Somebody else has seen the code and took part.", NO_LINK,
+        "Start anew on the new device, and show its code to nobody else.";
+    link_old_code: "This code is not valid any more, or one of the two clocks is wrong.", NO_LINK,
+        "Show a new code on the new device, and check the clocks of both.";
+    link_not_a_code: "This is not the code of a new device, or part of it is missing.", NO_LINK,
+        "Scan the code that the new device shows, or copy all of it.";
+    link_unsure: "Everything was sent, and the new device did not say that it has it.",
+        "It may be linked, and counts as linked here.",
+        "Look at the new device. If it has no account, start anew there.";
+    link_not_taken: "The new device could not keep what it got.", NO_LINK,
+        "Free some space on it, and start anew.";
+    link_malformed: "What the other device says is not understood here.", NO_LINK,
+        "Update both, or reload the page, and start anew on the new device.";
     return_unknown: "Nobody who came back waits for your word here.", NOTHING_CHANGED,
         "Reload the conversation.";
     message_done: "This message is not waiting any more.", NOTHING_CHANGED,

@@ -15,7 +15,7 @@ use crate::record::gives_all;
 use alloc::{collections::BTreeMap, vec::Vec};
 use shared::crypto::PublicKey;
 use shared::io::{DialError, LinkId, Output, Token};
-use shared::link::{ClientLink, LinkConfig};
+use shared::link::{ClientLink, LinkConfig, LinkFault, Reply};
 use shared::range::Range;
 use shared::time::{Millis, Now};
 use shared::wire::RelayHint;
@@ -155,6 +155,12 @@ impl Relays {
             let _ = self.add(cx, hint);
             return;
         }
+        let until = cx.now.mono + GUEST_MS;
+        self.invite_until(cx, hint, until);
+    }
+
+    /// The same of one that is not in use, until then (mono).
+    pub fn invite_until(&mut self, cx: &mut Cx, hint: RelayHint, until: Millis) {
         let guests = self.relays.iter().filter(|(_, r)| r.is_guest());
         if !self.relays.contains_key(&hint.node_key) && guests.clone().count() >= GUESTS_MAX {
             let oldest = guests.min_by_key(|(_, r)| r.guest_until);
@@ -162,7 +168,6 @@ impl Relays {
                 self.drop(cx, &key);
             }
         }
-        let until = cx.now.mono + GUEST_MS;
         let relay = match self.relays.contains_key(&hint.node_key) {
             true => self.relays.get_mut(&hint.node_key),
             false => Some(self.insert(cx, hint)),
@@ -324,6 +329,13 @@ impl Relays {
             .min()
     }
 
+    /// Whether a dial of that token is under way.
+    pub fn awaits(&self, dialled: Token) -> bool {
+        let waits =
+            |r: &Relay| matches!(&r.stage, Stage::Dialling { token, .. } if *token == dialled);
+        self.relays.values().any(waits)
+    }
+
     /// A dial succeeded: says Hello.
     pub fn on_link_up(&mut self, cx: &mut Cx, link: LinkId, dialled: Token, binding: [u8; 32]) {
         let relay = self
@@ -381,6 +393,56 @@ impl Relays {
             relay.fail(cx, problems::relay_gone());
         }
         Some(key)
+    }
+
+    /// A frame on a link, and what it says; `None` with the key: it says what no relay may, and
+    /// the link is ended.
+    pub fn on_frame<'a>(
+        &mut self,
+        cx: &mut Cx,
+        link: LinkId,
+        bytes: &'a [u8],
+    ) -> Option<(NodeKey, Option<Reply<'a>>)> {
+        let key = self.key_of(link)?;
+        let (Stage::Greeting { client, .. } | Stage::Open { client, .. }) =
+            &mut self.relays.get_mut(&key)?.stage
+        else {
+            return None;
+        };
+        let problem = match client.on_frame(cx.now, bytes) {
+            Ok(reply) => return Some((key, Some(reply))),
+            Err(LinkFault::WrongKey | LinkFault::BadWelcome | LinkFault::BadReceipt) => {
+                problems::relay_false()
+            }
+            Err(LinkFault::WrongVersion { .. } | LinkFault::WrongNetwork { .. }) => {
+                problems::relay_other()
+            }
+            Err(_) => problems::relay_gone(),
+        };
+        self.drop_link(cx, link, problem);
+        Some((key, None))
+    }
+
+    /// Pings; the relays whose links went silent, and were ended.
+    pub fn tick(&mut self, cx: &mut Cx) -> Vec<NodeKey> {
+        let mut silent = Vec::new();
+        for (key, relay) in &mut self.relays {
+            let Stage::Open { link, client, .. } = &mut relay.stage else {
+                continue;
+            };
+            if client.next_time() > cx.now.mono {
+                continue;
+            }
+            match client.on_timer(cx.now) {
+                Ok(Some(bytes)) => cx.at_once(Output::Send { link: *link, bytes }),
+                Ok(None) => {}
+                Err(_) => silent.push((*key, *link)),
+            }
+        }
+        for (_, link) in &silent {
+            self.drop_link(cx, *link, problems::relay_gone());
+        }
+        silent.into_iter().map(|(key, _)| key).collect()
     }
 
     /// Ends a link that misbehaved.

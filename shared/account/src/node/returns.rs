@@ -12,7 +12,7 @@ use super::{commands, limits, problems};
 use crate::acceptance::PendingAcceptance;
 use crate::api::{Answer, Problem};
 use crate::comeback::{Return, Way, Which};
-use crate::identity::RecoveryPublic;
+use crate::identity::{Identity, RecoveryPublic};
 use crate::session::{Old, Payload, message_id};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -104,10 +104,16 @@ impl Open {
             returns.secret = None;
             returns.refresh(who, epoch, &mut self.expected);
             returns.of = of;
-            let own = self.identity.recovery_key();
-            returns.secret = of
-                .zip(PublicKey::from_bytes(who).ok())
-                .and_then(|(theirs, from)| own.return_secret(&theirs, &from, &self.me));
+            let told = contact.row.return_secret.map(Key::new);
+            let derived = |identity: &Identity| {
+                let from = PublicKey::from_bytes(who).ok()?;
+                let own = identity.recovery_key();
+                own.return_secret(&of?, &from, &self.me)
+            };
+            returns.secret = match self.authority.full() {
+                Some(identity) => derived(identity),
+                None => told.filter(|_| of.is_some()),
+            };
         }
         returns.refresh(who, epoch, &mut self.expected);
     }

@@ -105,7 +105,7 @@ fn returns_are_expected_of_active_contacts_with_a_known_key() {
     assert_eq!((expected(&open), open.expected.len()), (20, before + 20));
     let secret = theirs
         .recovery_key()
-        .return_secret(&open.identity.recovery_key().public(), &key(&who), &open.me)
+        .return_secret(&open.authority.recovery(), &key(&who), &open.me)
         .unwrap();
     let which = Which {
         epoch: 20_001,
@@ -141,7 +141,7 @@ fn a_return_is_taken_once_and_of_contacts_alone() {
     let me = *ann.me.as_bytes();
     let mut contact = new_contact(me, "Ann".into(), START);
     contact.row.state = 1;
-    contact.row.recovery = Some(ann.identity.recovery_key().public());
+    contact.row.recovery = Some(ann.authority.recovery());
     let mut keys = crate::epoch_keys::ContactKeys::new(ann.profile.read_secret);
     keys.learn(&ann.epoch_keys.notice(20_000, 2).unwrap(), START, 20_000);
     contact.keys = Some(keys);

@@ -10,8 +10,12 @@ use super::open::Open;
 use crate::record::{SLOT_EPOCH_KEYS, SLOT_PROFILE};
 
 impl Open {
-    /// Draws it, and tells all who are left.
+    /// Draws it, and tells all who are left. A device that has no leave to write under another one
+    /// leaves it to one that has the seed, which hears of the removal.
     pub fn change_read(&mut self, cx: &mut Cx) {
+        if !self.is_full() {
+            return;
+        }
         let fresh = cx.rng.array();
         let old = core::mem::replace(&mut self.profile.read_secret, fresh);
         cx.touch(RowKey::Profile);

@@ -6,7 +6,6 @@
 use super::cx::Cx;
 use super::model::*;
 use super::open::{Open, Ride};
-use crate::identity::Certificate;
 use crate::record::{Author, SLOT_PROFILE, Signer};
 use crate::sealed::{Sealed, Sender};
 use crate::session::{ACKS_MAX, Draft, SealError, message_id};
@@ -42,7 +41,7 @@ impl Open {
             return None;
         }
         let draft = self.draft(cx, who, id)?;
-        let certificate = self.certificate(cx);
+        let certificate = self.certificate(cx)?;
         let effort = self.effort(owner, 0);
         let contact = self.contacts.get_mut(who)?;
         let (session, keys) = (contact.session.as_mut()?, contact.keys.as_ref()?);
@@ -93,7 +92,7 @@ impl Open {
             mailbox: (mailbox.bits() > 0).then_some(mailbox),
             heads: Some(self.shelf.heads()),
             read: read_untold.then_some(self.profile.read_secret),
-            recovery: (!row.recovery_told).then(|| self.identity.recovery_key().public()),
+            recovery: (!row.recovery_told).then(|| self.authority.recovery()),
             ..Draft::default()
         };
         match id {
@@ -111,7 +110,7 @@ impl Open {
     }
 
     fn seal_greeting(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) -> Option<Sealed> {
-        let certificate = self.certificate(cx);
+        let certificate = self.certificate(cx)?;
         let effort = self.effort(owner, crate::greeting::EFFORT_MIN);
         let hour = time::hour(self.clock.assumed());
         let contact = self.contacts.get_mut(who).filter(|c| c.is_greeting())?;
@@ -128,7 +127,7 @@ impl Open {
     }
 
     fn seal_acceptance(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) -> Option<Sealed> {
-        let certificate = self.certificate(cx);
+        let certificate = self.certificate(cx)?;
         let effort = self.effort(owner, 0);
         let contact = self.contacts.get_mut(who)?;
         let (pending, session) = (contact.acceptance.as_ref()?, contact.session.as_mut()?);
@@ -156,7 +155,7 @@ impl Open {
     }
 
     fn seal_return(&mut self, cx: &mut Cx, owner: &Owner, who: &Who) -> Option<Sealed> {
-        let certificate = self.certificate(cx);
+        let certificate = self.certificate(cx)?;
         let effort = self.effort(owner, 0);
         let now = self.clock.assumed();
         let secret = self.own_return_secret(who)?;
@@ -166,7 +165,8 @@ impl Open {
         let contact = self.contacts.get_mut(who)?;
         let (pending, keys) = (contact.coming_back.as_mut()?, contact.keys.as_ref()?);
         let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
-        let from = (&sender, self.identity.account_key(), &self.epoch_keys);
+        let account = self.authority.full()?.account_key();
+        let from = (&sender, account, &self.epoch_keys);
         let sealed = pending.seal(&secret, keys, &intro, from, &mut cx.visible);
         cx.touch(RowKey::Contact(*who));
         self.expect_return_accepted(who);
@@ -182,7 +182,7 @@ impl Open {
         let effort = self.effort(owner, 0);
         let invite = self.invites.get(id)?;
         let secret = invite.secret.as_ref()?;
-        let account = self.identity.account_key();
+        let account = self.authority.full()?.account_key();
         let by = Author {
             signer: Signer::Account(account),
             version,
@@ -202,20 +202,6 @@ impl Open {
         self.profile.record_version = seconds.max(self.profile.record_version + 1);
         cx.touch(RowKey::Profile);
         self.profile.record_version
-    }
-
-    /// This device's certificate, renewed when half its time is over.
-    pub(super) fn certificate(&mut self, cx: &mut Cx) -> [u8; 101] {
-        let hour = time::hour(self.clock.assumed());
-        let kept = Certificate::read(&self.profile.certificate, &self.me, hour);
-        if let Some(certificate) = kept.ok().filter(|kept| !kept.is_due(hour)) {
-            return certificate.to_bytes();
-        }
-        let (account, device) = (self.identity.account_key(), self.device.public());
-        let bytes = Certificate::issue(account, self.profile.slot, device, hour).to_bytes();
-        self.profile.certificate = bytes.to_vec();
-        cx.touch(RowKey::Profile);
-        bytes
     }
 }
 

@@ -4,6 +4,7 @@
 //! Invariant: what may lie in the network is in a row before it leaves, so that a restart neither
 //! forgets nor repeats it. What is written again has been read before, if a relay answered.
 
+use super::authority::Spot;
 use super::cx::Cx;
 use super::found::Looked;
 use super::limits;
@@ -311,7 +312,13 @@ impl Open {
         };
         let size = record::least_size(&text)?;
         let version = self.record_version(cx);
-        let by = self.author(cx, version, &Owner::Record(slot));
+        let spot = Spot {
+            read: &read,
+            slot,
+            period: at.period,
+            expiry: at.expiry,
+        };
+        let by = self.author(cx, version, &Owner::Record(slot), &spot)?;
         let writing = Writing {
             by,
             read: &read,
@@ -337,8 +344,14 @@ impl Open {
             expiry: hour + Lifetime::H168.hours(),
         };
         let version = self.record_version(cx);
-        let by = self.author(cx, version, &Owner::Record(SLOT_EPOCH_KEYS));
         let read = &self.profile.read_secret;
+        let spot = Spot {
+            read,
+            slot: SLOT_EPOCH_KEYS,
+            period: at.period,
+            expiry: at.expiry,
+        };
+        let by = self.author(cx, version, &Owner::Record(SLOT_EPOCH_KEYS), &spot)?;
         let sealed = self.epoch_keys.record(by, read, now, &cx.rng.array())?;
         let sealed = sealed.ok()?;
         self.shelf.note(cx, SLOT_EPOCH_KEYS, at, hour);
@@ -414,7 +427,13 @@ impl Open {
         let lifetime = [Lifetime::H6, Lifetime::H48, Lifetime::H168, Lifetime::H720];
         let lifetime = lifetime.into_iter().find(|t| t.hours() >= lasts);
         let version = self.record_version(cx);
-        let by = self.author(cx, version, &Owner::TakenBack(*id));
+        let spot = Spot {
+            read: &row.read,
+            slot: row.slot,
+            period: row.at.period,
+            expiry: row.at.expiry,
+        };
+        let by = self.author(cx, version, &Owner::TakenBack(*id), &spot)?;
         let writing = Writing {
             by,
             read: &row.read,
@@ -446,14 +465,14 @@ impl Open {
         }
     }
 
-    /// Who writes records: this account itself.
-    fn author(&self, cx: &Cx, version: u64, owner: &Owner) -> Author<'_> {
-        Author {
-            signer: record::Signer::Account(self.identity.account_key()),
+    /// Who writes a record: this account itself, or this device if it has leave to.
+    fn author(&self, cx: &Cx, version: u64, owner: &Owner, at: &Spot) -> Option<Author<'_>> {
+        Some(Author {
+            signer: self.authority.signer(&self.device, at)?,
             version,
             effort: self.effort(owner, 0),
             network: cx.config.network,
-        }
+        })
     }
 }
 

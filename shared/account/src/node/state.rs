@@ -173,6 +173,30 @@ impl Open {
         self.on_state_changes(cx, changes, refused);
     }
 
+    /// Takes entries of another device, and does not act on them yet.
+    pub(super) fn load_state(&mut self, cx: &mut Cx, entries: Vec<Entry>) {
+        let clock = self.state_clock();
+        for entry in entries {
+            let key = entry.key.clone();
+            match self.state.set.merge(entry, clock) {
+                Ok(Change::Nothing) => {}
+                Ok(_) => self.state.touch(cx, &key),
+                Err(_) => cx.trouble(problems::state_full()),
+            }
+        }
+    }
+
+    /// Acts on all that the set has.
+    pub(super) fn take_all_state(&mut self, cx: &mut Cx) {
+        let keys: Vec<Key> = self
+            .state
+            .set
+            .iter()
+            .map(|entry| entry.key.clone())
+            .collect();
+        self.take_state(cx, &keys);
+    }
+
     /// Takes the text of a part that was found, and acts on it.
     pub fn on_state_part(
         &mut self,
@@ -245,6 +269,10 @@ impl Open {
 
     fn write_due_parts(&mut self, cx: &mut Cx) {
         if self.state.root.is_none() {
+            if !self.is_full() {
+                // It could not be found by the words.
+                return;
+            }
             self.state.root = Some(Root::draw(&mut cx.rng));
             cx.touch(RowKey::StateParts);
             self.record_changed(cx, SLOT_ROOT);

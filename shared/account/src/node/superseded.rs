@@ -45,7 +45,7 @@ impl Open {
         }
         let own = self.epoch_keys.generation();
         let owner = Owner::Record(SLOT_EPOCH_KEYS);
-        if newest > own && !self.is_looking() {
+        if newest > own && !self.is_looking() && self.is_full() {
             self.profile.superseded = Some(newest);
             cx.touch(RowKey::Profile);
             self.drop_parcel(cx, &owner);

@@ -139,6 +139,7 @@ impl Account {
                     | What::CheckOld { .. }
                     | What::CheckExport { .. }
                     | What::ShowWords
+                    | What::LinkFull { .. }
             );
             if let Some(vault) = self.entry.vault.as_mut().filter(|_| attempt) {
                 vault.not_tried();
@@ -180,8 +181,9 @@ impl Account {
             What::ShowWords => {
                 if self.finish_attempt(id, &key).is_some() {
                     self.save_vault(Vec::new());
-                    if let Some(open) = &self.open {
-                        self.cx.done_at_once(id, words_answer(&open.seed()));
+                    match self.open.as_ref().and_then(|open| open.seed()) {
+                        Some(seed) => self.cx.done_at_once(id, words_answer(&seed)),
+                        None => self.cx.failed_at_once(id, problems::needs_full_device()),
                     }
                 }
             }
@@ -206,6 +208,21 @@ impl Account {
                 remember,
             } => {
                 self.finish_import(id, &key, entries, salt, remember);
+            }
+            What::LinkNew {
+                draft,
+                salt,
+                remember,
+            } => {
+                self.cx.done(id, None);
+                self.begin_new(draft, (key, salt, remember));
+            }
+            What::LinkFull { history_days } => {
+                if self.finish_attempt(id, &key).is_some() {
+                    self.save_vault(Vec::new());
+                    self.cx.done(id, None);
+                    self.link_approve(true, history_days);
+                }
             }
             What::ExportRows { .. } | What::Erase => {}
         }
@@ -237,18 +254,24 @@ impl Account {
         key: &Key,
         salt: [u8; 16],
     ) -> Option<DataKey> {
+        let made = self.make_vault(who, key, salt);
+        if made.is_none() {
+            self.cx.failed(id, problems::not_possible());
+        }
+        made
+    }
+
+    pub(super) fn make_vault(
+        &mut self,
+        who: PublicKey,
+        key: &Key,
+        salt: [u8; 16],
+    ) -> Option<DataKey> {
         let data = DataKey::draw(&mut self.cx.rng);
         let fresh = self.cx.rng.array();
-        match VaultRow::create(who, &data, key, salt, COST, &fresh) {
-            Ok(vault) => {
-                self.entry.vault = Some(vault);
-                Some(data)
-            }
-            Err(_) => {
-                self.cx.failed(id, problems::not_possible());
-                None
-            }
-        }
+        let vault = VaultRow::create(who, &data, key, salt, COST, &fresh).ok()?;
+        self.entry.vault = Some(vault);
+        Some(data)
     }
 
     /// The key behind the vault, or the answer that it was the wrong passcode.

@@ -42,6 +42,7 @@ pub fn contact(of: &Account, state: &mut Vec<Entry>, rng: &mut Rng) -> SharedCon
         session: Some(session.share()),
         met: START,
         return_secret: Some(ReturnSecret(Key::new(rng.array()))),
+        order: Some(7),
     }
 }
 
@@ -79,6 +80,39 @@ fn many(contacts: usize) -> Bundle {
     let ada = Account::draw(&mut rng);
     let device = SigningKey::draw(&mut rng).public();
     bundle(&ada, device, DeviceKind::Full, contacts, &mut rng)
+}
+
+/// Conversations take no more room than they are counted for, and texts that nobody could have
+/// written are refused.
+#[test]
+fn history_is_in_bounds() {
+    let mut bundle = many(0);
+    let device = PublicKey::from_bytes(bundle.certificate[1..33].try_into().unwrap()).unwrap();
+    let account = bundle.account;
+    let read = |bundle: &Bundle| {
+        let bytes = bundle.encode().unwrap();
+        let read = Bundle::read(&bytes, &account, &device, DeviceKind::Full, START);
+        read.map(|bundle| bundle.history)
+    };
+    assert_eq!(read(&bundle), Ok(bundle.history.clone()));
+    let empty = bundle.encode().unwrap().len();
+    let text = "a".repeat(2_000);
+    let mut said = Said {
+        id: [7; 16],
+        mine: true,
+        text,
+        at: (1 << 47) - 1,
+        order: u64::MAX,
+    };
+    let one = MessageCopy::new(account, said.clone(), said.at, Way::GivenUp);
+    let counted = MessageCopy::bytes(&said.text);
+    bundle.history = alloc::vec![one; 100];
+    let took = bundle.encode().unwrap().len() - empty;
+    assert!(took <= 100 * counted, "{took}");
+    assert_eq!(read(&bundle), Ok(bundle.history.clone()));
+    said.text.push('a');
+    bundle.history[50] = MessageCopy::new(account, said, 0, Way::Arrived);
+    assert_eq!(read(&bundle), Err(Failure::Malformed));
 }
 
 #[test]

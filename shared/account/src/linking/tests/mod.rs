@@ -201,7 +201,20 @@ pub fn bundle(
         }],
         invitations: Vec::new(),
         state,
+        history: [true, false].map(|mine| copy(of, mine)).into(),
     }
+}
+
+/// A message of a conversation with somebody.
+pub fn copy(with: &Account, mine: bool) -> MessageCopy {
+    let said = Said {
+        id: [u8::from(mine); 16],
+        mine,
+        text: "hello".into(),
+        at: START,
+        order: 3,
+    };
+    MessageCopy::new(with.key.public(), said, START, Way::Arrived)
 }
 
 /// An entry of a contact, as a device of the account wrote it.

@@ -113,10 +113,10 @@ fn what_is_unknown_in_a_bundle_is_passed_over() {
     let device = run.asks.device;
     let bundle = run.bundle(device, DeviceKind::Full, 1);
     let bytes = bundle.encode().unwrap();
-    // A map of 18 pairs: one more, [1, {2: "x"}] under key 24.
-    assert_eq!(bytes[0], 0xb2);
+    // A map of 19 pairs: one more, [1, {2: "x"}] under key 24.
+    assert_eq!(bytes[0], 0xb3);
     let more = [0x18, 24, 0x82, 1, 0xa1, 2, 0x61, b'x'];
-    let later = [&[0xb3], &bytes[1..], &more].concat();
+    let later = [&[0xb4], &bytes[1..], &more].concat();
     let me = run.ada.key.public();
     let read = Bundle::read(&later, &me, &device, DeviceKind::Full, START).unwrap();
     assert_eq!(*read.encode().unwrap(), *bytes);

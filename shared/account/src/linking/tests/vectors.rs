@@ -63,6 +63,19 @@ fn codes_and_keys() {
 }
 
 #[test]
+fn conversations() {
+    let known = bytes(&file()["message"]);
+    let copy: MessageCopy = crate::cbor::from_slice(&known).unwrap();
+    assert_eq!((&copy.text[..], copy.mine, copy.order), ("Grüße", true, 7));
+    assert_eq!((copy.time - copy.at, copy.way), (5, Way::OnTheWay));
+    assert!(copy.is_in_bounds());
+    assert_eq!(crate::cbor::to_vec(&copy), known);
+    for len in 0..known.len() {
+        assert!(crate::cbor::from_slice::<MessageCopy>(&known[..len]).is_err());
+    }
+}
+
+#[test]
 fn messages() {
     let file = file();
     let secret = super::code::CodeSecret::new(array(&file["secret"]));
