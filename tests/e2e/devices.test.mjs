@@ -45,7 +45,7 @@ async function link(from, to, { days = '30' } = {}) {
   await from.click('link-give')
   await from.sees('linking', { step: 'done' })
   await from.shot('linking-done')
-  await from.click('link-close')
+  await from.click('sheet-close')
 }
 
 test('a browser is linked by a picture of its code; both write, and both hear', async () => {
@@ -64,7 +64,6 @@ test('a browser is linked by a picture of its code; both write, and both hear', 
   await phone.openChat('Bob')
   // What was said before the device was there has been copied.
   await phone.hears('Before')
-  await ada.click('nav-list')
   await ada.openChat('Bob')
 
   await phone.say('From the phone')
