@@ -60,6 +60,7 @@ test('a browser is linked by a picture of its code; both write, and both hear', 
 
   const phone = await stage.person()
   await link(ada, phone)
+  await ada.the('device', { slot: '1', full: 'false', this: 'false' }).waitFor()
   await ada.shot('devices')
   await phone.openChat('Bob')
   // What was said before the device was there has been copied.

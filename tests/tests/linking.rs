@@ -17,6 +17,14 @@ fn a_linked_device_has_what_it_needs_and_both_write() {
     assert_eq!(phase(&world, laptop), Some(Phase::Open));
     assert_eq!(world.id(laptop), world.id(ada));
     assert_eq!(contacts(&world, laptop), ["Bob", "Cleo"]);
+    for at in [ada, laptop] {
+        let listed = world.devices(at);
+        let listed: Vec<(u8, &str, bool)> = listed
+            .iter()
+            .map(|device| (device.slot, device.name.as_str(), device.full))
+            .collect();
+        assert_eq!(listed, [(0, "First device", true), (1, "Laptop", false)]);
+    }
     for other in &others {
         world.talk(laptop, *other, "from the laptop");
         let on_the_phone = |world: &World| {

@@ -149,11 +149,13 @@ impl Open {
     /// The device in that slot says that it took nothing.
     pub(super) fn unlist(&mut self, cx: &mut Cx, slot: u8) {
         self.delete_state(cx, &Key::Device(slot));
+        self.show_devices(cx);
     }
 
     fn list(&mut self, cx: &mut Cx, slot: u8, device: &Device) {
         if let Some(value) = device.encode() {
             self.write_state(cx, Key::Device(slot), value);
+            self.show_devices(cx);
         }
     }
 }
