@@ -164,8 +164,7 @@ impl Open {
         let Some(at) = self.own.catch_up.answers.iter().position(due) else {
             return;
         };
-        let since = self.own.catch_up.answers[at].since;
-        let from = since.saturating_sub(BEFORE_MS);
+        let from = self.from(&self.own.catch_up.answers[at]);
         // Who was away may lack the opener of the chain that is sent on.
         if let Some(session) = &mut self.own.session {
             session.end_chain();
@@ -188,6 +187,13 @@ impl Open {
         (answering.begun, answering.todo) = (true, changed);
         let slot = answering.slot;
         self.read_on(cx, slot);
+    }
+
+    /// From when on somebody is told what happened: not from before it was there, as what it gets
+    /// of that was for the person to choose who linked it.
+    fn from(&self, answering: &Answering) -> Millis {
+        let met = self.own.met(answering.slot).unwrap_or(Millis::MAX);
+        answering.since.max(met).saturating_sub(BEFORE_MS)
     }
 
     /// Reads the next conversation, or tells what was read.
@@ -219,11 +225,12 @@ impl Open {
         found: &[MessageRow],
     ) {
         let now = self.clock.assumed();
-        let answers = &mut self.own.catch_up.answers;
-        let Some(answering) = answers.iter_mut().find(|a| a.slot == slot && a.begun) else {
+        let answers = self.own.catch_up.answers.iter();
+        let Some(at) = answers.clone().position(|a| a.slot == slot && a.begun) else {
             return;
         };
-        let from = answering.since.saturating_sub(BEFORE_MS);
+        let from = self.from(&self.own.catch_up.answers[at]);
+        let answering = &mut self.own.catch_up.answers[at];
         let mut is_newer = !found.is_empty();
         for message in found.iter().rev() {
             if message.arrived < from || answering.copies.len() >= COPIES_MAX {

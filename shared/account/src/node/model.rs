@@ -251,6 +251,9 @@ pub struct InviteRow {
     /// A tombstone is still to be stored.
     #[n(6)]
     pub tombstone: bool,
+    /// Another device made it, and looks after its record.
+    #[cbor(n(7), default)]
+    pub elsewhere: bool,
 }
 
 /// A greeting in the list.
