@@ -91,7 +91,7 @@ pub struct Profile {
 pub struct RelayRow {
     #[cbor(n(0), with = "minicbor::bytes")]
     pub hint: Vec<u8>,
-    /// The first bucket that was not fetched to its end; 0 before the first connection.
+    /// The first bucket that may not be fetched to its end; 0 before the first connection.
     #[n(1)]
     pub cursor: u32,
     #[n(2)]
