@@ -24,7 +24,7 @@ use shared::wire::{Header, Kind, Records, Refused, RelayHint};
 const EARLY_MAX: usize = 16;
 const REQUESTS_MAX: usize = 4;
 /// What a relay may have asked for in vain, at most.
-const TODO_MAX: usize = 64;
+const WANTS_MAX: usize = 64;
 const PAUSE_MS: Millis = 5_000;
 /// Longer than any run.
 const STAY_MS: Millis = 24 * 3_600_000;
@@ -253,7 +253,7 @@ impl Meet {
             }
             Reply::Lagged { bucket } => {
                 if let Some(feed) = self.feeds.get_mut(&key)
-                    && feed.todo.len() < TODO_MAX
+                    && feed.todo.len() < WANTS_MAX
                 {
                     feed.todo.push_back(Want::Scan { bucket, first: 0 });
                 }
