@@ -4,7 +4,8 @@
 use account::api::*;
 use shared::object::pow;
 use shared::wire::Header;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use tests::host::{Host, WORK_DIVISOR};
 use tests::net::refusing;
 use tests::people::passcode;
@@ -438,6 +439,74 @@ fn what_a_relay_could_not_read_is_asked_for_again() {
     BROKEN.store(false, Relaxed);
     world.run(MINUTE);
     assert_eq!(world.heard(bob, ann), ["while you were away"]);
+}
+
+/// The header of the envelope that was put last by another than a relay; and how often it is still
+/// lost on its way from the relay to Bob.
+static LAST_PUT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static LOSSES: AtomicU32 = AtomicU32::new(0);
+static GETS: AtomicU32 = AtomicU32::new(0);
+/// They are used by one test at a time.
+static LOSING: Mutex<()> = Mutex::new(());
+
+fn losing(from: At, to: At, bytes: Vec<u8>) -> Option<Vec<u8>> {
+    const BOB: At = 2;
+    let mut last = LAST_PUT.lock().unwrap();
+    match bytes[0] {
+        0x10 if from != 0 && from != BOB => *last = bytes[5..77].to_vec(),
+        0x22 if from == BOB => drop(GETS.fetch_add(1, Relaxed)),
+        0x23 if to == BOB && bytes[9..81] == last[..] => {
+            let less = |left: u32| left.checked_sub(1);
+            return LOSSES
+                .fetch_update(Relaxed, Relaxed, less)
+                .is_err()
+                .then_some(bytes);
+        }
+        _ => {}
+    }
+    Some(bytes)
+}
+
+/// An answer that ends before all of it has come is asked for again, but not for ever.
+#[test]
+fn what_had_not_come_when_its_answer_ended_is_asked_for_again() {
+    let _alone = LOSING.lock().unwrap();
+    for (losses, heard) in [(1, true), (3, true), (u32::MAX, false)] {
+        let (mut world, _, ann, bob) = two();
+        world.kill(bob);
+        world.lie = Some(losing);
+        sent(&mut world, ann, bob, "while you were away");
+        world.run(30 * MINUTE);
+        LOSSES.store(losses, Relaxed);
+        GETS.store(0, Relaxed);
+        world.start(bob);
+        world.run(20_000);
+        assert_eq!(world.heard(bob, ann).len(), usize::from(heard), "{losses}");
+        let gets = GETS.load(Relaxed);
+        assert!(gets < 16, "{losses}: {gets}");
+    }
+}
+
+/// Pushes may go back to the bucket before. Where the link breaks before one does, its bucket is
+/// looked at again on the next.
+#[test]
+fn what_was_to_be_pushed_when_the_link_broke_is_scanned_for() {
+    let _alone = LOSING.lock().unwrap();
+    let (mut world, relay, ann, bob) = two();
+    world.talk(ann, bob, "what the chain begins with");
+    world.run(2 * MINUTE);
+    world.lie = Some(losing);
+    LOSSES.store(u32::MAX, Relaxed);
+    sent(&mut world, ann, bob, "of the bucket before");
+    // Buckets are ten minutes long.
+    world.run(10 * MINUTE);
+    LOSSES.store(0, Relaxed);
+    sent(&mut world, ann, bob, "of this one");
+    assert!(world.hears(bob, ann, "of this one", MINUTE));
+    assert!(!world.hears(bob, ann, "of the bucket before", 0));
+    world.set_cut(bob, relay, true);
+    world.set_cut(bob, relay, false);
+    assert!(world.hears(bob, ann, "of the bucket before", 20_000));
 }
 
 /// A bucket with too much in it to take whole: what hangs on a message found in it is found too.

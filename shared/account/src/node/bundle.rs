@@ -198,6 +198,7 @@ impl Open {
             single_use: secret.single_use,
             state: 1,
             tombstone: false,
+            elsewhere: true,
         };
         let secret = Some(secret);
         self.invites.insert(id, Invite { row, secret });

@@ -25,9 +25,15 @@ const ASK_AGAIN_MS: Millis = 44 * 3_600_000;
 const OTHERS_MS: Millis = 30_000;
 /// When it was last known that a relay is linked is noted so often.
 const ONLINE_MS: Millis = 3_600_000;
-/// Messages in an answer, and their bytes.
+/// Messages in an answer, and their bytes, divided evenly among the conversations.
 const COPIES_MAX: usize = 4_096;
 const COPIES_BYTES_MAX: usize = 2 << 20;
+/// Messages of one conversation: fewer than the received ids that are remembered of a contact, or
+/// what came directly would be taken for new.
+const OF_ONE_MAX: usize = 1_024;
+/// Of each the newest ones, whatever the others hold.
+const OF_ONE_MIN: usize = 8;
+const OF_ONE_BYTES_MIN: usize = 16 << 10;
 
 /// What this process asked, and what it is about to answer.
 #[derive(Default)]
@@ -48,7 +54,37 @@ struct Answering {
     todo: Vec<Who>,
     /// What was read of them, with when it came here.
     copies: Vec<(Millis, Copy)>,
+    /// Of each conversation, and what is left of it for the present one.
+    share: Share,
+    left: Share,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Share {
+    copies: usize,
     bytes: usize,
+}
+
+impl Share {
+    fn of(conversations: usize) -> Share {
+        let count = conversations.max(1);
+        Share {
+            copies: (COPIES_MAX / count).clamp(OF_ONE_MIN, OF_ONE_MAX),
+            bytes: (COPIES_BYTES_MAX / count).max(OF_ONE_BYTES_MIN),
+        }
+    }
+
+    /// Whether one more of that size is in it.
+    fn takes(&mut self, bytes: usize) -> bool {
+        let left = self
+            .copies
+            .checked_sub(1)
+            .zip(self.bytes.checked_sub(bytes));
+        if let Some((copies, bytes)) = left {
+            *self = Share { copies, bytes };
+        }
+        left.is_some()
+    }
 }
 
 impl CatchUp {
@@ -140,7 +176,8 @@ impl Open {
             begun: false,
             todo: Vec::new(),
             copies: Vec::new(),
-            bytes: 0,
+            share: Share::default(),
+            left: Share::default(),
         });
     }
 
@@ -164,8 +201,7 @@ impl Open {
         let Some(at) = self.own.catch_up.answers.iter().position(due) else {
             return;
         };
-        let since = self.own.catch_up.answers[at].since;
-        let from = since.saturating_sub(BEFORE_MS);
+        let from = self.from(&self.own.catch_up.answers[at]);
         // Who was away may lack the opener of the chain that is sent on.
         if let Some(session) = &mut self.own.session {
             session.end_chain();
@@ -185,9 +221,18 @@ impl Open {
         let changed = self.active().filter(|(_, c)| c.row.changed >= from);
         let changed: Vec<Who> = changed.map(|(who, _)| *who).collect();
         let answering = &mut self.own.catch_up.answers[at];
+        // What is busy leaves room for what is not.
+        answering.share = Share::of(changed.len());
         (answering.begun, answering.todo) = (true, changed);
         let slot = answering.slot;
         self.read_on(cx, slot);
+    }
+
+    /// From when on somebody is told what happened: not from before it was there, as what it gets
+    /// of that was for the person to choose who linked it.
+    fn from(&self, answering: &Answering) -> Millis {
+        let met = self.own.met(answering.slot).unwrap_or(Millis::MAX);
+        answering.since.max(met).saturating_sub(BEFORE_MS)
     }
 
     /// Reads the next conversation, or tells what was read.
@@ -197,6 +242,7 @@ impl Open {
             return;
         };
         if let Some(who) = answers[at].todo.pop() {
+            answers[at].left = answers[at].share;
             let end = self.contacts.get(&who).map_or(0, |c| c.row.next_index);
             return self.load_to_tell(cx, slot, who, end);
         }
@@ -219,22 +265,22 @@ impl Open {
         found: &[MessageRow],
     ) {
         let now = self.clock.assumed();
-        let answers = &mut self.own.catch_up.answers;
-        let Some(answering) = answers.iter_mut().find(|a| a.slot == slot && a.begun) else {
+        let answers = self.own.catch_up.answers.iter();
+        let Some(at) = answers.clone().position(|a| a.slot == slot && a.begun) else {
             return;
         };
-        let from = answering.since.saturating_sub(BEFORE_MS);
+        let from = self.from(&self.own.catch_up.answers[at]);
+        let answering = &mut self.own.catch_up.answers[at];
         let mut is_newer = !found.is_empty();
         for message in found.iter().rev() {
-            if message.arrived < from || answering.copies.len() >= COPIES_MAX {
+            if message.arrived < from {
                 is_newer = false;
                 break;
             }
             if message.notice.is_some() {
                 continue;
             }
-            answering.bytes += message.text.len() + 128;
-            if answering.bytes > COPIES_BYTES_MAX {
+            if !answering.left.takes(message.text.len() + 128) {
                 is_newer = false;
                 break;
             }

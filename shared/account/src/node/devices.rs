@@ -44,6 +44,16 @@ impl Open {
         }
     }
 
+    /// Notes since when devices are there that others name.
+    pub(super) fn meet_devices(&mut self, cx: &mut Cx) {
+        let now = self.clock.assumed();
+        for slot in self.other_devices() {
+            if self.own.note_met(slot, now) {
+                cx.touch(RowKey::Own);
+            }
+        }
+    }
+
     fn kind(&self) -> DeviceKind {
         match self.is_full() {
             true => DeviceKind::Full,

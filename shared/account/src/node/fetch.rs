@@ -35,6 +35,8 @@ const REQUESTS_MAX: usize = 4;
 const HELD_MAX: usize = 65_536;
 /// How long a relay that refused something is left alone.
 const REFUSED_PAUSE_MS: Millis = 5_000;
+/// How often a Get that brought less than its End says is asked for again.
+const AGAIN_MAX: u8 = 3;
 /// Objects in a block, on average.
 const BLOCK_OBJECTS: u32 = 8;
 
@@ -80,6 +82,10 @@ enum Want {
         bucket: u32,
         bits: u8,
         prefix: u64,
+        /// Objects that came.
+        came: u32,
+        /// How often it was asked for before, in vain.
+        again: u8,
     },
 }
 
@@ -89,6 +95,37 @@ impl Want {
             bucket,
             first: 0,
             new: false,
+        }
+    }
+
+    fn get(bucket: u32, bits: u8, prefix: u64) -> Self {
+        Want::Get {
+            bucket,
+            bits,
+            prefix,
+            came: 0,
+            again: 0,
+        }
+    }
+
+    /// It ended with so many objects sent: what is still to be asked for if not all of them came.
+    /// A relay may count what a link drops, so not for ever.
+    fn left(self, count: u32) -> Option<Self> {
+        match self {
+            Want::Get {
+                bucket,
+                bits,
+                prefix,
+                came,
+                again,
+            } if came < count && again < AGAIN_MAX => Some(Want::Get {
+                bucket,
+                bits,
+                prefix,
+                came: 0,
+                again: again + 1,
+            }),
+            _ => None,
         }
     }
 }
@@ -141,6 +178,15 @@ impl Sync {
             .get(key)
             .and_then(|feed| feed.wants.get(&request));
         matches!(want, Some(Want::Get { bits: 0, .. }))
+    }
+
+    /// Counts an object that answers a request.
+    pub fn came(&mut self, key: &NodeKey, request: ReqId) {
+        let feed = self.feeds.get_mut(key);
+        let want = feed.and_then(|feed| feed.wants.get_mut(&request));
+        if let Some(Want::Get { came, .. }) = want {
+            *came = came.saturating_add(1);
+        }
     }
 
     /// An object that was expected did not open: another under the same body hash may.
@@ -255,6 +301,7 @@ impl Open {
                     bucket,
                     bits,
                     prefix,
+                    ..
                 } => client.get(cx.now, *bucket, *bits, *prefix),
             };
             let Some((request, frame)) = asked else {
@@ -266,8 +313,9 @@ impl Open {
         }
         if feed.wants.is_empty() && feed.todo.is_empty() && !*caught_up {
             *caught_up = true;
-            if relay.row.cursor < feed.last {
-                relay.row.cursor = feed.last;
+            let finished = finished(feed.last);
+            if relay.row.cursor < finished {
+                relay.row.cursor = finished;
                 cx.touch_lazily(RowKey::Relay(key));
             }
             self.show_relays(cx);
@@ -312,22 +360,15 @@ impl Open {
             let first = looked_at;
             feed.todo.push_front(Want::Scan { bucket, first, new });
         } else if new {
-            let prefix = 0;
-            feed.todo.push_back(Want::Get {
-                bucket,
-                bits,
-                prefix,
-            });
+            feed.todo.push_back(Want::get(bucket, bits, 0));
         }
         if !whole {
             let ours = |r: &&ScanRecord| self.expected.has(&locator(&r.tag));
             let block = |r: &ScanRecord| prefix_range(bits, r.hash_key()).0;
             let blocks: BTreeSet<u64> = fresh.iter().filter(ours).map(block).collect();
-            let gets = blocks.into_iter().map(|prefix| Want::Get {
-                bucket,
-                bits,
-                prefix,
-            });
+            let gets = blocks
+                .into_iter()
+                .map(|prefix| Want::get(bucket, bits, prefix));
             feed.todo.extend(gets);
             for record in &fresh {
                 feed.pass(bucket, bits, record);
@@ -341,7 +382,10 @@ impl Open {
         let Some(feed) = self.sync.feeds.get_mut(&key) else {
             return;
         };
-        if let Some(want) = feed.wants.remove(&request) {
+        if let Some(mut want) = feed.wants.remove(&request) {
+            if let Want::Get { came, .. } = &mut want {
+                *came = 0;
+            }
             feed.todo.push_front(want);
             feed.paused_until = cx.now.mono + REFUSED_PAUSE_MS;
         }
@@ -355,19 +399,22 @@ impl Open {
         }
     }
 
-    /// A Get is complete. False if the request was not one of ours.
-    pub fn on_feed_end(&mut self, cx: &mut Cx, key: NodeKey, request: ReqId) -> bool {
+    /// A Get has ended, of which the relay sent so many objects. False if the request was not one
+    /// of ours.
+    pub fn on_feed_end(&mut self, cx: &mut Cx, key: NodeKey, request: ReqId, count: u32) -> bool {
         let Some(feed) = self.sync.feeds.get_mut(&key) else {
             return false;
         };
-        if feed.wants.remove(&request).is_none() {
+        let Some(want) = feed.wants.remove(&request) else {
             return false;
-        }
+        };
+        feed.todo.extend(want.left(count));
         self.pump_feed(cx, key);
         true
     }
 
-    /// Something came by the watch: everything before its bucket is complete.
+    /// Something came by the watch: everything before its bucket is complete, but for what is
+    /// [`finished`] a little later.
     pub fn on_live(&mut self, cx: &mut Cx, key: NodeKey, bucket: u32, bytes: usize) {
         let (Some(feed), Some(relay)) = (self.sync.feeds.get_mut(&key), self.relays.get_mut(&key))
         else {
@@ -383,8 +430,9 @@ impl Open {
         // A stray bucket from a wrong clock must not skip what is still to come.
         let plausible = bucket <= time::bucket(self.clock.assumed()).saturating_add(2);
         let complete = *caught_up && feed.todo.is_empty() && feed.wants.is_empty();
-        if complete && plausible && bucket > relay.row.cursor {
-            relay.row.cursor = bucket;
+        let finished = finished(bucket);
+        if complete && plausible && finished > relay.row.cursor {
+            relay.row.cursor = finished;
             cx.touch_lazily(RowKey::Relay(key));
         }
         if feed.live_bytes > TAKE_ALL_BYTES_MAX && relay.records_until < bucket {
@@ -408,11 +456,7 @@ impl Open {
             return feed.pass(bucket, bits, record);
         }
         let (prefix, _) = prefix_range(bits, record.hash_key());
-        feed.todo.push_back(Want::Get {
-            bucket,
-            bits,
-            prefix,
-        });
+        feed.todo.push_back(Want::get(bucket, bits, prefix));
         self.pump_feed(cx, key);
     }
 
@@ -428,11 +472,9 @@ impl Open {
                 }
                 !wanted
             });
-            let gets = blocks.into_iter().map(|(bucket, bits, prefix)| Want::Get {
-                bucket,
-                bits,
-                prefix,
-            });
+            let gets = blocks
+                .into_iter()
+                .map(|(bucket, bits, prefix)| Want::get(bucket, bits, prefix));
             feed.todo.extend(gets);
         }
         self.pump_feeds(cx);
@@ -469,6 +511,12 @@ impl Open {
         }
         self.pump_feed(cx, key);
     }
+}
+
+/// The bucket to scan from on the next link, when this one is the latest: pushes may go back to the
+/// bucket before, and a link may break before they do.
+fn finished(latest: u32) -> u32 {
+    latest.saturating_sub(1)
 }
 
 /// Prefix bits of a block of about [`BLOCK_OBJECTS`] in a bucket of `total`.

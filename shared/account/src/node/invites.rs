@@ -42,6 +42,7 @@ impl Open {
             single_use,
             state: 0,
             tombstone: false,
+            elsewhere: false,
         };
         self.invites.insert(
             id,

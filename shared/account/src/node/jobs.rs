@@ -247,7 +247,8 @@ impl Open {
         missing.extend(messages.into_iter().map(|(_, owner)| owner));
         if only.is_none() {
             let unfinished = |invite: &&Invite| {
-                invite.row.tombstone || (invite.row.state <= 1 && invite.secret.is_some())
+                let ours = invite.secret.is_some() && !invite.row.elsewhere;
+                invite.row.tombstone || (invite.row.state <= 1 && ours)
             };
             let invites = self.invites.values().filter(unfinished);
             missing.extend(invites.map(|invite| Owner::Invite(invite.row.id)));

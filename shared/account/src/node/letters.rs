@@ -20,6 +20,8 @@ use shared::time::Millis;
 const GATHER_MS_MEAN: Millis = 300;
 /// As long as an envelope lives: who was away longer asks for what happened.
 const KEPT_MS: Millis = 48 * 3_600_000;
+/// One that no relay has had is kept for that long.
+const UNSENT_MS: Millis = 30 * 86_400_000;
 /// Letters that are kept; the oldest give way.
 const LETTERS_MAX: usize = 4_096;
 /// Acknowledgements owed to our own devices.
@@ -55,6 +57,9 @@ pub struct LetterRow {
     /// Place in the order of telling.
     #[n(5)]
     pub(super) number: u64,
+    /// When a relay first had it, Unix ms.
+    #[n(6)]
+    stored: Option<Millis>,
 }
 
 impl Letters {
@@ -95,6 +100,7 @@ impl Letters {
             had_by: 0,
             keys: None,
             number,
+            stored: None,
         });
         (id, letter)
     }
@@ -110,14 +116,15 @@ impl Open {
         let now = self.clock.assumed();
         for part in item.parts(cx.rng.array()) {
             let fresh = message_id(&self.me, "", &mut cx.rng);
+            let before = self.own.letters.open;
             let (id, letter) = self.own.letters.with_room(part.len(), fresh, now);
             letter.items.extend_from_slice(&part);
             letter.count += 1;
             letter.keys = keys.or(letter.keys);
             cx.touch(RowKey::Letter(id));
-            if id == fresh {
-                // What was full is closed by that.
-                self.queue_letters();
+            if let Some(full) = before.filter(|before| *before != id) {
+                // It is closed by that.
+                self.jobs.add(Owner::Letter(full));
             }
         }
         while self.own.letters.rows.len() > LETTERS_MAX {
@@ -222,6 +229,14 @@ impl Open {
 
     /// What rode on a stored letter is not owed any more.
     pub(super) fn own_stored(&mut self, cx: &mut Cx, owner: &Owner) {
+        let now = self.clock.assumed();
+        if let Owner::Letter(id) = owner
+            && let Some(letter) = self.own.letters.rows.get_mut(id)
+            && letter.stored.is_none()
+        {
+            letter.stored = Some(now);
+            cx.touch(RowKey::Letter(*id));
+        }
         if let Some(ridden) = self.rides.remove(owner) {
             let owed = &mut self.own.row.owed;
             owed.retain(|owed| !ridden.acks.contains(&owed.0));
@@ -263,7 +278,9 @@ impl Open {
         let all = bits.fold(0, |all, bit| all | bit);
         let now = self.clock.assumed();
         let over = |l: &LetterRow| {
-            (all != 0 && l.had_by & all == all) || l.made.saturating_add(KEPT_MS) <= now
+            let stored = l.stored.is_some_and(|at| at.saturating_add(KEPT_MS) <= now);
+            let old = l.made.saturating_add(UNSENT_MS) <= now;
+            (all != 0 && l.had_by & all == all) || stored || old
         };
         let over = self.own.letters.rows.iter().filter(|(_, l)| over(l));
         let over: Vec<Id16> = over.map(|(id, _)| *id).collect();

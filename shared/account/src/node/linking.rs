@@ -57,6 +57,7 @@ impl Linking {
     /// Nothing is waited for any more but the last word getting away.
     pub(super) fn end(&mut self, cx: &Cx) {
         self.side = Side::Over;
+        self.meet.expect_nothing();
         self.closes_at = Some(cx.now.mono + LAST_WORD_MS);
     }
 

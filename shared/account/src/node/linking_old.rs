@@ -311,12 +311,22 @@ impl Account {
         match over {
             OldEvent::Done => show(&mut self.cx, LinkStep::Done),
             OldEvent::Failed(why) => {
-                let took_nothing = matches!(why, Failure::NotTaken | Failure::RefusedThere);
-                if let (Some(slot), Some(open), true) = (old.slot, &mut self.open, took_nothing) {
-                    // By its own word.
+                let says_no = matches!(why, Failure::NotTaken | Failure::RefusedThere);
+                // Who was sent everything may have taken it, whatever it says.
+                let has_all = old.slot.is_some() && old.parts.len() >= old.count as usize;
+                if let (Some(slot), Some(open), true) = (old.slot, &mut self.open, says_no)
+                    && !has_all
+                {
                     open.unlist(&mut self.cx, slot);
                 }
-                show_failed(&mut self.cx, why);
+                show_failed(
+                    &mut self.cx,
+                    if says_no && has_all {
+                        Failure::NoWord
+                    } else {
+                        why
+                    },
+                );
             }
             OldEvent::Compare(_) => return,
         }

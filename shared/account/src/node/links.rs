@@ -116,6 +116,7 @@ impl Open {
                 ..
             } => {
                 let whole = self.sync.is_whole(&key, request);
+                self.sync.came(&key, request);
                 self.on_audit_object(&key, request, &header);
                 if header.front.kind == Kind::Record {
                     self.lookups.hold(key, request, &header, body);
@@ -135,13 +136,13 @@ impl Open {
             Reply::Answered { request, address } => {
                 self.relays.on_answered(cx, key, request, address);
             }
-            Reply::End { request, .. } => {
+            Reply::End { request, count } => {
                 if self.lookups.on_end(key, request, true) {
                     self.settle_lookups(cx);
                     // There is room for those that were not asked for yet.
                     self.pump_lookups(cx);
                 } else if !self.on_audit_end(cx, &key, request)
-                    && !self.on_feed_end(cx, key, request)
+                    && !self.on_feed_end(cx, key, request, count)
                 {
                     // The names of relays are complete.
                     self.hold_relays(cx);

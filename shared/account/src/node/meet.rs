@@ -23,6 +23,8 @@ use shared::wire::{Header, Kind, Records, Refused, RelayHint};
 /// Envelopes at the address that nobody expected yet.
 const EARLY_MAX: usize = 16;
 const REQUESTS_MAX: usize = 4;
+/// What a relay may have asked for in vain, at most.
+const WANTS_MAX: usize = 64;
 const PAUSE_MS: Millis = 5_000;
 /// Longer than any run.
 const STAY_MS: Millis = 24 * 3_600_000;
@@ -106,6 +108,13 @@ impl Meet {
         let (found, early) = early.into_iter().partition(here);
         self.early = early;
         self.found.extend::<VecDeque<_>>(found);
+    }
+
+    /// Whatever comes from now on is of no use.
+    pub fn expect_nothing(&mut self) {
+        (self.address, self.expected) = (None, BTreeSet::new());
+        self.early.clear();
+        self.found.clear();
     }
 
     /// The next that was expected.
@@ -243,7 +252,9 @@ impl Meet {
                 }
             }
             Reply::Lagged { bucket } => {
-                if let Some(feed) = self.feeds.get_mut(&key) {
+                if let Some(feed) = self.feeds.get_mut(&key)
+                    && feed.todo.len() < WANTS_MAX
+                {
                     feed.todo.push_back(Want::Scan { bucket, first: 0 });
                 }
             }

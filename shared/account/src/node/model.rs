@@ -91,7 +91,7 @@ pub struct Profile {
 pub struct RelayRow {
     #[cbor(n(0), with = "minicbor::bytes")]
     pub hint: Vec<u8>,
-    /// The first bucket that was not fetched to its end; 0 before the first connection.
+    /// The first bucket that may not be fetched to its end; 0 before the first connection.
     #[n(1)]
     pub cursor: u32,
     #[n(2)]
@@ -251,6 +251,9 @@ pub struct InviteRow {
     /// A tombstone is still to be stored.
     #[n(6)]
     pub tombstone: bool,
+    /// Another device made it, and looks after its record.
+    #[cbor(n(7), default)]
+    pub elsewhere: bool,
 }
 
 /// A greeting in the list.

@@ -75,6 +75,9 @@ pub struct OwnRow {
     /// told.
     #[n(8)]
     pub(super) old_chains: Vec<OwedAck>,
+    /// When a slot was first heard, by our clock: what was before is for whoever links it to say.
+    #[cbor(n(9), default)]
+    met: Vec<(u8, Millis)>,
 }
 
 #[derive(Clone, Encode, Decode)]
@@ -122,6 +125,27 @@ impl Own {
         heard.find(|(of, _)| *of == slot).map(|(_, at)| *at)
     }
 
+    /// Since when that slot may ask for what happened.
+    pub(super) fn met(&self, slot: u8) -> Option<Millis> {
+        let mut met = self.row.met.iter();
+        met.find(|(of, _)| *of == slot).map(|(_, at)| *at)
+    }
+
+    /// That slot is another device's from now on.
+    pub(super) fn meet_anew(&mut self, slot: u8, at: Millis) {
+        self.row.met.retain(|(of, _)| *of != slot);
+        self.row.met.push((slot, at));
+    }
+
+    /// That slot was heard, or named by another device. True if it is the first time.
+    pub(super) fn note_met(&mut self, slot: u8, at: Millis) -> bool {
+        let new = self.met(slot).is_none();
+        if new {
+            self.row.met.push((slot, at));
+        }
+        new
+    }
+
     /// True if that is news of more than a minute.
     pub(super) fn note_heard(&mut self, slot: u8, at: Millis) -> bool {
         let heard = &mut self.row.heard;
@@ -133,6 +157,7 @@ impl Own {
             }
             None => {
                 heard.push((slot, at));
+                self.note_met(slot, at);
                 true
             }
         }
@@ -261,15 +286,10 @@ impl Open {
     /// Whether this device is the one, of those that were heard lately and that one aside, which
     /// does what one has to do for all: the one in the lowest slot.
     pub(super) fn is_first_but(&self, aside: Option<u8>) -> bool {
-        self.is_first_of(|slot| Some(slot) != aside)
-    }
-
-    /// The same, of those that count.
-    pub(super) fn is_first_of(&self, counts: impl Fn(u8) -> bool) -> bool {
         let now = self.clock.assumed();
         let mut heard = self.own.row.heard.iter();
         !heard.any(|(slot, at)| {
-            *slot < self.profile.slot && counts(*slot) && at.saturating_add(LATELY_MS) > now
+            *slot < self.profile.slot && Some(*slot) != aside && at.saturating_add(LATELY_MS) > now
         })
     }
 }

@@ -112,6 +112,8 @@ impl Open {
             Item::Certificate(issued) => {
                 if issued.slot == self.profile.slot {
                     self.renew_authority(cx, &issued.certificate, issued.delegations);
+                } else {
+                    self.note_renewed(cx, &issued);
                 }
             }
             Item::Answered(answered) => return self.take_answered(cx, answered),

@@ -8,7 +8,7 @@ use super::views;
 use crate::api::Command;
 use crate::identity::Certificate;
 use crate::letter::{self, Answered, Copy, Issued, Item, Progress};
-use crate::state::{Key, Value};
+use crate::state::{Key, Value, values};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -300,6 +300,53 @@ fn certificates_are_taken_from_the_account_alone() {
     assert_eq!(b.open.profile.certificate, issue(1, device, now));
     tell(&mut b, 1, issue(1, device, now - 5));
     assert_eq!(b.open.profile.certificate, issue(1, device, now));
+}
+
+/// Any device may write the list of devices; only what the account has certified is certified anew.
+#[test]
+fn who_is_in_the_list_alone_gets_no_certificate() {
+    let (mut a, b) = two();
+    a.turn();
+    let entry = |key: &shared::crypto::PublicKey, slot| {
+        let device = values::Device {
+            key: *key.as_bytes(),
+            kem_hash: [3; 32],
+            name: "Laptop".into(),
+            kind: values::DeviceKind::Linked,
+            since: 1,
+        };
+        (Key::Device(slot), device.encode().unwrap())
+    };
+    let renewed = |a: &mut Device| {
+        let before = letters(a).len();
+        a.open.renew_linked(&mut a.cx);
+        a.turn();
+        letters(a).len() - before
+    };
+    let stranger = shared::crypto::SigningKey::from_bytes(&[9; 32]).public();
+    let (key, value) = entry(&stranger, 5);
+    a.open.write_state(&mut a.cx, key, value);
+    a.turn();
+    assert_eq!(renewed(&mut a), 0);
+    assert!(a.open.profile.given.is_empty());
+
+    // One that was given its slot is, once a day.
+    let key = b.open.device.public();
+    let newcomer = crate::linking::Newcomer {
+        device: key,
+        kem_hash: [3; 32],
+        name: "Laptop".into(),
+        kind: values::DeviceKind::Linked,
+        number: 1,
+    };
+    let kind = values::DeviceKind::Linked;
+    assert!(a.open.certify(&mut a.cx, &newcomer, kind, 3).is_some());
+    a.turn();
+    assert_eq!(renewed(&mut a), 0);
+    a.open.profile.given[0].until -= 24;
+    renewed(&mut a);
+    let hour = hour(a.open.clock.assumed());
+    assert_eq!(a.open.profile.given[0].until, hour + 192);
 }
 
 #[test]

@@ -7,7 +7,7 @@
 use super::cx::Cx;
 use super::model::RowKey;
 use super::open::Open;
-use crate::identity::{CERTIFICATE_HOURS, CERTIFICATE_RENEW_HOURS, Certificate, DEVICE_SLOTS};
+use crate::identity::{CERTIFICATE_HOURS, Certificate, DEVICE_SLOTS};
 use crate::letter::{Issued, Item};
 use crate::linking::{Failure, Newcomer};
 use crate::state::Key;
@@ -16,6 +16,9 @@ use alloc::boxed::Box;
 use minicbor::{Decode, Encode};
 use shared::crypto::PublicKey;
 use shared::time;
+
+/// Certificates of others are renewed when so many hours of theirs are over.
+const RENEWED_HOURS: u32 = 24;
 
 /// A slot that was given away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -29,6 +32,9 @@ pub struct GivenRow {
     /// Whether the device took it is not known, and nobody was told so.
     #[n(2)]
     pub unsure: bool,
+    /// The device's key.
+    #[cbor(n(3), with = "minicbor::bytes")]
+    pub device: [u8; 32],
 }
 
 impl Open {
@@ -65,10 +71,12 @@ impl Open {
             slot,
             until,
             unsure,
+            device: *newcomer.device.as_bytes(),
         });
         cx.touch(RowKey::Profile);
         // With it this device is in the list, too.
         drop(self.self_pair(cx));
+        self.own.meet_anew(slot, self.clock.assumed());
         let device = Device {
             key: *newcomer.device.as_bytes(),
             kem_hash: newcomer.kem_hash,
@@ -80,22 +88,51 @@ impl Open {
         Some(certificate)
     }
 
-    /// Devices without the seed get a certificate and leave to write anew, when half the time of
-    /// what they have is over. Of several devices that could give it, the first one does.
+    /// Devices without the seed get a certificate and leave to write anew, every day: one that is
+    /// seldom there hears of the last one all the same.
     pub(super) fn renew_linked(&mut self, cx: &mut Cx) {
-        let devices = self.device_entries();
-        let kind = |slot: &u8| devices.get(slot).map(|device| device.kind);
-        let is_full = |slot: u8| kind(&slot) == Some(DeviceKind::Full);
-        if !self.is_full() || !self.is_first_of(is_full) {
+        if !self.is_full() {
             return;
         }
-        let due = time::hour(self.clock.assumed()).saturating_add(CERTIFICATE_RENEW_HOURS);
-        for (slot, device) in &devices {
-            let given = self.profile.given.iter().find(|given| given.slot == *slot);
+        let hour = time::hour(self.clock.assumed());
+        let due = hour.saturating_add(CERTIFICATE_HOURS - RENEWED_HOURS);
+        for (slot, device) in self.device_entries() {
+            let given = self.profile.given.iter().find(|given| given.slot == slot);
             let until = given.map_or(0, |given| given.until);
-            if device.kind == DeviceKind::Linked && until < due {
-                self.renew_device(cx, *slot, device);
+            if device.kind == DeviceKind::Linked
+                && until <= due
+                && self.has_certified(slot, &device)
+            {
+                self.renew_device(cx, slot, &device);
             }
+        }
+    }
+
+    /// Whether the account has certified that key for that slot before. The list of devices alone
+    /// does not say so: any device may write it.
+    fn has_certified(&self, slot: u8, device: &Device) -> bool {
+        let given = |g: &GivenRow| g.slot == slot && g.device == device.key;
+        let heard = || {
+            let key = PublicKey::from_bytes(&device.key).ok();
+            let session = self.own.session.as_ref().zip(key);
+            session.is_some_and(|(session, key)| session.knows(slot, &key))
+        };
+        self.profile.given.iter().any(given) || heard()
+    }
+
+    /// Another device that has the seed has renewed it.
+    pub(super) fn note_renewed(&mut self, cx: &mut Cx, issued: &Issued) {
+        let hour = time::hour(self.clock.assumed());
+        let Ok(certificate) = Certificate::read(&issued.certificate, &self.me, hour) else {
+            return;
+        };
+        let mut given = self.profile.given.iter_mut();
+        let ours = |g: &&mut GivenRow| {
+            g.slot == certificate.slot && g.device == *certificate.device.as_bytes()
+        };
+        if let Some(given) = given.find(ours) {
+            given.until = given.until.max(certificate.until);
+            cx.touch(RowKey::Profile);
         }
     }
 
@@ -115,11 +152,12 @@ impl Open {
         let until = certificate.until;
         let mut given = self.profile.given.iter_mut();
         match given.find(|given| given.slot == slot) {
-            Some(given) => given.until = until,
+            Some(given) => (given.until, given.device) = (until, device.key),
             None => self.profile.given.push(GivenRow {
                 slot,
                 until,
                 unsure: false,
+                device: device.key,
             }),
         }
         cx.touch(RowKey::Profile);

@@ -21,6 +21,7 @@ impl Open {
     pub(super) fn take_state(&mut self, cx: &mut Cx, keys: &[Key]) {
         let mut contacts = BTreeSet::new();
         if keys.iter().any(|key| matches!(key, Key::Device(_))) {
+            self.meet_devices(cx);
             self.show_devices(cx);
         }
         for key in keys {
