@@ -5,6 +5,8 @@ import { Stage } from './stage.mjs'
 
 /** A state is written a minute after its last change, with a puzzle of seconds before it. */
 const WRITTEN_MS = 300_000
+/** Contacts answer at moments drawn at random, of 20 s on average, so as not to be told by them. */
+const ANSWERED_MS = 180_000
 
 let stage
 before(async () => {
@@ -33,7 +35,12 @@ test('a lost browser: the words bring the contact back, who did nothing', async 
   await again.row('Bob').waitFor({ timeout: WRITTEN_MS })
   t.diagnostic(`found: ${((performance.now() - from) / 1000).toFixed(1)} s`)
   await ada.leave()
-  await again.the('recovery', { state: 'done' }).waitFor()
+  try {
+    await again.the('recovery', { state: 'done' }).waitFor({ timeout: ANSWERED_MS })
+  } catch (error) {
+    throw new Error(`${error.message}\n${await again.shown()}`)
+  }
+  t.diagnostic(`answered: ${((performance.now() - from) / 1000).toFixed(1)} s`)
   await again.shot('recovery-done')
   await again.openChat('Bob')
 
