@@ -22,8 +22,10 @@ use shared::time::Millis;
 /// what comes is seen when a quarter more time has passed at most: people wait for it.
 const PAUSE_MS_MIN: Millis = 5_000;
 const PAUSE_MS_MAX: Millis = 600_000;
-/// So often a part is looked for that the others say there is.
+/// So often keys and profile are looked for, which may never have been.
 const LOOKS_MAX: u32 = 4;
+/// So often a part is that the root says there is: it may be written minutes after the root.
+const PART_LOOKS_MAX: u32 = 12;
 
 /// How far it is, in the profile's row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
@@ -139,7 +141,11 @@ impl Open {
         let found = !looked.texts.is_empty();
         let looks = self.recovery.looks.entry(slot).or_default();
         *looks += u32::from(looked.reached);
-        let given_up = *looks >= LOOKS_MAX && slot != SLOT_ROOT;
+        let looks_max = match Parts::of_slot(slot) {
+            Some(_) => PART_LOOKS_MAX,
+            None => LOOKS_MAX,
+        };
+        let given_up = *looks >= looks_max && slot != SLOT_ROOT;
         if found || given_up {
             self.recovery.done.insert(slot);
             (self.recovery.at, self.recovery.pause) = (cx.now.mono, 0);
