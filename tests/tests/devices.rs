@@ -47,29 +47,32 @@ fn is_delivered(world: &World, at: At, text: &str) -> bool {
     matches!(delivery(world, at, text), Some(Delivery::Delivered { .. }))
 }
 
+/// `at` is shown that text of `from` in time.
+fn hear(world: &mut World, at: At, from: At, text: &str, ms: u64) {
+    let heard = world.hears(at, from, text, ms);
+    assert!(heard, "{at}: {text} of {from}; {}", world.replay());
+}
+
+/// That becomes true in time.
+fn comes(world: &mut World, ms: u64, wanted: impl Fn(&World) -> bool) {
+    assert!(world.run_until(ms, wanted), "{}", world.replay());
+}
+
 #[test]
 fn what_one_writes_is_on_all_and_answers_come_to_all() {
     let (mut world, phone, laptop, bob) = two(1);
     for (from, other) in [(phone, laptop), (laptop, phone)] {
         let text = format!("from {from}");
         world.say(from, bob, &text);
-        assert!(
-            world.hears(bob, from, &text, 5 * MINUTE),
-            "{}",
-            world.replay()
-        );
+        hear(&mut world, bob, from, &text, 5 * MINUTE);
         let copied = |world: &World| is_delivered(world, other, &text);
-        assert!(world.run_until(5 * MINUTE, copied), "{}", world.replay());
+        comes(&mut world, 5 * MINUTE, copied);
         let delivered = |world: &World| is_delivered(world, from, &text);
         assert!(world.run_until(5 * MINUTE, delivered));
         let text = format!("answer to {from}");
         world.say(bob, phone, &text);
         for at in [phone, laptop] {
-            assert!(
-                world.hears(at, bob, &text, 5 * MINUTE),
-                "{}",
-                world.replay()
-            );
+            hear(&mut world, at, bob, &text, 5 * MINUTE);
         }
     }
     world.run(10 * MINUTE);
@@ -130,13 +133,9 @@ fn one_that_was_away_catches_up() {
         for (from, other) in [(phone, laptop), (laptop, phone)] {
             let text = format!("again from {from}");
             world.say(from, bob, &text);
-            assert!(
-                world.hears(bob, from, &text, 10 * MINUTE),
-                "{}",
-                world.replay()
-            );
+            hear(&mut world, bob, from, &text, 10 * MINUTE);
             let copied = |world: &World| is_delivered(world, other, &text);
-            assert!(world.run_until(10 * MINUTE, copied), "{}", world.replay());
+            comes(&mut world, 10 * MINUTE, copied);
             world.say(bob, phone, &format!("answer to {text}"));
             for at in [phone, laptop] {
                 let heard = world.hears(at, bob, &format!("answer to {text}"), 10 * MINUTE);
@@ -256,13 +255,9 @@ fn clocks_an_hour_apart() {
             for (from, other) in [(phone, laptop), (laptop, phone)] {
                 let text = format!("w {day} from {from}");
                 world.say(from, bob, &text);
-                assert!(
-                    world.hears(bob, from, &text, 10 * MINUTE),
-                    "{}",
-                    world.replay()
-                );
+                hear(&mut world, bob, from, &text, 10 * MINUTE);
                 let copied = |world: &World| is_delivered(world, other, &text);
-                assert!(world.run_until(10 * MINUTE, copied), "{}", world.replay());
+                comes(&mut world, 10 * MINUTE, copied);
                 world.say(bob, phone, &format!("w {day} to {from}"));
             }
             // Midnight on one is not midnight on the other.
@@ -281,19 +276,11 @@ fn weeks_go_by() {
         let from = if day % 2 == 0 { phone } else { laptop };
         let text = format!("w {day}");
         world.say(from, bob, &text);
-        assert!(
-            world.hears(bob, from, &text, 10 * MINUTE),
-            "{day} {}",
-            world.replay()
-        );
+        hear(&mut world, bob, from, &text, 10 * MINUTE);
         let text = format!("w answer {day}");
         world.say(bob, phone, &text);
         for at in [phone, laptop] {
-            assert!(
-                world.hears(at, bob, &text, 10 * MINUTE),
-                "{day} {}",
-                world.replay()
-            );
+            hear(&mut world, at, bob, &text, 10 * MINUTE);
         }
         world.run(DAY);
     }
@@ -314,29 +301,21 @@ fn who_is_met_on_one_is_met_on_all() {
     world.stay_open(cleo);
     world.meet(laptop, cleo);
     let known = |world: &World| world.knows(phone, cleo);
-    assert!(world.run_until(5 * MINUTE, known), "{}", world.replay());
+    comes(&mut world, 5 * MINUTE, known);
     let dan = world.person("Dan", "relay");
     world.stay_open(dan);
     world.meet(dan, phone);
     let known = |world: &World| world.knows(laptop, dan);
-    assert!(world.run_until(5 * MINUTE, known), "{}", world.replay());
+    comes(&mut world, 5 * MINUTE, known);
     for other in [cleo, dan] {
         for (from, to) in [(phone, laptop), (laptop, phone)] {
             let text = format!("w from {from}");
             world.say(from, other, &text);
-            assert!(
-                world.hears(other, from, &text, 10 * MINUTE),
-                "{}",
-                world.replay()
-            );
+            hear(&mut world, other, from, &text, 10 * MINUTE);
             let text = format!("w to {from}");
             world.say(other, from, &text);
             for at in [from, to] {
-                assert!(
-                    world.hears(at, other, &text, 10 * MINUTE),
-                    "{}",
-                    world.replay()
-                );
+                hear(&mut world, at, other, &text, 10 * MINUTE);
             }
         }
         world.run(5 * MINUTE);
@@ -358,16 +337,12 @@ fn who_is_met_on_one_is_met_on_all() {
             .iter()
             .any(|e| matches!(e, Event::ContactRemoved { contact } if *contact == id))
     };
-    assert!(world.run_until(5 * MINUTE, gone), "{}", world.replay());
+    comes(&mut world, 5 * MINUTE, gone);
     for n in 0..4 {
         for at in [phone, laptop] {
             let text = format!("after {n} {at}");
             world.say(at, bob, &text);
-            assert!(
-                world.hears(bob, at, &text, 10 * MINUTE),
-                "{}",
-                world.replay()
-            );
+            hear(&mut world, bob, at, &text, 10 * MINUTE);
         }
         world.run(DAY);
     }
@@ -397,14 +372,14 @@ fn what_a_person_does_is_done_on_all() {
         },
     );
     let read = |world: &World| view(world, laptop).unwrap().unread == 0;
-    assert!(world.run_until(5 * MINUTE, read), "{}", world.replay());
+    comes(&mut world, 5 * MINUTE, read);
     let off = Command::Acknowledge {
         contact: contact.clone(),
         on: false,
     };
     world.must(laptop, off);
     let off = |world: &World| !view(world, phone).unwrap().acknowledge;
-    assert!(world.run_until(5 * MINUTE, off), "{}", world.replay());
+    comes(&mut world, 5 * MINUTE, off);
     world.run(5 * MINUTE);
     // Nobody acknowledges now: what one sent ends on the other as well.
     world.say(phone, bob, "into silence");
@@ -415,7 +390,7 @@ fn what_a_person_does_is_done_on_all() {
             Some(Delivery::Stored { .. })
         )
     };
-    assert!(world.run_until(5 * MINUTE, stored), "{}", world.replay());
+    comes(&mut world, 5 * MINUTE, stored);
     world.must(
         laptop,
         Command::Rename {
@@ -430,7 +405,7 @@ fn what_a_person_does_is_done_on_all() {
         });
         name.as_deref() == Some("Anna")
     };
-    assert!(world.run_until(5 * MINUTE, renamed), "{}", world.replay());
+    comes(&mut world, 5 * MINUTE, renamed);
     // Stopped where it is sent, before it leaves.
     world.set_cut(phone, 0, true);
     let sent = world.ask_now(
@@ -458,7 +433,7 @@ fn what_a_person_does_is_done_on_all() {
             Some(Delivery::Cancelled { .. })
         )
     };
-    assert!(world.run_until(20 * MINUTE, stopped), "{}", world.replay());
+    comes(&mut world, 20 * MINUTE, stopped);
 }
 
 fn words(world: &mut World, at: At) -> String {

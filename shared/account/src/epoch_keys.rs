@@ -120,8 +120,13 @@ struct SecretRow {
 pub type KeyName = (u32, u64);
 
 fn fingerprint(secret: &KemSecret) -> u64 {
-    let hash = sha256(&[b"wm-epoch-key", secret.as_bytes()]);
-    hash.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+    beginning(&sha256(&[b"wm-epoch-key", secret.as_bytes()]))
+}
+
+/// The first 8 bytes of a hash: enough to tell some keys of one account apart.
+pub(crate) fn beginning(hash: &[u8; 32]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *hash;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 impl EpochKeys {

@@ -16,7 +16,7 @@ use shared::crypto::{
 use shared::time::Millis;
 use zeroize::Zeroizing;
 
-/// Bytes of what one device is given, at most: a letter takes it with the word beside it.
+/// Bytes of what one device is given, at most.
 pub const GIFT_BYTES_MAX: usize = 2_600;
 
 /// That a device is one of the account's no more.

@@ -265,8 +265,8 @@ impl Open {
         found: &[MessageRow],
     ) {
         let now = self.clock.assumed();
-        let answers = self.own.catch_up.answers.iter();
-        let Some(at) = answers.clone().position(|a| a.slot == slot && a.begun) else {
+        let mut answers = self.own.catch_up.answers.iter();
+        let Some(at) = answers.position(|a| a.slot == slot && a.begun) else {
             return;
         };
         let from = self.from(&self.own.catch_up.answers[at]);
@@ -316,14 +316,5 @@ fn copy_of(who: &Who, message: &MessageRow, now: Millis) -> Copy {
         DeliveryRow::Cancelled(_) => (Progress::Cancelled, now),
         _ => (Progress::OnTheWay, now),
     };
-    Copy {
-        who: *who,
-        id: message.id,
-        mine: message.mine,
-        text: message.text.clone(),
-        at: message.at,
-        order: message.order,
-        time,
-        delivery,
-    }
+    message.copy(who, time, delivery)
 }

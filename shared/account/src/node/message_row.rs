@@ -2,8 +2,9 @@
 //!
 //! Invariant: CBOR keys are never used again for something else.
 
-use super::model::Id16;
+use super::model::{Id16, Who};
 use crate::api::{Delivery, WaitsFor};
+use crate::letter::{Copy, Progress};
 use alloc::string::String;
 use minicbor::{Decode, Encode};
 
@@ -58,6 +59,20 @@ impl MessageRow {
             mine: false,
             delivery: DeliveryRow::Received,
             ..Self::mine(id, text, at)
+        }
+    }
+
+    /// As our other devices are told of it; `time` and `delivery` are by what is known here.
+    pub fn copy(&self, who: &Who, time: u64, delivery: Progress) -> Copy {
+        Copy {
+            who: *who,
+            id: self.id,
+            mine: self.mine,
+            text: self.text.clone(),
+            at: self.at,
+            order: self.order,
+            time,
+            delivery,
         }
     }
 

@@ -7,7 +7,7 @@ use super::cx::Cx;
 use super::model::*;
 use super::open::Open;
 use crate::identity::Identity;
-use crate::letter::{Answered, Copy, Item, Progress};
+use crate::letter::{Answered, Item, Progress};
 use crate::linking::{ReturnSecret, SharedContact};
 use crate::state;
 use alloc::boxed::Box;
@@ -89,16 +89,11 @@ impl Open {
     fn copy_of(&self, who: &Who, message: &MessageRow, delivery: Progress) -> Option<Item> {
         self.own.session.as_ref()?;
         self.contacts.get(who).filter(|c| c.row.state == 1)?;
-        Some(Item::Copy(Copy {
-            who: *who,
-            id: message.id,
-            mine: message.mine,
-            text: message.text.clone(),
-            at: message.at,
-            order: message.order,
-            time: self.clock.assumed(),
+        Some(Item::Copy(message.copy(
+            who,
+            self.clock.assumed(),
             delivery,
-        }))
+        )))
     }
 
     /// Follows a contact's row: pairs that appeared, or stand otherwise than before.

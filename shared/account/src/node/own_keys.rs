@@ -7,7 +7,7 @@
 use super::cx::Cx;
 use super::model::*;
 use super::open::Open;
-use crate::epoch_keys::{ContactKeys, EpochKeys, KeyName};
+use crate::epoch_keys::{ContactKeys, EpochKeys, KeyName, beginning};
 use crate::letter::Item;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -91,8 +91,7 @@ impl Open {
             bytes.extend_from_slice(&epoch.to_le_bytes());
             bytes.extend_from_slice(&name.to_le_bytes());
         }
-        let hash = sha256(&[&bytes]);
-        hash.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+        beginning(&sha256(&[&bytes]))
     }
 
     /// The key that letters are sealed to now. Where this device has none that others have, it is
@@ -136,6 +135,5 @@ impl Open {
 }
 
 fn fingerprint(key: &KemPublic) -> u64 {
-    let hash = sha256(&[key.as_bytes()]);
-    hash.iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+    beginning(&sha256(&[key.as_bytes()]))
 }

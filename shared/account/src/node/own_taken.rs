@@ -184,19 +184,15 @@ impl Open {
         contact.saw(cx, copy.id);
         // Another device of ours counted as it is right: the order is taken as it is.
         contact.row.order = contact.row.order.max(copy.order);
-        let text = crate::shown::text(&copy.text);
-        let mut message = match copy.mine {
-            true => MessageRow::mine(copy.id, copy.text.clone(), copy.at),
-            false => MessageRow::theirs(copy.id, text, copy.at),
-        };
-        if copy.mine {
-            message.delivery = delivery_of(&copy);
-        }
         if !copy.mine {
+            let text = crate::shown::text(&copy.text);
+            let message = MessageRow::theirs(copy.id, text, copy.at);
             self.receive(cx, &who, message, copy.order);
             self.mark_as_read_elsewhere(cx, &who);
             return true;
         }
+        let mut message = MessageRow::mine(copy.id, copy.text.clone(), copy.at);
+        message.delivery = delivery_of(&copy);
         let is_over = matches!(copy.delivery, Progress::Delivered | Progress::Stored);
         let message = self.append(cx, &who, message, Some(copy.order));
         if !is_over {
