@@ -84,9 +84,9 @@ export const linkingText = {
   kind: 'What this device gets',
   linked: 'Linked',
   linkedHint:
-    'This browser can be shut out again from your other device. It never gets your 18 words.',
+    'It never gets your 18 words: beginning anew from them on another device shuts it out.',
   full: 'Full',
-  fullHint: 'It gets your 18 words, and can’t be shut out without them.',
+  fullHint: 'It gets your 18 words. Whoever has them has the account, for good.',
   relay: 'Relay to meet at',
   relayHint:
     'This page has no relay of its own. Copy the hint of one on your other device, under Settings, Relays.',
@@ -133,9 +133,9 @@ export const linkingText = {
   giveTitle: (name: string) => `What does ${name} get?`,
   giveKind: 'Kind of device',
   giveLinked: 'Linked, without the words',
-  giveLinkedHint: 'It can be shut out again from here.',
+  giveLinkedHint: 'It never gets your 18 words: beginning anew from them shuts it out.',
   giveFull: 'Full, with the 18 words',
-  giveFullHint: 'It can do all that this one can, and can’t be shut out without the words.',
+  giveFullHint: 'It can do all that this one can. Whoever has the words has the account, for good.',
   gives: 'Your profile, contacts and settings are handed over, and what you choose here.',
   givesWords:
     'Your 18 words are handed over as well: whoever has that device and its passcode is you. ' +
