@@ -27,8 +27,9 @@ const LOOK_MS_MAX: Millis = 2_500;
 /// Pauses while only older records are found.
 const AGAIN_MS_MIN: Millis = 30_000;
 const AGAIN_MS_MAX: Millis = 3_600_000;
-/// A contact's profile is not looked up again so soon after it was found.
-const FOUND_PAUSE_MS: Millis = 3_600_000;
+/// A contact's profile is looked up once in so long where it is found, and so many times in a row.
+const FOUND_PAUSE_MS: Millis = 900_000;
+const FOUND_IN_A_ROW: u64 = 4;
 /// So many lookups in vain are told.
 const MISSED_TOLD: u8 = 3;
 /// After so many there is no asking again before another head comes.
@@ -129,12 +130,24 @@ pub struct Watched(BTreeMap<Who, Watch>);
 struct Watch {
     /// When to look (mono).
     at: Option<Millis>,
-    /// Not before that time (mono), whatever they say.
-    free_at: Millis,
+    /// When as many lookups as found something are over at their pace (mono).
+    paced: Millis,
     pause: Millis,
     /// How often in a row only older ones were found: of the profile, of the keys.
     missed: u8,
     missed_keys: u8,
+}
+
+impl Watch {
+    /// Not before that time (mono), whatever they say.
+    fn free_at(&self) -> Millis {
+        self.paced
+            .saturating_sub((FOUND_IN_A_ROW - 1) * FOUND_PAUSE_MS)
+    }
+
+    fn found(&mut self, now: Millis) {
+        self.paced = self.paced.max(now) + FOUND_PAUSE_MS;
+    }
 }
 
 impl Watched {
@@ -182,7 +195,7 @@ impl Open {
         for who in self.eager() {
             self.want_keys(cx, &who);
             let watch = self.watched.0.entry(who).or_default();
-            if watch.free_at <= cx.now.mono {
+            if watch.free_at() <= cx.now.mono {
                 watch.at = Some(soon);
             }
         }
@@ -228,7 +241,7 @@ impl Open {
         let soon = cx.visible.exponential(LOOK_MS_MEAN).clamp(1, LOOK_MS_MAX);
         let watch = self.watched.0.entry(*who).or_default();
         if watch.missed == 0 {
-            watch.at = Some((cx.now.mono + soon).max(watch.free_at));
+            watch.at = Some((cx.now.mono + soon).max(watch.free_at()));
         } else if watch.at.is_none() {
             // Not found so far: whatever they say, it goes on at its pace.
             watch.at = Some(cx.now.mono + watch.pause);
@@ -265,7 +278,7 @@ impl Open {
             // Where it was taken back there is another read secret, which comes with a message.
             let missed = known.max(newest) < told.profile_head && !looked.taken_back;
             if !missed {
-                watch.free_at = cx.now.mono + FOUND_PAUSE_MS;
+                watch.found(cx.now.mono);
                 watch.pause = 0;
             } else if watch.missed < MISSED_MAX {
                 watch.pause = (watch.pause * 2).clamp(AGAIN_MS_MIN, AGAIN_MS_MAX);

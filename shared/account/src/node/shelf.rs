@@ -25,6 +25,9 @@ use shared::wire::{Lifetime, SizeClass};
 /// From the last change of a text to its writing, and from the first one at most.
 const CHANGE_MS: Millis = 60_000;
 const CHANGE_MS_MAX: Millis = 600_000;
+/// The same where others are to see what a person has just changed.
+const EDITED_MS: Millis = 1_000;
+const EDITED_MS_MAX: Millis = 5_000;
 /// What puts each writing off by itself, so that two of one account don't come together.
 const APART_MS_MEAN: Millis = 20_000;
 const HOUR_MS: Millis = 3_600_000;
@@ -168,11 +171,26 @@ impl Open {
 
     /// What belongs into a slot has changed.
     pub fn record_changed(&mut self, cx: &mut Cx, slot: u16) {
-        let now = self.clock.assumed();
         let apart = cx.visible.exponential(APART_MS_MEAN);
+        self.write_after(cx, slot, (CHANGE_MS, CHANGE_MS_MAX), apart);
+    }
+
+    /// The same, where others are to see at once what a person has just changed. It is the one
+    /// record that is written then: what else follows from the change, or comes right after it,
+    /// keeps its time.
+    pub fn record_edited(&mut self, cx: &mut Cx, slot: u16) {
+        let written = self.shelf.records.get(&slot).map_or(0, |r| r.sealed_head);
+        match self.clock.assumed() < written.saturating_add(CHANGE_MS_MAX) {
+            true => self.record_changed(cx, slot),
+            false => self.write_after(cx, slot, (EDITED_MS, EDITED_MS_MAX), 0),
+        }
+    }
+
+    fn write_after(&mut self, cx: &mut Cx, slot: u16, after: (Millis, Millis), apart: Millis) {
+        let now = self.clock.assumed();
         let row = self.shelf.records.entry(slot).or_default();
         let first = *row.changed.get_or_insert(now);
-        let at = (now + CHANGE_MS).min(first.saturating_add(CHANGE_MS_MAX));
+        let at = (now + after.0).min(first.saturating_add(after.1));
         row.due = Some(at.max(now) + apart);
         cx.touch(RowKey::Record(slot));
         self.plan_records(cx);

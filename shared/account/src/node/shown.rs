@@ -51,7 +51,7 @@ impl Open {
     pub fn profile_changed(&mut self, cx: &mut Cx) {
         self.shown.time = self.clock.assumed().max(self.shown.time + 1);
         cx.touch(RowKey::Shown);
-        self.record_changed(cx, SLOT_PROFILE);
+        self.record_edited(cx, SLOT_PROFILE);
     }
 
     /// The text of slot 2, once there was something in it.
