@@ -1,7 +1,8 @@
 //! What a large network costs each relay and each person, and whether that stays the same when
 //! both double: the same code as everywhere, real relays and accounts on a virtual clock, work
-//! stubbed but for a sample. `make sim-large`; sizes are numbers of nodes, a fifth of them relays:
-//! `cargo run --release -p tests --example sim_large -- 625 1250 > report`.
+//! stubbed but for a sample. `make sim-large`; the first number is that of nodes, a fifth of them
+//! relays, a second one begins other random numbers:
+//! `cargo run --release -p tests --example sim_large -- 625 3 > report`.
 //!
 //! `waves 1000` is a network of relays alone that grows from 50 to so many and shrinks to 50 again;
 //! a second number says at how many relays a range is halved.
@@ -38,10 +39,9 @@ fn main() {
         let mut number = |usual| args.next().map_or(usual, |n| n.parse().unwrap());
         return waves::run(number(1_000), number(SWARM_RELAYS_MAX));
     }
-    let sizes: Vec<usize> = args.map(|n| n.parse().unwrap()).collect();
-    for nodes in sizes {
-        Network::new(nodes).measure();
-    }
+    let nodes = args.next().map_or(625, |n| n.parse().unwrap());
+    let seed = args.next().map_or(1, |n| n.parse().unwrap());
+    Network::new(nodes, seed).measure();
 }
 
 struct Network {
@@ -56,11 +56,11 @@ struct Network {
 impl Network {
     /// Relays that come one after the other, each told of one that is there, and people who know
     /// one relay.
-    fn new(nodes: usize) -> Self {
+    fn new(nodes: usize, seed: u8) -> Self {
         let mut network = Network {
             nodes,
-            world: World::new(1),
-            rng: Rng::new([1; 32]),
+            world: World::new(seed.into()),
+            rng: Rng::new([seed; 32]),
             relays: Vec::new(),
             people: Vec::new(),
             started: Instant::now(),
