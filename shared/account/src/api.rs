@@ -59,6 +59,10 @@ pub enum Command {
     Rename {
         name: String,
     },
+    /// Takes another device of the account out of it. Needs the words.
+    RemoveDevice {
+        slot: u8,
+    },
     /// What contacts are shown beside the name: a text (500 bytes) and a picture (base64 of PNG,
     /// JPEG or WebP, 12,288 bytes and 256x256 at most). What is absent stays, what is empty goes.
     SetProfile {
@@ -521,6 +525,8 @@ pub enum Notice {
     DeviceChanged,
     /// They began anew with their 18 words, on another device: `confirm_until` of the contact.
     CameBack,
+    /// They took a device out of their account.
+    DeviceRemoved,
 }
 
 /// What is known of a message's way, and nothing more.

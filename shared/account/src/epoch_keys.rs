@@ -423,6 +423,13 @@ impl ContactKeys {
         self.take(notice.generation, notice.first_epoch, time, keys, now_epoch)
     }
 
+    /// What rode with the word that a device is gone: that device may have said anything before.
+    pub fn begin_anew(&mut self, notice: &KeyNotice, time: u64, now_epoch: u32) {
+        (self.generation, self.time) = (notice.generation, 0);
+        self.keys.clear();
+        self.learn(notice, time, now_epoch);
+    }
+
     /// An older generation is not taken again, and of one generation the newest word holds.
     fn take(
         &mut self,

@@ -8,12 +8,14 @@ use crate::cbor::{self, Malformed};
 use crate::epoch_keys::EpochKeys;
 use crate::identity::CERTIFICATE_LEN;
 use crate::linking::{Leave, SharedContact};
+use crate::removal::{REMOVED_MAX, Removal};
 use crate::session::OWN_BYTES_MAX;
 use crate::shown::TEXT_BYTES_MAX;
 use crate::state::Entry;
 use alloc::boxed::Box;
 use alloc::{string::String, vec::Vec};
 use minicbor::{Decode, Decoder, Encode, Encoder};
+use shared::crypto::KemPublic;
 use shared::time::Millis;
 
 /// Bytes of items in one letter: an array's head goes before them.
@@ -32,10 +34,12 @@ const COPY: u8 = 1;
 const SESSION: u8 = 2;
 const KEYS: u8 = 3;
 const CERTIFICATE: u8 = 4;
+const KEM: u8 = 5;
 const ANSWERED: u8 = 6;
 const AWAY: u8 = 8;
 const ALL: u8 = 9;
 const PIECE: u8 = 10;
+const REMOVED: u8 = 11;
 
 /// One thing that is told.
 #[derive(Clone, Debug)]
@@ -58,6 +62,33 @@ pub enum Item {
     All(All),
     /// Part of an item that is too long for a letter.
     Piece(Piece),
+    /// The telling device's X-Wing key.
+    Kem(Box<Kem>),
+    /// Devices that are gone, and what one that stays goes on with.
+    Removed(Box<Removed>),
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+pub struct Kem {
+    #[cbor(n(1), with = "cbor::kem_public")]
+    pub public: KemPublic,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+pub struct Removed {
+    #[n(1)]
+    pub removals: Vec<Removal>,
+    #[n(2)]
+    pub turn: u32,
+    /// Of the device that the gift is for; 255 where nobody stays.
+    #[n(3)]
+    pub slot: u8,
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub gift: Vec<u8>,
+    #[cbor(n(5), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
 }
 
 /// A message as another device shows it.
@@ -181,6 +212,8 @@ impl Item {
             Item::Away(away) => rows(AWAY, away),
             Item::All(all) => rows(ALL, all),
             Item::Piece(piece) => rows(PIECE, piece),
+            Item::Kem(kem) => rows(KEM, kem),
+            Item::Removed(removed) => rows(REMOVED, removed),
         }
     }
 
@@ -203,6 +236,8 @@ impl Item {
             AWAY => Item::Away(row(bytes)?),
             ALL => Item::All(row(bytes)?),
             PIECE => Item::Piece(row(bytes)?),
+            KEM => Item::Kem(Box::new(row(bytes)?)),
+            REMOVED => Item::Removed(Box::new(row(bytes)?)),
             _ => return Ok(None),
         };
         match item.is_in_bounds() {
@@ -216,6 +251,7 @@ impl Item {
             Item::Copy(copy) => copy.is_in_bounds(),
             Item::Keys(keys) => keys.is_in_bounds(),
             Item::Piece(piece) => piece.at < piece.of && piece.of <= PIECES_MAX,
+            Item::Removed(removed) => removed.removals.len() <= REMOVED_MAX,
             _ => true,
         }
     }

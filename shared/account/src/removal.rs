@@ -6,7 +6,7 @@
 
 use crate::cbor::{self, Malformed};
 use crate::epoch_keys::EpochKeys;
-use crate::linking::{Leave, SelfPair, StateSecret};
+use crate::linking::{SelfPair, StateSecret};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use shared::crypto::{
@@ -16,8 +16,10 @@ use shared::crypto::{
 use shared::time::Millis;
 use zeroize::Zeroizing;
 
-/// Bytes of what one device is given, at most.
-pub const GIFT_BYTES_MAX: usize = 2_600;
+/// Removals that a device knows; the oldest give way.
+pub const REMOVED_MAX: usize = 8;
+/// A device is not heard so long after it was shut out: no certificate of its key is good then.
+pub const REMOVED_MS: Millis = 12 * 86_400_000;
 
 /// That a device is one of the account's no more.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -78,9 +80,6 @@ pub struct Gift {
     pub read: Key,
     #[n(3)]
     pub state_read: Option<StateSecret>,
-    /// Of a linked device, for the records under these secrets.
-    #[n(4)]
-    pub delegations: Vec<Leave>,
 }
 
 /// Why a gift was not taken.
@@ -92,23 +91,15 @@ pub enum GiftError {
 }
 
 impl Gift {
-    /// Sealed to the key of the device in that slot: ct || seal(...). `None`: it is too long, which
-    /// delegations alone can make it.
-    pub fn seal(
-        &self,
-        removal: &Removal,
-        slot: u8,
-        to: &KemPublic,
-        rng: &mut Rng,
-    ) -> Option<Vec<u8>> {
+    /// Sealed to the key of the device in that slot: ct || seal(...).
+    pub fn seal(&self, removal: &Removal, slot: u8, to: &KemPublic, rng: &mut Rng) -> Vec<u8> {
         let text = Zeroizing::new(cbor::to_vec(self));
         let about = cbor::to_vec(removal);
         let bound: [&[u8]; 4] = [&text, &about, to.as_bytes(), &[slot]];
         let (ct, shared) = to.encapsulate(hedge(&rng.array(), "gift", &bound));
         let key = gift_key(&shared, &ct[..], &about, slot);
         let sealed = crypto::seal(&key, &rng.array(), b"", &text);
-        let gift = [&ct[..], &sealed].concat();
-        (gift.len() <= GIFT_BYTES_MAX).then_some(gift)
+        [&ct[..], &sealed].concat()
     }
 
     /// Opens what is for the device in that slot, with its key.
@@ -130,6 +121,39 @@ impl Gift {
             true => Ok(gift),
             false => Err(GiftError::Malformed),
         }
+    }
+}
+
+/// What the account signs with the gift of a device: the device that is gone knows the key that it
+/// is sealed to, too.
+pub fn sign_gift(account: &SigningKey, told: &Told) -> [u8; 64] {
+    account.sign(&told.parts(&account.public()).each_ref().map(|p| &p[..]))
+}
+
+/// Who is gone, and what the device in a slot is given.
+pub struct Told<'a> {
+    pub removals: &'a [Removal],
+    pub turn: u32,
+    pub slot: u8,
+    pub gift: &'a [u8],
+}
+
+impl Told<'_> {
+    pub fn is_by(&self, account: &PublicKey, signature: &[u8; 64]) -> bool {
+        let parts = self.parts(account);
+        let signed = account.verify(&parts.each_ref().map(|p| &p[..]), signature);
+        signed.is_ok() && self.removals.iter().all(|removal| removal.is_by(account))
+    }
+
+    fn parts(&self, account: &PublicKey) -> [Vec<u8>; 6] {
+        [
+            b"wm-removed".to_vec(),
+            account.as_bytes().to_vec(),
+            self.turn.to_le_bytes().to_vec(),
+            [self.slot].to_vec(),
+            sha256(&[&cbor::to_vec(&self.removals.to_vec())]).to_vec(),
+            sha256(&[self.gift]).to_vec(),
+        ]
     }
 }
 
@@ -164,7 +188,6 @@ mod tests {
                 generation: 2,
                 secret: Key::new(rng.array()),
             }),
-            delegations: Vec::new(),
         }
     }
 
@@ -194,7 +217,7 @@ mod tests {
         let (own, other) = (KemSecret::draw(&mut rng), KemSecret::draw(&mut rng));
         let removal = Removal::sign(&key(1), 3, key(2).public(), NOW);
         let given = gift(&mut rng);
-        let sealed = given.seal(&removal, 1, &own.public(), &mut rng).unwrap();
+        let sealed = given.seal(&removal, 1, &own.public(), &mut rng);
 
         let opened = Gift::open(&sealed, &removal, 1, &own).unwrap();
         assert_eq!(opened.self_pair, given.self_pair);
@@ -217,22 +240,35 @@ mod tests {
         }
     }
 
-    /// Epoch keys of many generations, as after many removals, and leave for every record there is.
     #[test]
-    fn what_is_too_long_is_not_sealed() {
-        let mut rng = Rng::new([8; 32]);
-        let own = KemSecret::draw(&mut rng);
-        let removal = Removal::sign(&key(1), 3, key(2).public(), NOW);
-        let mut given = gift(&mut rng);
-        assert!(given.seal(&removal, 1, &own.public(), &mut rng).is_some());
-        let leave = Leave {
-            slot: 1,
-            period: 1,
-            bytes: [0; 100],
+    fn the_account_alone_gives() {
+        let removals = [Removal::sign(&key(1), 3, key(2).public(), NOW)];
+        let told = Told {
+            removals: &removals,
+            turn: 1,
+            slot: 2,
+            gift: b"gift",
         };
-        given.delegations.resize(6, leave.clone());
-        assert!(given.seal(&removal, 1, &own.public(), &mut rng).is_some());
-        given.delegations.resize(40, leave);
-        assert!(given.seal(&removal, 1, &own.public(), &mut rng).is_none());
+        let signature = sign_gift(&key(1), &told);
+        assert!(told.is_by(&key(1).public(), &signature));
+        assert!(!told.is_by(&key(2).public(), &signature));
+        let other = Told {
+            gift: b"Gift",
+            ..told
+        };
+        assert!(!other.is_by(&key(1).public(), &signature));
+        let other = Told {
+            gift: b"gift",
+            turn: 2,
+            ..other
+        };
+        assert!(!other.is_by(&key(1).public(), &signature));
+        let foreign = [Removal::sign(&key(2), 3, key(1).public(), NOW)];
+        let other = Told {
+            removals: &foreign,
+            turn: 1,
+            ..other
+        };
+        assert!(!other.is_by(&key(1).public(), &sign_gift(&key(1), &other)));
     }
 }

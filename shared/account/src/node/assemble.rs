@@ -61,6 +61,8 @@ impl Open {
             linked: None,
             given: Vec::new(),
             kem: None,
+            removed: Vec::new(),
+            is_removed: false,
         };
         cx.touch(RowKey::Profile);
         cx.touch(RowKey::Clock);

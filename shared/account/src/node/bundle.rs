@@ -117,6 +117,8 @@ impl Open {
             linked: bundle.seed.is_none().then_some(row),
             given: Vec::new(),
             kem: Some(drawn.kem),
+            removed: Vec::new(),
+            is_removed: false,
         };
         let authority = Authority::of(&profile)?;
         let kept = (bundle.keys.clone(), clock);

@@ -48,6 +48,23 @@ impl Open {
     /// Carries out a command. `None`: its answer comes later.
     pub fn command(&mut self, cx: &mut Cx, id: u64, command: Command) -> Option<Outcome> {
         let outcome = match command {
+            Command::Rename { .. }
+            | Command::SetProfile { .. }
+            | Command::SetSettings { .. }
+            | Command::Invite { .. }
+            | Command::Greet { .. }
+            | Command::Accept { .. }
+            | Command::Decline { .. }
+            | Command::Block { .. }
+            | Command::Send { .. }
+            | Command::Retry { .. }
+            | Command::RemoveDevice { .. }
+            | Command::LinkScan { .. }
+                if self.profile.is_removed =>
+            {
+                Err(problems::device_removed())
+            }
+            Command::RemoveDevice { slot } => self.remove_device(cx, slot),
             Command::Rename { name } => self.rename(cx, name),
             Command::SetProfile { about, avatar } => self.set_profile(cx, about, avatar),
             Command::SetSettings { settings } => self.set_settings(cx, settings),
@@ -205,6 +222,7 @@ impl Open {
         self.show_devices(cx);
         self.show_recovery(cx);
         self.tell_superseded(cx);
+        self.tell_removed(cx);
     }
 
     pub fn show_profile(&self, cx: &mut Cx) {

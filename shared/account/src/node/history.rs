@@ -111,7 +111,8 @@ fn way(delivery: &DeliveryRow) -> Way {
         DeliveryRow::Cancelled(_)
         | DeliveryRow::Refused(_)
         | DeliveryRow::Unanswered
-        | DeliveryRow::TooLate => Way::GivenUp,
+        | DeliveryRow::TooLate
+        | DeliveryRow::DeviceGone => Way::GivenUp,
     }
 }
 

@@ -70,6 +70,12 @@ impl Open {
             self.tell_device_changed(cx, who);
         }
         let payload = opened.payload;
+        for _ in &opened.removed {
+            self.tell_notice(cx, who, NoticeRow::DeviceRemoved);
+        }
+        if !opened.removed.is_empty() {
+            self.believe_anew(who, &payload);
+        }
         if let Some(contact) = self
             .contacts
             .get_mut(who)
@@ -143,6 +149,19 @@ impl Open {
         }
         self.show_message(cx, who, &message);
         self.show_contact(cx, who);
+    }
+
+    /// A device of theirs that is gone may have told anything: what this message says counts.
+    fn believe_anew(&mut self, who: &Who, payload: &Payload) {
+        let epoch = self.clock.assumed_epoch();
+        let Some(contact) = self.contacts.get_mut(who) else {
+            return;
+        };
+        contact.row.told_at = 0;
+        contact.row.told.read_at = 0;
+        if let (Some(keys), Some(notice)) = (&mut contact.keys, &payload.keys) {
+            keys.begin_anew(notice, payload.sealed, epoch);
+        }
     }
 
     /// Names, mailboxes, keys and wishes that came with a message.

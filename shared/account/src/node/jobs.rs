@@ -133,6 +133,9 @@ fn name(owner: &Owner) -> String {
 impl Open {
     /// Seals the next owner that can be sealed and starts its puzzle.
     pub fn pump_jobs(&mut self, cx: &mut Cx) {
+        if self.profile.is_removed {
+            return;
+        }
         self.jobs.make_way(cx);
         while self.jobs.solving.is_none() {
             let Some(owner) = self.jobs.next() else {

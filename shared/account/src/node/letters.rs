@@ -60,6 +60,9 @@ pub struct LetterRow {
     /// When a relay first had it, Unix ms.
     #[n(6)]
     stored: Option<Millis>,
+    /// The turn in whose session it is told, where that is not the present one.
+    #[n(7)]
+    turn: Option<u32>,
 }
 
 impl Letters {
@@ -101,6 +104,7 @@ impl Letters {
             keys: None,
             number,
             stored: None,
+            turn: None,
         });
         (id, letter)
     }
@@ -133,6 +137,27 @@ impl Open {
                 break;
             };
             self.end_letter(cx, &id);
+        }
+    }
+
+    /// Tells devices which know no later session than that of a turn. It leaves soon, by itself.
+    pub(super) fn tell_former(&mut self, cx: &mut Cx, turn: u32, item: &Item) {
+        let made = self.clock.assumed();
+        for items in item.parts(cx.rng.array()) {
+            let id = message_id(&self.me, "", &mut cx.rng);
+            let letter = LetterRow {
+                items,
+                count: 1,
+                made,
+                had_by: 0,
+                keys: None,
+                number: self.own.letters.next_number(),
+                stored: None,
+                turn: Some(turn),
+            };
+            self.own.letters.rows.insert(id, letter);
+            cx.touch(RowKey::Letter(id));
+            self.jobs.add(Owner::Letter(id));
         }
     }
 
@@ -210,12 +235,16 @@ impl Open {
             None if draft.acks.is_empty() => return None,
             None => draft.message_id = message_id(&self.me, "", &mut cx.rng),
         }
-        let keys = self.keys_of_devices()?;
+        let turn = id.and_then(|id| self.own.letters.rows.get(id)?.turn);
+        let keys = match turn {
+            Some(turn) => self.keys_of_former(turn)?,
+            None => self.keys_of_devices()?,
+        };
         let certificate = self.certificate(cx)?;
         let effort = self.effort(owner, 0);
         let now = self.clock.assumed();
         let mailbox = self.profile.mailbox;
-        let session = self.own.session.as_mut()?;
+        let session = self.own.session_of(turn)?;
         session.set_mailbox(mailbox);
         let sender = sender(cx, self.me, &self.device, &certificate, effort, now);
         let sealed =

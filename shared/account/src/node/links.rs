@@ -240,6 +240,7 @@ impl Open {
             self.end_letters(cx);
             self.look_after_certificate(cx);
             self.renew_linked(cx);
+            self.tell_kem(cx);
             self.note_marks(cx);
             self.expire_parcels(cx);
             self.expire_invites(cx);

@@ -93,6 +93,8 @@ pub enum NoticeRow {
     DeviceChanged,
     #[n(1)]
     CameBack,
+    #[n(2)]
+    DeviceRemoved,
 }
 
 /// [`Delivery`] in the store; a failure is kept by its code alone.
@@ -119,6 +121,9 @@ pub enum DeliveryRow {
     /// Another device of ours sends it.
     #[n(8)]
     Elsewhere,
+    /// The device that was to send it is none of ours any more.
+    #[n(9)]
+    DeviceGone,
 }
 
 impl DeliveryRow {
@@ -143,6 +148,9 @@ impl DeliveryRow {
             },
             Self::TooLate => Delivery::Failed {
                 problem: super::problems::greeting_too_late(),
+            },
+            Self::DeviceGone => Delivery::Failed {
+                problem: super::problems::device_removed_unsent(),
             },
             Self::Elsewhere => Delivery::Queued {
                 waits_for: WaitsFor::Device,

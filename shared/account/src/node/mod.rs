@@ -62,6 +62,8 @@ mod recovery;
 mod relay;
 mod relay_views;
 mod relays;
+mod removal;
+mod removal_taken;
 mod returns;
 mod rotate;
 mod seal;

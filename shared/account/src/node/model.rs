@@ -4,6 +4,7 @@
 
 pub use super::message_row::{DeliveryRow, MessageRow, NoticeRow};
 use crate::identity::RecoveryPublic;
+use crate::removal::Removal;
 use crate::rows;
 use crate::sealed::Mailbox;
 use alloc::{string::String, vec::Vec};
@@ -83,6 +84,13 @@ pub struct Profile {
     /// Secret half of this device's X-Wing key.
     #[cbor(n(26), with = "minicbor::bytes")]
     pub kem: Option<[u8; 32]>,
+    /// Devices of this account that were shut out lately.
+    #[cbor(n(27), default)]
+    #[zeroize(skip)]
+    pub removed: Vec<Removal>,
+    /// This device is one of them.
+    #[cbor(n(28), default)]
+    pub is_removed: bool,
 }
 
 /// A relay this account uses.

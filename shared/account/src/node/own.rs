@@ -9,18 +9,23 @@ use super::cx::Cx;
 use super::letters::Letters;
 use super::model::*;
 use super::open::{Expected, Open};
+use crate::cbor;
 use crate::epoch_keys::{ContactKeys, KeyName};
 use crate::linking::SelfPair;
+use crate::removal::Removal;
 use crate::session::{PairSeed, Session};
 use crate::state::Key;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
-use shared::crypto::Key as Secret;
+use shared::crypto::{KemPublic, Key as Secret};
 use shared::time::Millis;
 
 /// A device that was heard from so lately counts where one has to do something for all.
 pub(super) const LATELY_MS: Millis = 72 * 3_600_000;
+
+/// A session that is over is heard so long.
+const FORMER_KEPT_MS: Millis = 30 * 86_400_000;
 
 /// Chains of contacts that a new device can't read, so many are told of: 1,024 take 18 kB.
 const OLD_CHAINS_MAX: usize = 1_024;
@@ -29,6 +34,8 @@ const OLD_CHAINS_MAX: usize = 1_024;
 #[derive(Default)]
 pub struct Own {
     pub(super) session: Option<Session>,
+    /// Those of turns before: heard for a while, by who does not know the present one.
+    pub(super) former: Vec<Former>,
     pub(super) row: OwnRow,
     pub(super) letters: Letters,
     pub(super) catch_up: CatchUp,
@@ -41,6 +48,39 @@ pub struct Own {
     /// A generation above ours that the record has, and when to look again (mono): another device
     /// may have drawn it, and says so soon.
     pub(super) suspect: Option<(u32, Millis)>,
+}
+
+/// The session of a turn that is over.
+pub struct Former {
+    pub(super) turn: u32,
+    pub(super) session: Session,
+    /// When it ended, Unix ms.
+    pub(super) since: Millis,
+    /// The epoch keys that all had then.
+    pub(super) keys: Vec<KeyName>,
+}
+
+#[derive(Clone, Encode, Decode)]
+#[cbor(array)]
+struct FormerRow {
+    #[n(0)]
+    turn: u32,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    session: Vec<u8>,
+    #[n(2)]
+    since: Millis,
+    #[n(3)]
+    keys: Vec<KeyName>,
+}
+
+/// The X-Wing key of another device.
+#[derive(Clone, Encode, Decode)]
+#[cbor(array)]
+pub struct KemRow {
+    #[n(0)]
+    pub(super) slot: u8,
+    #[cbor(n(1), with = "cbor::kem_public")]
+    pub(super) public: KemPublic,
 }
 
 /// A row.
@@ -78,6 +118,16 @@ pub struct OwnRow {
     /// When a slot was first heard, by our clock: what was before is for whoever links it to say.
     #[cbor(n(9), default)]
     met: Vec<(u8, Millis)>,
+    /// How often what devices share was drawn anew since one of them was shut out.
+    #[cbor(n(10), default)]
+    pub(super) turn: u32,
+    #[cbor(n(11), default)]
+    former: Vec<FormerRow>,
+    #[cbor(n(12), default)]
+    pub(super) kems: Vec<KemRow>,
+    /// Slots that were told this device's X-Wing key, a bit each.
+    #[cbor(n(13), default)]
+    pub(super) kem_told: u8,
 }
 
 #[derive(Clone, Encode, Decode)]
@@ -106,8 +156,15 @@ pub struct WaitingRow {
 impl Own {
     pub fn row(&self) -> Option<OwnRow> {
         let session = Some(self.session.as_ref()?.encode());
+        let former = self.former.iter().map(|former| FormerRow {
+            turn: former.turn,
+            session: former.session.encode(),
+            since: former.since,
+            keys: former.keys.clone(),
+        });
         Some(OwnRow {
             session,
+            former: former.collect(),
             ..self.row.clone()
         })
     }
@@ -115,8 +172,46 @@ impl Own {
     pub fn restore(&mut self, mut row: OwnRow) -> Option<()> {
         let session = row.session.take()?;
         self.session = Some(Session::decode(&session).ok()?);
+        for former in core::mem::take(&mut row.former) {
+            self.former.push(Former {
+                turn: former.turn,
+                session: Session::decode(&former.session).ok()?,
+                since: former.since,
+                keys: former.keys,
+            });
+        }
         self.row = row;
         Some(())
+    }
+
+    /// The session of that turn, or (`None`) the present one.
+    pub(super) fn session_of(&mut self, turn: Option<u32>) -> Option<&mut Session> {
+        let Some(turn) = turn else {
+            return self.session.as_mut();
+        };
+        let mut former = self.former.iter_mut();
+        former.find(|f| f.turn == turn).map(|f| &mut f.session)
+    }
+
+    /// The present one first.
+    pub(super) fn sessions(&mut self) -> impl Iterator<Item = &mut Session> {
+        let former = self.former.iter_mut().map(|former| &mut former.session);
+        self.session.iter_mut().chain(former)
+    }
+
+    /// Nothing that was known of that slot's device counts any more.
+    pub(super) fn forget_slot(&mut self, removal: &Removal) {
+        let slot = removal.slot;
+        self.row.heard.retain(|(of, _)| *of != slot);
+        self.row.met.retain(|(of, _)| *of != slot);
+        self.row.has.retain(|(of, _)| *of != slot);
+        self.row.kems.retain(|kem| kem.slot != slot);
+        self.row.waiting.retain(|row| row.slot != slot);
+        self.row.pieces.retain(|row| row.slot != slot);
+        self.row.kem_told &= !1_u8.checked_shl(slot.into()).unwrap_or(0);
+        for session in self.sessions() {
+            session.forget_device(removal);
+        }
     }
 
     /// When that slot was last heard, Unix ms.
@@ -244,26 +339,29 @@ impl Open {
         let old = &mut self.own.row.old_chains;
         old.retain(|chain| chains.contains(&chain.0));
         let mailbox = self.profile.mailbox;
-        let Some(session) = &mut self.own.session else {
-            return;
-        };
-        session.set_mailbox(mailbox);
-        if session.on_epoch(assumed, agreed) {
+        let before = self.own.former.len();
+        let over = |since: Millis| since.saturating_add(FORMER_KEPT_MS) <= agreed;
+        self.own.former.retain(|former| !over(former.since));
+        let mut changed = before != self.own.former.len();
+        for session in self.own.sessions() {
+            session.set_mailbox(mailbox);
+            changed |= session.on_epoch(assumed, agreed);
+        }
+        if changed {
             cx.touch(RowKey::Own);
         }
         self.expect_own();
     }
 
     pub(super) fn expect_own(&mut self) {
-        let Some(session) = &mut self.own.session else {
-            return;
-        };
-        let changes = session.take_changes();
-        for locator in changes.removed {
-            self.expected.remove(&locator);
-        }
-        for (locator, _) in changes.added {
-            self.expected.insert(locator, Expected::Own);
+        for session in self.own.sessions() {
+            let changes = session.take_changes();
+            for locator in changes.removed {
+                self.expected.remove(&locator);
+            }
+            for (locator, _) in changes.added {
+                self.expected.insert(locator, Expected::Own);
+            }
         }
     }
 

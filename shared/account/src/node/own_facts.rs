@@ -44,7 +44,10 @@ impl Open {
         let Some(message) = self.outgoing.get(&(*who, *id)).cloned() else {
             return;
         };
-        let again = matches!(before, DeliveryRow::Cancelled(_) | DeliveryRow::Refused(_));
+        let again = matches!(
+            before,
+            DeliveryRow::Cancelled(_) | DeliveryRow::Refused(_) | DeliveryRow::DeviceGone
+        );
         let progress = match message.delivery {
             _ if *before == DeliveryRow::Elsewhere => return,
             DeliveryRow::Delivered(_) => Progress::Delivered,

@@ -134,6 +134,24 @@ impl Open {
     }
 }
 
+impl Open {
+    /// A key that devices have which know no later session than that of a turn.
+    pub(super) fn keys_of_former(&self, turn: u32) -> Option<ContactKeys> {
+        let now = self.clock.assumed_epoch();
+        let former = self.own.former.iter().find(|f| f.turn == turn)?;
+        let (epoch, name, key) = [now, now.saturating_sub(1), now.saturating_add(1)]
+            .into_iter()
+            .flat_map(|epoch| {
+                self.epoch_keys
+                    .publics_of(epoch)
+                    .map(move |(n, k)| (epoch, n, k))
+            })
+            .find(|(_, name, _)| former.keys.contains(name))?;
+        let keys: BTreeMap<u32, KemPublic> = [(epoch, key)].into();
+        Some(ContactKeys::exactly(name.1 as u32, keys))
+    }
+}
+
 fn fingerprint(key: &KemPublic) -> u64 {
     beginning(&sha256(&[key.as_bytes()]))
 }

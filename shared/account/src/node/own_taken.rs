@@ -36,9 +36,12 @@ impl Open {
         header: &Header,
         body: &[u8],
     ) -> Option<()> {
-        let session = self.own.session.as_mut()?;
-        let slot = session.slot(&at)?;
-        let opened = session.open(&slot, header, body, &self.epoch_keys).ok()?;
+        let mut sessions = self.own.sessions();
+        let opened = sessions.find_map(|session| {
+            let slot = session.slot(&at)?;
+            session.open(&slot, header, body, &self.epoch_keys).ok()
+        })?;
+        drop(sessions);
         self.on_own_opened(cx, opened);
         Some(())
     }
@@ -120,6 +123,8 @@ impl Open {
             Item::Away(away) => self.on_away(cx, slot, away),
             Item::All(all) => self.on_all(cx, all),
             Item::Piece(piece) => self.take_piece(cx, slot, piece),
+            Item::Kem(kem) => return self.take_kem(cx, slot, *kem),
+            Item::Removed(removed) => self.take_removed(cx, *removed),
         }
         true
     }

@@ -129,6 +129,14 @@ problems! {
         NOTHING_CHANGED, "Go on with the other device, or take the account back here.";
     needs_full_device: "This device has not the 18 words of the account.", NOTHING_CHANGED,
         "Do this on a device that has them.";
+    no_such_device: "There is no such device.", NOTHING_CHANGED, "Look at the list again.";
+    this_device: "This is the device that you are on.", NOTHING_CHANGED,
+        "Take it out from another one, or erase it.";
+    device_removed: "This device was taken out of your account by another one.",
+        "What is on it stays readable. Nothing new comes, and nothing can be sent.",
+        "Copy what you need, then erase this device. To use it again, erase it and link it anew.";
+    device_removed_unsent: "The device that wrote this was taken out of your account before it was delivered.",
+        "The text is still here.", "Send it again from here.";
     certificate_ended:
         "What this device was given to speak for the account has ended.",
         "What is here stays, and what comes is still read. Nothing can be sent from here.",

@@ -9,6 +9,7 @@ use super::open::{Open, Ride};
 use crate::record::{Author, SLOT_PROFILE, Signer};
 use crate::sealed::{Sealed, Sender};
 use crate::session::{ACKS_MAX, Draft, SealError, message_id};
+use alloc::vec::Vec;
 use shared::crypto::{PublicKey, SigningKey};
 use shared::time::{self, Millis};
 
@@ -81,7 +82,13 @@ impl Open {
         let row = &contact.row;
         let mailbox = self.profile.mailbox;
         let owed = row.owed_anyway.iter().chain(&row.owed);
-        let read_untold = row.told.is_read_untold;
+        // Beside a text there is no room for our new keys, and nothing is told of who is gone.
+        let removals = match id {
+            Some(_) => Vec::new(),
+            None => self.removals(),
+        };
+        let waits = id.is_some() && !self.removals().is_empty();
+        let read_untold = row.told.is_read_untold && !waits;
         let mut draft = Draft {
             acks: owed.take(ACKS_MAX).map(|owed| owed.0).collect(),
             time: self.clock.assumed(),
@@ -93,6 +100,7 @@ impl Open {
             heads: Some(self.shelf.heads()),
             read: read_untold.then_some(self.profile.read_secret),
             recovery: (!row.recovery_told).then(|| self.authority.recovery()),
+            removals: removals.into_iter().filter(|_| read_untold).collect(),
             ..Draft::default()
         };
         match id {

@@ -128,7 +128,7 @@ impl Open {
     pub fn text_of(&self, slot: u16) -> Option<Vec<u8>> {
         match slot {
             SLOT_PROFILE => self.profile_text(),
-            SLOT_ROOT => self.state_root().map(Root::text),
+            SLOT_ROOT => self.told_root().map(Root::text),
             _ => None,
         }
     }

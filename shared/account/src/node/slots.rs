@@ -136,7 +136,7 @@ impl Open {
         }
     }
 
-    fn renew_device(&mut self, cx: &mut Cx, slot: u8, device: &Device) {
+    pub(super) fn renew_device(&mut self, cx: &mut Cx, slot: u8, device: &Device) {
         let hour = time::hour(self.clock.assumed());
         let key = PublicKey::from_bytes(&device.key).ok();
         let Some((identity, key)) = self.authority.full().zip(key) else {

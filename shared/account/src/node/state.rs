@@ -11,12 +11,12 @@ use super::problems;
 use crate::cbor::Malformed;
 use crate::record::SLOT_ROOT;
 use crate::root::Root;
-use crate::state::parts::{TooLong, Written};
+use crate::state::parts::{PARTS_MAX, TooLong, Written};
 use crate::state::{Change, Clock, Entry, Found, Key, Parts, Set, Stamp, Value};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
-use shared::crypto::sha256;
+use shared::crypto::{Key as Secret, sha256};
 use shared::time::Millis;
 
 /// The set, its parts, and what of it is this device's own.
@@ -27,6 +27,8 @@ pub struct State {
     looked_for: bool,
     /// Leads to the parts.
     root: Option<Root>,
+    /// It is told once what it leads to is at relays.
+    root_waits: bool,
     rows: BTreeMap<Id16, Key>,
     /// What this device last had to say on a key. Only what differs from that is written, so what
     /// others wrote stands until something happens here.
@@ -46,6 +48,8 @@ pub struct StatePartsRow {
     pub looked_for: bool,
     #[n(2)]
     pub root: Option<Root>,
+    #[cbor(n(3), default)]
+    pub root_waits: bool,
 }
 
 /// Of what a device says before it has looked for the state of old, entries have such times.
@@ -59,6 +63,7 @@ impl State {
             parts: Parts::new(),
             looked_for: !restored,
             root: None,
+            root_waits: false,
             rows: BTreeMap::new(),
             noted: BTreeMap::new(),
             unmarked: BTreeSet::new(),
@@ -76,6 +81,7 @@ impl State {
             parts: self.parts.clone(),
             looked_for: self.looked_for,
             root: self.root.clone(),
+            root_waits: self.root_waits,
         }
     }
 
@@ -89,6 +95,7 @@ impl State {
         self.parts = row.parts;
         self.looked_for = row.looked_for;
         self.root = row.root;
+        self.root_waits = row.root_waits;
     }
 
     /// Every row.
@@ -253,7 +260,8 @@ impl Open {
         }
         if own.is_some_and(|own| own.read != found.read) {
             // Nothing is known of what lies there, and what lay elsewhere is of no more use.
-            self.state.parts = Parts::new();
+            self.begin_parts(cx);
+            self.state.root_waits = false;
         }
         self.state.root = Some(found);
         cx.touch(RowKey::StateParts);
@@ -280,6 +288,46 @@ impl Open {
         for part in self.state_due(cx) {
             self.record_changed(cx, Parts::slot(part));
         }
+        if self.state.root_waits && self.state.parts.stand(&self.state.set) {
+            self.state.root_waits = false;
+            cx.touch(RowKey::StateParts);
+            self.record_changed(cx, SLOT_ROOT);
+        }
+    }
+
+    /// Another read secret: from here on the state lies elsewhere. The words lead there once all of
+    /// it does, and to the old one until then.
+    pub(super) fn change_state_read(&mut self, cx: &mut Cx) {
+        let Some(root) = self.state.root.clone().filter(|_| self.is_full()) else {
+            return;
+        };
+        self.state.root = Some(Root {
+            version: root.version.saturating_add(1),
+            read: Secret::new(cx.rng.array()),
+            generation: root.generation.saturating_add(1),
+        });
+        self.state.root_waits = true;
+        self.begin_parts(cx);
+        if self.state.looked_for {
+            self.write_due_parts(cx);
+        }
+    }
+
+    /// Nothing is known of what lies where the root leads.
+    fn begin_parts(&mut self, cx: &mut Cx) {
+        self.state.parts = Parts::new();
+        for part in 0..PARTS_MAX {
+            let slot = Parts::slot(part);
+            if self.shelf.records.remove(&slot).is_some() {
+                cx.touch(RowKey::Record(slot));
+            }
+        }
+        cx.touch(RowKey::StateParts);
+    }
+
+    /// What leads to the parts, as the words may find it.
+    pub fn told_root(&self) -> Option<&Root> {
+        self.state_root().filter(|_| !self.state.root_waits)
     }
 
     /// How many parts are to be looked for.

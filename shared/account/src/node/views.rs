@@ -80,6 +80,7 @@ pub fn message(who: &Who, row: &MessageRow, waits_for: WaitsFor) -> MessageView 
         notice: row.notice.map(|notice| match notice {
             NoticeRow::DeviceChanged => Notice::DeviceChanged,
             NoticeRow::CameBack => Notice::CameBack,
+            NoticeRow::DeviceRemoved => Notice::DeviceRemoved,
         }),
     }
 }

@@ -13,6 +13,7 @@ mod opener;
 mod own;
 mod pair;
 mod payload;
+mod removed;
 mod seal;
 mod share;
 mod slots;
@@ -23,7 +24,7 @@ pub use expected::{Changes, Slot};
 pub use leads::{Lead, LeadTable};
 pub use open::{OpenError, Opened};
 pub use pair::{PAIRS_MAX, PairSeed};
-pub use payload::{ACKS_MAX, MessageId, OWN_BYTES_MAX, Payload, message_id};
+pub use payload::{ACKS_MAX, MessageId, OWN_BYTES_MAX, Payload, REMOVALS_MAX, message_id};
 pub use seal::{Draft, SealError, SealedMessage};
 pub use share::SharedSession;
 pub use tags::{ENTRIES_MAX, TagTable};
@@ -37,7 +38,8 @@ use alloc::vec::Vec;
 use chain::{ReceiveChain, SendChain};
 use expected::Expected;
 use minicbor::{Decode, Encode};
-use pair::{PAIR_KEPT_MS, Pair};
+use pair::{PAIR_KEPT_MS, Pair, PairId};
+use removed::{REMOVED_MAX, Removed};
 use shared::crypto::PublicKey;
 use shared::time::{Millis, epoch};
 
@@ -75,6 +77,13 @@ struct Kept {
     /// expected.
     #[n(6)]
     slot: Option<u8>,
+    /// The pair that is to take the place of all there are since a device of ours is gone; zeros
+    /// until it is proposed.
+    #[cbor(n(7), with = "minicbor::bytes")]
+    anew: Option<PairId>,
+    /// Devices of theirs that are none any more.
+    #[cbor(n(8), default)]
+    removed: Vec<Removed>,
 }
 
 /// A device of theirs.
@@ -124,6 +133,8 @@ impl Session {
             pairs: Vec::new(),
             chains: Vec::new(),
             slot: None,
+            anew: None,
+            removed: Vec::new(),
         };
         Session {
             kept,
@@ -201,7 +212,7 @@ impl Session {
     /// either epoch changes. True if there is something to save.
     pub fn on_epoch(&mut self, assumed_epoch: u32, agreed: Millis) -> bool {
         let base = epoch(agreed).saturating_sub(EPOCHS_KEPT);
-        let changed = self.erase(base, assumed_epoch, agreed);
+        let changed = self.erase(base, assumed_epoch, agreed) | self.forget_removed(agreed);
         self.expected.window = Some(assumed_epoch);
         self.expect_all();
         changed
@@ -268,6 +279,12 @@ impl Session {
         self.sending = None;
     }
 
+    /// The device in that slot, if one was heard.
+    pub(crate) fn device_in(&self, slot: u8) -> Option<PublicKey> {
+        let mut devices = self.kept.devices.iter();
+        devices.find(|d| d.slot == slot).map(|d| d.key)
+    }
+
     /// The chains that are received on.
     pub fn chains(&self) -> impl Iterator<Item = [u8; 16]> {
         self.kept.chains.iter().map(|chain| chain.id)
@@ -294,6 +311,9 @@ impl Session {
 
     /// Notes a certified device. True if it takes the place of another one, or is one more.
     fn note_device(&mut self, device: Device) -> bool {
+        if self.is_shut_out(&device.key) {
+            return false;
+        }
         let devices = &mut self.kept.devices;
         let known = devices.iter_mut().find(|d| d.slot == device.slot);
         if let Some(known) = known {
@@ -333,6 +353,7 @@ impl Session {
         let in_bounds = kept.devices.len() <= DEVICES_MAX
             && kept.pairs.len() <= PAIRS_MAX
             && kept.chains.len() <= CHAINS_MAX
+            && kept.removed.len() <= REMOVED_MAX
             && kept.pairs.iter().all(Pair::is_in_bounds)
             && kept.chains.iter().all(ReceiveChain::is_in_bounds);
         if !in_bounds {

@@ -8,6 +8,8 @@ use super::pair::{self, Pair, PairId, PairSeed};
 use super::payload::{Context, OPENER_INDEX, Payload, read_certificate, split_signed};
 use super::{Device, Session, Slot};
 use crate::epoch_keys::EpochKeys;
+use crate::removal::Removal;
+use alloc::vec::Vec;
 use shared::crypto::{PublicKey, unpad};
 use shared::wire::Header;
 
@@ -27,6 +29,8 @@ pub struct Opened {
     pub is_current: bool,
     /// It came on a pair that they came back without: from a device of before, or late.
     pub is_lost: bool,
+    /// Devices of theirs that it says are gone, as far as that was not known.
+    pub removed: Vec<Removal>,
 }
 
 /// Why a message did not open. The session is as it was.
@@ -113,7 +117,7 @@ impl Session {
         let certificate =
             read_certificate(certificate, &self.kept.peer, from, from.saturating_add(72))
                 .ok()
-                .filter(|c| c.slot == who.device)
+                .filter(|c| c.slot == who.device && !self.is_shut_out(&c.device))
                 .ok_or(OpenError::BadCertificate)?;
         let context = Context {
             sender: &self.kept.peer,
@@ -154,7 +158,9 @@ impl Session {
         } else if counted {
             self.expect_openers(pair, who.device, who.epoch);
         }
+        let known = self.pair_ids();
         let is_current = self.take_in(&payload, pair, who.epoch, who.device);
+        let removed = self.take_removals(&payload, &device.key, &known);
         let Device {
             slot, key: device, ..
         } = device;
@@ -167,6 +173,7 @@ impl Session {
             chain,
             is_current,
             is_lost,
+            removed,
         })
     }
 
@@ -221,7 +228,9 @@ impl Session {
                 heard: payload.sealed,
             });
         }
+        let known = self.pair_ids();
         let is_current = self.take_in(&payload, &pair, epoch, slot);
+        let removed = self.take_removals(&payload, &device, &known);
         Ok(Opened {
             payload,
             device,
@@ -231,10 +240,11 @@ impl Session {
             chain: *id,
             is_current,
             is_lost,
+            removed,
         })
     }
 
-    fn is_lost(&self, pair: &PairId) -> bool {
+    pub(super) fn is_lost(&self, pair: &PairId) -> bool {
         self.kept.pairs.iter().any(|p| p.id == *pair && p.lost)
     }
 

@@ -20,6 +20,22 @@ impl Session {
             pairs: alloc::vec![Pair::new(pair, true, None)],
             chains: Vec::new(),
             slot: Some(slot),
+            anew: None,
+            removed: Vec::new(),
+        };
+        Session {
+            kept,
+            sending: None,
+            expected: Expected::default(),
+        }
+    }
+
+    /// The one that takes its place, on another pair.
+    pub(crate) fn own_next(&self, pair: &PairSeed) -> Session {
+        let kept = Kept {
+            pairs: alloc::vec![Pair::new(pair, true, None)],
+            chains: Vec::new(),
+            ..self.kept.clone()
         };
         Session {
             kept,

@@ -7,6 +7,7 @@
 use crate::cbor::{self, Bytes16, Malformed};
 use crate::epoch_keys::KeyNotice;
 use crate::identity::{CERTIFICATE_LEN, Certificate, CertificateError, RecoveryPublic};
+use crate::removal::Removal;
 use crate::sealed::Mailbox;
 use crate::shown::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
@@ -17,6 +18,8 @@ use shared::crypto::{PublicKey, Rng, SigningKey, sha256};
 pub const ACKS_MAX: usize = 16;
 /// Bytes for our own devices in one message: so many have room in an opener, whatever rides along.
 pub const OWN_BYTES_MAX: usize = 2_300;
+/// Devices that were shut out, told in one message.
+pub const REMOVALS_MAX: usize = 4;
 /// The index openers are signed with.
 pub(crate) const OPENER_INDEX: u32 = u32::MAX;
 
@@ -69,6 +72,8 @@ pub struct Payload {
     pub recovery: Option<RecoveryPublic>,
     /// What a device of the account has to say to its others. From anybody else it means nothing.
     pub own: Option<Vec<u8>>,
+    /// Devices of the sender that are its devices no more.
+    pub removals: Vec<Removal>,
 }
 
 /// The map as it stands on the wire.
@@ -109,6 +114,8 @@ struct Wire {
     read: Option<[u8; 32]>,
     #[cbor(n(17), with = "minicbor::bytes")]
     own: Option<Vec<u8>>,
+    #[n(18)]
+    removals: Option<Vec<Removal>>,
 }
 
 impl Payload {
@@ -132,6 +139,7 @@ impl Payload {
             read: self.read,
             recovery: self.recovery,
             own: self.own.clone(),
+            removals: (!self.removals.is_empty()).then(|| self.removals.clone()),
         })
     }
 
@@ -160,6 +168,7 @@ impl Payload {
             read: wire.read,
             recovery: wire.recovery,
             own: wire.own,
+            removals: wire.removals.unwrap_or_default(),
         };
         if payload.is_in_bounds() {
             Ok(payload)
@@ -171,6 +180,7 @@ impl Payload {
     /// Whether the other side will take it.
     pub(crate) fn is_in_bounds(&self) -> bool {
         self.acks.len() <= ACKS_MAX
+            && self.removals.len() <= REMOVALS_MAX
             && self.text.as_ref().is_none_or(|t| t.len() <= TEXT_BYTES_MAX)
             && self.name.as_ref().is_none_or(|n| n.len() <= NAME_BYTES_MAX)
             && self.own.as_ref().is_none_or(|o| o.len() <= OWN_BYTES_MAX)
@@ -240,6 +250,11 @@ mod tests {
     use super::*;
     use crate::epoch_keys::EpochKeys;
 
+    fn removal() -> Removal {
+        let account = SigningKey::from_bytes(&[7; 32]);
+        Removal::sign(&account, 2, account.public(), 5)
+    }
+
     fn full() -> Payload {
         let mut rng = Rng::new([1; 32]);
         let mut keys = EpochKeys::new();
@@ -261,6 +276,7 @@ mod tests {
             sealed: 9,
             recovery: Some([6; 32]),
             own: Some(alloc::vec![0x80; 40]),
+            removals: alloc::vec![removal()],
         }
     }
 
@@ -288,6 +304,8 @@ mod tests {
         assert!(!decode(&|p| p.acks = alloc::vec![[1; 16]; 17]));
         assert!(decode(&|p| p.name = Some("x".repeat(64))));
         assert!(!decode(&|p| p.name = Some("x".repeat(65))));
+        assert!(decode(&|p| p.removals = alloc::vec![removal(); 4]));
+        assert!(!decode(&|p| p.removals = alloc::vec![removal(); 5]));
         assert!(decode(&|p| p.own = Some(alloc::vec![0; OWN_BYTES_MAX])));
         assert!(!decode(&|p| p.own = Some(alloc::vec![0; OWN_BYTES_MAX + 1])));
     }

@@ -7,9 +7,12 @@ use super::Session;
 use super::chain::SendChain;
 use super::opener::{Who, exchange};
 use super::pair::{PAIR_EPOCHS, Pair, PairSeed, sending};
-use super::payload::{ACKS_MAX, Context, MessageId, OPENER_INDEX, OWN_BYTES_MAX, Payload};
+use super::payload::{
+    ACKS_MAX, Context, MessageId, OPENER_INDEX, OWN_BYTES_MAX, Payload, REMOVALS_MAX,
+};
 use crate::epoch_keys::{ContactKeys, EpochKeys, NOTICE_KEYS_MAX};
 use crate::identity::RecoveryPublic;
+use crate::removal::Removal;
 use crate::sealed::{INNER_LEN, Mailbox, Sealed, Sender, Step};
 use crate::shown::{NAME_BYTES_MAX, TEXT_BYTES_MAX};
 use alloc::{string::String, vec::Vec};
@@ -21,6 +24,8 @@ use shared::wire::SizeClass;
 const AROUND: usize = 2 + 64;
 /// One short message in so many is padded as long ones are.
 const LONG_ONE_IN: u64 = 8;
+/// One draw in two ranks above a pair of the same epoch, one in three above two.
+const FRESH_DRAWS_MAX: usize = 1_000;
 
 /// What a message is to say; keys, certificates and fresh pairs are added where they belong.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +51,8 @@ pub struct Draft {
     pub recovery: Option<RecoveryPublic>,
     /// For our own other devices.
     pub own: Option<Vec<u8>>,
+    /// Devices of ours that are none any more: 4 at most, and not beside a text.
+    pub removals: Vec<Removal>,
 }
 
 /// A sealed message. Save the session before it leaves this device.
@@ -124,11 +131,13 @@ impl Session {
             read: draft.read,
             recovery: draft.recovery,
             own: draft.own.clone(),
+            removals: draft.removals.clone(),
             sealed: from.now,
             ..Payload::default()
         };
-        if draft.text.is_some() && self.is_fresh_due(&route) {
-            payload.fresh = Some(rng.array());
+        let may_propose = draft.text.is_some() || self.kept.anew.is_some();
+        if may_propose && self.is_fresh_due(&route) {
+            payload.fresh = Some(self.draw_fresh(&draft.message_id, &route, rng));
         }
         let fresh = payload.fresh;
         let is_opener = !self.can_go_on(&route, from.now);
@@ -248,10 +257,34 @@ impl Session {
         let under_way = |p: &Pair| !p.confirmed && p.first.saturating_add(2) > route.epoch;
         let set_back = |p: &Pair| p.retired && !p.lost && p.rank() > pair.rank();
         let pairs = &self.kept.pairs;
+        if let Some(anew) = self.kept.anew {
+            // What was proposed before, a device that is gone was told of.
+            return pair.confirmed && !pairs.iter().any(|p| p.id == anew && under_way(p));
+        }
         !self.is_own()
             && pair.confirmed
             && (route.epoch >= pair.first.saturating_add(PAIR_EPOCHS) || pairs.iter().any(set_back))
             && !pairs.iter().any(under_way)
+    }
+
+    /// Randomness of a pair that ranks above those there are: of two that begin in one epoch the id
+    /// decides which one is sent on.
+    fn draw_fresh(&self, message: &MessageId, route: &Route, rng: &mut Rng) -> [u8; 32] {
+        let known = self.kept.pairs.iter().filter(|p| !p.lost);
+        let highest = known.map(Pair::rank).max();
+        let rz = self.kept.pairs[route.pair].rz(route.epoch);
+        let mut fresh = rng.array();
+        for _ in 0..FRESH_DRAWS_MAX {
+            let Some((rz, highest)) = rz.as_ref().zip(highest) else {
+                break;
+            };
+            let seed = PairSeed::fresh(rz, &fresh, message, route.epoch);
+            if highest.0 != route.epoch || (seed.epoch, seed.id()) > highest {
+                break;
+            }
+            fresh = rng.array();
+        }
+        fresh
     }
 
     fn propose(&mut self, fresh: &[u8; 32], message: MessageId, route: &Route) {
@@ -259,6 +292,9 @@ impl Session {
             return;
         };
         let seed = PairSeed::fresh(&rz, fresh, &message, route.epoch);
+        if let Some(anew) = &mut self.kept.anew {
+            *anew = seed.id();
+        }
         self.insert_pair(Pair::new(&seed, false, Some(message)));
     }
 }
@@ -287,6 +323,10 @@ fn check(draft: &Draft) -> Result<(), SealError> {
             bytes_max: OWN_BYTES_MAX,
         });
     }
+    debug_assert!(
+        draft.removals.len() <= REMOVALS_MAX,
+        "bounded by who drafts"
+    );
     if draft.acks.len() > ACKS_MAX {
         return Err(SealError::TooManyAcks { max: ACKS_MAX });
     }

@@ -5,6 +5,7 @@
 //! there before stays with the device that has them.
 
 use super::pair::{Pair, SharedPair};
+use super::removed::{REMOVED_MAX, Removed};
 use super::{DEVICES_MAX, Device, Expected, Kept, PAIRS_MAX, Session};
 use crate::cbor::Malformed;
 use crate::sealed::Mailbox;
@@ -23,6 +24,9 @@ pub struct SharedSession {
     devices: Vec<Device>,
     #[n(2)]
     pairs: Vec<SharedPair>,
+    /// Devices of theirs that are none any more.
+    #[cbor(n(3), default)]
+    removed: Vec<Removed>,
 }
 
 impl Session {
@@ -32,6 +36,7 @@ impl Session {
             mailbox: self.kept.mailbox,
             devices: self.kept.devices.clone(),
             pairs: self.kept.pairs.iter().map(Pair::share).collect(),
+            removed: self.kept.removed.clone(),
         }
     }
 
@@ -43,6 +48,9 @@ impl Session {
         let before = self.encode();
         if told.heard() > self.heard() {
             self.kept.mailbox = told.kept.mailbox;
+        }
+        for removed in told.kept.removed {
+            self.shut_out(removed);
         }
         for device in told.kept.devices {
             let known = self.kept.devices.iter().find(|d| d.slot == device.slot);
@@ -86,7 +94,8 @@ impl Session {
         told: SharedSession,
     ) -> Result<Session, Malformed> {
         let mailbox = Mailbox::new(told.mailbox.prefix(), told.mailbox.bits()).ok_or(Malformed)?;
-        if told.devices.len() > DEVICES_MAX || told.pairs.len() > PAIRS_MAX {
+        let many = told.devices.len() > DEVICES_MAX || told.removed.len() > REMOVED_MAX;
+        if many || told.pairs.len() > PAIRS_MAX {
             return Err(Malformed);
         }
         let mut pairs: Vec<Pair> = Vec::new();
@@ -104,6 +113,8 @@ impl Session {
             pairs,
             chains: Vec::new(),
             slot: None,
+            anew: None,
+            removed: told.removed,
         };
         Ok(Session {
             kept,

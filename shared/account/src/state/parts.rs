@@ -141,6 +141,18 @@ impl Parts {
             .collect()
     }
 
+    /// Whether relays have all of the set.
+    pub fn stand(&self, set: &Set) -> bool {
+        let contents = contents(set, self.count);
+        (0..self.count).all(|part| {
+            let known = self
+                .known
+                .get(&part)
+                .and_then(|known| known.content.as_ref());
+            known.is_some() && known == contents.get(usize::from(part))
+        })
+    }
+
     /// Whether a part's record holds entries that now belong into others, which do not stand yet.
     fn waits(&self, part: u8) -> bool {
         let Some(under) = self.known.get(&part).map(|known| known.under) else {
