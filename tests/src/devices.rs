@@ -14,19 +14,28 @@ impl World {
         self.device_with_clock(of, name, 0)
     }
 
+    /// One without the words.
+    pub fn linked_device(&mut self, of: At, name: &str) -> At {
+        self.device_as(of, name, 0, false)
+    }
+
     /// The same, with a clock that is off by `skew` ms.
     pub fn device_with_clock(&mut self, of: At, name: &str, skew: i64) -> At {
+        self.device_as(of, name, skew, true)
+    }
+
+    fn device_as(&mut self, of: At, name: &str, skew: i64, full: bool) -> At {
         let at = self.add_with_clock(name, false, skew);
         self.run(100);
-        link_new(self, at, true);
+        link_new(self, at, full);
         let code = code(self, at);
         scan(self, of, &code);
         let (there, here) = (compare(self, at), compare(self, of));
         assert_eq!(there.0, here.0);
         let all = Command::LinkConfirm {
-            full: true,
+            full,
             history_days: 365,
-            passcode: Some(passcode(&self.hosts[of].name)),
+            passcode: full.then(|| passcode(&self.hosts[of].name)),
         };
         self.must(of, all);
         self.must(at, yes(false, None));
