@@ -335,6 +335,11 @@ export const s = {
           'safety number, and ask whether they came back, before you trust what comes. Earlier ' +
           'messages are not affected.',
       },
+      device_removed: {
+        brief: 'A device was taken out',
+        title: (name: string) => `${name} took a device out of their account.`,
+        text: 'What comes from that device is not taken any more, and it can’t read what you write from now on.',
+      },
     },
   },
 

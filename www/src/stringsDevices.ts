@@ -65,9 +65,18 @@ export const devicesText = {
   heardNever: 'not heard yet',
   link: 'Link a device',
   linkHint: 'A phone, a computer, or another browser. It shows a code that you scan here.',
+  remove: 'Take out',
+  removeTitle: (name: string) => `Take “${name}” out of your account?`,
+  removeText:
+    'It gets nothing new from then on, can’t write in your name, and your contacts are told. What ' +
+    'is on it already stays on it. To use it again, erase it there and link it anew.',
+  removeFull:
+    'It has your 18 words. Whoever has it, and its passcode, can still use them: if it was stolen, ' +
+    'begin a new account and tell your contacts.',
+  removed: (name: string) => `“${name}” is out of your account.`,
   wordless:
-    'This device was linked without the 18 words. The words, exports, invitations, and linking ' +
-    'another device are for one that has them. Open one of those at least once a week: it gives ' +
+    'This device was linked without the 18 words. The words, exports, invitations, linking another ' +
+    'device and taking one out are for one that has them. Open one of those at least once a week: it gives ' +
     'this one leave to go on writing.',
 }
 

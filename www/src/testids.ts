@@ -184,6 +184,8 @@ export const T = {
   /** Rows, with `data-slot`, and `data-full` and `data-this` true or false. */
   device: 'device',
   deviceLink: 'device-link',
+  /** In the row of another device. */
+  deviceRemove: 'device-remove',
   /** Said where this device has no words. */
   wordless: 'wordless',
   /**

@@ -92,7 +92,7 @@ export interface MessageView {
   notice?: Notice
 }
 
-export type Notice = 'device_changed' | 'came_back'
+export type Notice = 'device_changed' | 'came_back' | 'device_removed'
 
 export type RecoveryState = 'looking' | 'nothing' | 'found' | 'done'
 /** How far it is with what the words bring back, on a device where the account was restored. */
@@ -201,6 +201,7 @@ export type Command =
   /** The digits are the same. What is handed over is said on the old device; the new one is not asked. */
   | { cmd: 'link_confirm'; full: boolean; history_days: number; passcode: string | null }
   | { cmd: 'link_cancel' }
+  | { cmd: 'remove_device'; slot: number }
 
 export type Request = Command & { id: number }
 

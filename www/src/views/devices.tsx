@@ -1,9 +1,12 @@
 /** The devices of this account, and linking another one. */
 import { useState } from 'preact/hooks'
 import { brief, date } from '../format'
+import { Button } from '../parts/button'
 import { I } from '../parts/icons'
+import { ConfirmSheet } from '../parts/sheet'
+import { toast } from '../parts/toast'
 import type { DeviceView } from '../state/api'
-import { devices, hasWords } from '../state/store'
+import { devices, hasWords, run } from '../state/store'
 import { devicesText } from '../stringsDevices'
 import { T } from '../testids'
 import { deviceTitle } from './linking'
@@ -14,7 +17,27 @@ function heardOf({ this: here, heard }: DeviceView): string | null {
   return heard === null ? devicesText.heardNever : devicesText.heard(brief(heard))
 }
 
+/** Asked before another device is taken out of the account. */
+function RemoveSheet({ device, onClose }: { device: DeviceView; onClose: () => void }) {
+  const name = deviceTitle(device.name)
+  const remove = async () => {
+    await run({ cmd: 'remove_device', slot: device.slot })
+    toast(devicesText.removed(name))
+  }
+  return (
+    <ConfirmSheet
+      title={devicesText.removeTitle(name)}
+      text={devicesText.removeText}
+      {...(device.full && { more: devicesText.removeFull })}
+      action={devicesText.remove}
+      onConfirm={remove}
+      onClose={onClose}
+    />
+  )
+}
+
 function Device({ device }: { device: DeviceView }) {
+  const [removing, setRemoving] = useState(false)
   const { name, full, since } = device
   const facts = [
     full ? devicesText.full : devicesText.linked,
@@ -37,6 +60,12 @@ function Device({ device }: { device: DeviceView }) {
         </span>
         <span class="field-hint">{facts.filter((fact) => fact !== null).join(' · ')}</span>
       </span>
+      {hasWords.value && !device.this && (
+        <Button kind="ghost" small testid={T.deviceRemove} onClick={() => setRemoving(true)}>
+          {devicesText.remove}
+        </Button>
+      )}
+      {removing && <RemoveSheet device={device} onClose={() => setRemoving(false)} />}
     </li>
   )
 }
