@@ -211,8 +211,8 @@ fn what_cannot_be_taken_out() {
     assert_eq!(refused(laptop, 0), "needs_full_device");
 }
 
-/// Two devices that have the words take out two others, each before it has heard of the other: those
-/// who stay agree, and neither of those who are gone opens anything.
+/// Two devices that have the words take out two others, each before it has heard of the other:
+/// those who stay agree, and neither of those who are gone opens anything.
 #[test]
 fn two_at_once() {
     for seed in [30, 32, 34, 36] {

@@ -107,8 +107,8 @@ impl Open {
         }
     }
 
-    /// The devices of the account go on in another session; one of no later turn is heard beside the
-    /// present one. Whoever knows it knows the epoch keys that there are now, others `keys` alone.
+    /// The devices of the account go on in another session; one of no later turn is heard beside
+    /// the present one. Who does not know it has the epoch keys `keys` alone.
     pub(super) fn begin_turn(
         &mut self,
         cx: &mut Cx,
