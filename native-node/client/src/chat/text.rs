@@ -63,6 +63,10 @@ pub fn notice(notice: Notice, name: &str) -> String {
             "* {name} is back with a new device, from the 18 words. If you did not expect that, \
              ask them by another way: somebody else may have the words."
         ),
+        Notice::DeviceRemoved => format!(
+            "* {name} took a device out of their account. Nothing that it says is taken any more, and \
+             it can't read what you write from now on."
+        ),
     }
 }
 
