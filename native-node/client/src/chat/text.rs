@@ -64,8 +64,8 @@ pub fn notice(notice: Notice, name: &str) -> String {
              ask them by another way: somebody else may have the words."
         ),
         Notice::DeviceRemoved => format!(
-            "* {name} took a device out of their account. Nothing that it says is taken any more, and \
-             it can't read what you write from now on."
+            "* {name} took a device out of their account. Nothing that it says is taken any more, \
+             and it can't read what you write from now on."
         ),
     }
 }
