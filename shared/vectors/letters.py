@@ -10,7 +10,7 @@ import json
 import pathlib
 import sys
 
-from keys import fixed, plain, public
+from keys import fixed, h, plain, public, sign
 from session import okm, u32
 from state import array, entry, head, number, octets, string
 
@@ -55,11 +55,21 @@ def main():
         array(number(9), number(time), number(5)),
         array(number(10), octets(piece), number(1), number(2), octets(fixed("bytes", 40))),
     ]
+    account = fixed("account", 32)
+    gift = fixed("gift", 60)
+    signed = b"wm-remove" + public(account) + bytes([3]) + device + time.to_bytes(8, "little")
+    removal = array(number(3), octets(device), number(time), octets(sign(account, signed)))
+    removals = array(removal)
+    signed = b"".join([b"wm-removed", public(account), u32(4), bytes([1]), h(removals), h(gift)])
+    items += [
+        array(number(11), removals, number(4), number(1), octets(gift), octets(sign(account, signed))),
+    ]
     step = okm(rz, "opener", who(2, 5, 1, 20_001))
     vectors = {
         "about": "Made by letters.py; bytes are hex.",
         "time": time, "ben": ben, "message": message, "greeting": greeting, "piece": piece,
         "certificate": certificate, "leave": leave, "device": device, "rz": rz,
+        "account": public(account), "gift": gift,
         "items": items, "own": head(4, len(items)) + b"".join(items),
         "opener": {"epoch": 20_001, "device": 5, "counter": 1, "locator": step["locator"], "mac": step["mac"]},
     }

@@ -210,3 +210,38 @@ fn what_cannot_be_taken_out() {
     assert_eq!(refused(phone, 200), "no_such_device");
     assert_eq!(refused(laptop, 0), "needs_full_device");
 }
+
+/// Two devices that have the words take out two others, each before it has heard of the other:
+/// those who stay agree, and neither of those who are gone opens anything.
+#[test]
+fn two_at_once() {
+    for seed in [30, 32, 34, 36] {
+        let (mut world, [phone, laptop, tablet], bob) = three(seed);
+        let desk = world.device(phone, "desk");
+        world.run(15 * MINUTE);
+        remove(&mut world, phone, tablet);
+        remove(&mut world, laptop, desk);
+        world.run(HOUR);
+        assert_eq!(notices(&mut world, bob, phone), 2, "{}", world.replay());
+        for (from, other) in [(phone, laptop), (laptop, phone)] {
+            assert_eq!(world.devices(from).len(), 2, "{:?}", world.devices(from));
+            let text = format!("on from {from}");
+            world.say(from, bob, &text);
+            hear(&mut world, bob, from, &text);
+            world.run(5 * MINUTE);
+            let copied = world
+                .history(other, bob)
+                .into_iter()
+                .any(|m| m.text == text);
+            assert!(copied, "{seed}: {text}; {}", world.replay());
+        }
+        world.say(bob, phone, "to both");
+        for at in [phone, laptop] {
+            hear(&mut world, at, bob, "to both");
+        }
+        for at in [tablet, desk] {
+            assert!(!world.heard(at, bob).contains(&"to both".into()));
+            assert!(is_told(&world, at, "device_removed"), "{}", world.replay());
+        }
+    }
+}

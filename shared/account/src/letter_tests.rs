@@ -168,6 +168,7 @@ fn random_bytes_do_no_harm() {
 /// Known answers, made by another implementation: shared/vectors/letters.py.
 mod vectors {
     use super::*;
+    use crate::removal::Told;
     use data_encoding::HEXLOWER;
     use serde_json::Value as Json;
 
@@ -214,6 +215,7 @@ mod vectors {
             Item::Away(away),
             Item::All(all),
             Item::Piece(piece),
+            Item::Removed(removed),
         ] = &read[..]
         else {
             panic!("other kinds");
@@ -246,6 +248,17 @@ mod vectors {
             (piece.id, piece.at, piece.of),
             (array(&file["piece"]), 1, 2)
         );
+        let account = PublicKey::from_bytes(&array(&file["account"])).unwrap();
+        let told = Told {
+            removals: &removed.removals,
+            turn: 4,
+            slot: 1,
+            gift: &bytes(&file["gift"]),
+        };
+        assert!(told.is_by(&account, &removed.signature));
+        assert!(!told.is_by(&somebody(), &removed.signature));
+        let device = array(&file["device"]);
+        assert_eq!(*removed.removals[0].device.as_bytes(), device);
     }
 
     /// Where an opener among devices is found: direction 2 on both sides.

@@ -135,7 +135,8 @@ problems! {
     device_removed: "This device was taken out of your account by another one.",
         "What is on it stays readable. Nothing new comes, and nothing can be sent.",
         "Copy what you need, then erase this device. To use it again, erase it and link it anew.";
-    device_removed_unsent: "The device that wrote this was taken out of your account before it was delivered.",
+    device_removed_unsent:
+        "The device that wrote this was taken out of your account before it was delivered.",
         "The text is still here.", "Send it again from here.";
     certificate_ended:
         "What this device was given to speak for the account has ended.",

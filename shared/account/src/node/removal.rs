@@ -80,7 +80,7 @@ impl Open {
 
     /// All that devices share is drawn anew, given to those who stay, and told to contacts as far
     /// as they need it.
-    fn draw_anew(&mut self, cx: &mut Cx) {
+    pub(super) fn draw_anew(&mut self, cx: &mut Cx) {
         let epoch = self.clock.assumed_epoch();
         let before = self.epoch_keys.names();
         self.epoch_keys.renew(epoch, &mut cx.rng);
@@ -107,8 +107,8 @@ impl Open {
         }
     }
 
-    /// The devices of the account go on in another session. What it shares is known to all who
-    /// know that.
+    /// The devices of the account go on in another session; one of no later turn is heard beside
+    /// the present one. Who does not know it has the epoch keys `keys` alone.
     pub(super) fn begin_turn(
         &mut self,
         cx: &mut Cx,
@@ -125,18 +125,19 @@ impl Open {
         let Some(session) = self.own.session.as_mut() else {
             return;
         };
-        let next = session.own_next(&seed);
-        let session = core::mem::replace(session, next);
-        let (of, since) = (self.own.row.turn, self.clock.assumed());
-        self.own.former.insert(
-            0,
-            Former {
-                turn: of,
-                session,
-                since,
-                keys,
-            },
-        );
+        let mut next = session.own_next(&seed);
+        if turn > self.own.row.turn {
+            core::mem::swap(session, &mut next);
+        }
+        // A device that came later can't read what goes on the chain that there was.
+        next.end_chain();
+        let former = Former {
+            turn: turn.min(self.own.row.turn),
+            session: next,
+            since: self.clock.assumed(),
+            keys,
+        };
+        self.own.former.insert(0, former);
         if self.own.former.len() > FORMER_MAX
             && let Some(oldest) = self.own.former.pop()
         {
@@ -144,7 +145,7 @@ impl Open {
                 self.expected.remove(&locator);
             }
         }
-        self.own.row.turn = turn;
+        self.own.row.turn = turn.max(self.own.row.turn);
         cx.touch(RowKey::Own);
         self.own_on_epoch(cx);
     }

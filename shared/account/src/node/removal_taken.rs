@@ -10,7 +10,7 @@ use super::open::Open;
 use super::own::KemRow;
 use super::problems;
 use crate::letter::{Item, Kem, Removed};
-use crate::removal::{Gift, Told};
+use crate::removal::{Gift, Removal, Told};
 use crate::root::Root;
 use shared::crypto::{KemSecret, sha256};
 
@@ -48,7 +48,7 @@ impl Open {
         true
     }
 
-    pub(super) fn take_removed(&mut self, cx: &mut Cx, removed: Removed) {
+    pub(super) fn take_removed(&mut self, cx: &mut Cx, from: u8, removed: Removed) {
         let told = Told {
             removals: &removed.removals,
             turn: removed.turn,
@@ -62,6 +62,8 @@ impl Open {
         if removed.removals.iter().any(|removal| removal.device == own) {
             return self.be_removed(cx);
         }
+        let told = |known: &Removal| removed.removals.iter().any(|r| r.device == known.device);
+        let knows_all = self.removals().iter().all(told);
         for removal in &removed.removals {
             let known = self
                 .profile
@@ -72,8 +74,13 @@ impl Open {
                 self.shut_out(cx, removal);
             }
         }
-        if removed.slot == self.profile.slot && removed.turn > self.own.row.turn {
+        if removed.slot == self.profile.slot && removed.turn >= self.own.row.turn {
             self.take_gift(cx, &removed);
+        }
+        let is_beside = removed.turn == self.own.row.turn && !knows_all;
+        if is_beside && self.is_full() && self.profile.slot < from {
+            // Two removed others at once: whom the one removed, the other has told what it drew.
+            self.draw_anew(cx);
         }
     }
 
@@ -85,6 +92,9 @@ impl Open {
         let Ok(gift) = Gift::open(&removed.gift, about, slot, &own) else {
             return;
         };
+        if self.own.sessions().any(|own| own.is_on(&gift.self_pair)) {
+            return;
+        }
         let before = self.epoch_keys.names();
         self.epoch_keys.unite(gift.keys);
         cx.touch(RowKey::EpochKeys);

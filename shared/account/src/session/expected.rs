@@ -210,7 +210,8 @@ impl Session {
         (0..DEVICES_MAX as u8).filter(move |slot| Some(*slot) != own)
     }
 
+    /// In a slot of our own another device may have begun often before this one was there.
     fn is_known(&self, slot: u8) -> bool {
-        self.kept.devices.iter().any(|d| d.slot == slot)
+        self.is_own() || self.kept.devices.iter().any(|d| d.slot == slot)
     }
 }

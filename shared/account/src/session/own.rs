@@ -5,6 +5,7 @@
 
 use super::pair::{Pair, PairSeed};
 use super::{Expected, Kept, Session};
+use crate::linking::SelfPair;
 use crate::sealed::Mailbox;
 use alloc::vec::Vec;
 use shared::crypto::{Key, PublicKey};
@@ -42,6 +43,15 @@ impl Session {
             sending: None,
             expected: Expected::default(),
         }
+    }
+
+    /// Whether it is the one on that pair.
+    pub(crate) fn is_on(&self, pair: &SelfPair) -> bool {
+        let seed = PairSeed {
+            epoch: pair.epoch,
+            rz: pair.secret.clone(),
+        };
+        self.kept.pairs.iter().any(|known| known.id == seed.id())
     }
 
     pub(super) fn is_own(&self) -> bool {

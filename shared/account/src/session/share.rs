@@ -25,8 +25,8 @@ pub struct SharedSession {
     #[n(2)]
     pairs: Vec<SharedPair>,
     /// Devices of theirs that are none any more.
-    #[cbor(n(3), default)]
-    removed: Vec<Removed>,
+    #[n(3)]
+    removed: Option<Vec<Removed>>,
 }
 
 impl Session {
@@ -36,7 +36,7 @@ impl Session {
             mailbox: self.kept.mailbox,
             devices: self.kept.devices.clone(),
             pairs: self.kept.pairs.iter().map(Pair::share).collect(),
-            removed: self.kept.removed.clone(),
+            removed: (!self.kept.removed.is_empty()).then(|| self.kept.removed.clone()),
         }
     }
 
@@ -94,7 +94,8 @@ impl Session {
         told: SharedSession,
     ) -> Result<Session, Malformed> {
         let mailbox = Mailbox::new(told.mailbox.prefix(), told.mailbox.bits()).ok_or(Malformed)?;
-        let many = told.devices.len() > DEVICES_MAX || told.removed.len() > REMOVED_MAX;
+        let removed = told.removed.unwrap_or_default();
+        let many = told.devices.len() > DEVICES_MAX || removed.len() > REMOVED_MAX;
         if many || told.pairs.len() > PAIRS_MAX {
             return Err(Malformed);
         }
@@ -114,7 +115,7 @@ impl Session {
             chains: Vec::new(),
             slot: None,
             anew: None,
-            removed: told.removed,
+            removed,
         };
         Ok(Session {
             kept,
