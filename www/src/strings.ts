@@ -3,7 +3,7 @@
  * stringsOwn.ts. What is said while a device is linked is loaded later: stringsDevices.ts. Functions where a value goes in.
  */
 import { n } from './plural'
-import { elsewhere, profile, recovery, repair, settings } from './stringsOwn'
+import { elsewhere, profile, recovery, removed, repair, settings } from './stringsOwn'
 
 export const s = {
   app: 'WireMin',
@@ -506,6 +506,7 @@ export const s = {
   profile,
   recovery,
   elsewhere,
+  removed,
   repair,
 
   later: {

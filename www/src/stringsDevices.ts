@@ -68,12 +68,14 @@ export const devicesText = {
   remove: 'Take out',
   removeTitle: (name: string) => `Take “${name}” out of your account?`,
   removeText:
-    'It gets nothing new from then on, can’t write in your name, and your contacts are told. What ' +
-    'is on it already stays on it. To use it again, erase it there and link it anew.',
+    'It is given nothing new, can’t write in your name any more, and your contacts are told: those ' +
+    'who are online at once, others when they are next. What they write until then it may still ' +
+    'read, and what is on it stays on it. To use it again, erase it there and link it anew.',
   removeFull:
     'It has your 18 words. Whoever has it, and its passcode, can still use them: if it was stolen, ' +
     'begin a new account and tell your contacts.',
   removed: (name: string) => `“${name}” is out of your account.`,
+  removedHere: 'This device was taken out of the account. The list is as it was known here last.',
   wordless:
     'This device was linked without the 18 words. The words, exports, invitations, linking another ' +
     'device and taking one out are for one that has them. Open one of those at least once a week: it gives ' +

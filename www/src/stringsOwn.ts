@@ -157,6 +157,12 @@ export const elsewhere = {
   choose: 'What can I do?',
 }
 
+export const removed = {
+  erase: 'Erase this device',
+  read: 'Go on reading',
+  chat: 'This device was taken out of your account, so nothing is sent from here.',
+}
+
 export const repair = {
   title: 'Repair',
   open: 'Something is broken with my conversations',

@@ -180,6 +180,13 @@ export const T = {
   /** Said in each conversation while it is not chosen. */
   elsewhereChat: 'elsewhere-chat',
   elsewhereChoose: 'elsewhere-choose',
+  // This device taken out of the account
+  removed: 'removed',
+  removedErase: 'removed-erase',
+  removedRead: 'removed-read',
+  /** Said in each conversation, in place of the field to write in. */
+  removedChat: 'removed-chat',
+  removedChoose: 'removed-choose',
   // Devices and linking one
   /** Rows, with `data-slot`, and `data-full` and `data-this` true or false. */
   device: 'device',

@@ -378,6 +378,7 @@ export class FakeAccount {
       case 'link_scan':
       case 'link_confirm':
       case 'link_cancel':
+      case 'remove_device':
         this.linking.handle(request)
         return undefined
       default:

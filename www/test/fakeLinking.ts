@@ -56,6 +56,20 @@ export const LINK_PROBLEMS = {
   ),
 }
 
+export const NO_SUCH_DEVICE = problem(
+  'no_such_device',
+  'There is no such device.',
+  'Nothing was changed.',
+  'Look at the list again.',
+)
+
+export const TAKEN_OUT = problem(
+  'device_removed',
+  'This device was taken out of your account by another one.',
+  'What is on it stays readable. Nothing new comes, and nothing can be sent.',
+  'Copy what you need, then erase this device. To use it again, erase it and link it anew.',
+)
+
 export const NEEDS_FULL = problem(
   'needs_full_device',
   'This device was linked without the 18 words.',
@@ -66,7 +80,7 @@ export const NEEDS_FULL = problem(
 export const LINK_CODE = `wiremin:link/AQ${'x9Lk7QwZ2vTq'.repeat(19)}`
 export const DIGITS = '048 291'
 
-type LinkCommand = Extract<Command, { cmd: `link_${string}` }>
+type DeviceCommand = Extract<Command, { cmd: `link_${string}` | 'remove_device' }>
 type LinkNew = Extract<Command, { cmd: 'link_new' }>
 
 interface Host {
@@ -104,7 +118,7 @@ export class FakeLinking {
     queueMicrotask(() => steps.forEach((step) => this.step(step)))
   }
 
-  handle(command: LinkCommand): void {
+  handle(command: DeviceCommand): void {
     switch (command.cmd) {
       case 'link_new':
         if (this.host.phase !== 'empty') throw problem('account_exists', 'There is one.', '', '')
@@ -126,7 +140,16 @@ export class FakeLinking {
       case 'link_cancel':
         this.side = null
         return
+      case 'remove_device':
+        return this.remove(command.slot)
     }
+  }
+
+  private remove(slot: number): void {
+    if (!this.devices.find((one) => one.this)?.full) throw NEEDS_FULL
+    if (!this.devices.some((one) => one.slot === slot)) throw NO_SUCH_DEVICE
+    this.devices = this.devices.filter((one) => one.slot !== slot)
+    this.emit([{ event: 'devices', devices: this.devices }])
   }
 
   private shown(): Linking {

@@ -1,6 +1,7 @@
 /** Situations to look at: each fills the fake account before or after it opens. */
 import type { Event, GreetingView, MessageView } from '../src/state/api'
 import { idOf, type FakeAccount } from './fakeAccount'
+import { TAKEN_OUT } from './fakeLinking'
 import { HILLS } from './pictures'
 
 interface Scene {
@@ -213,6 +214,19 @@ export const scenes: Record<string, Scene> = {
   empty: {},
   devices: { before: (account) => devices(account) },
   linked: { before: (account) => devices(account, true) },
+  removed: {
+    before: (account) => devices(account, true),
+    after: (_, emit) => emit([{ event: 'trouble', problem: TAKEN_OUT }]),
+  },
+  'contact-removed': {
+    before: (account) => {
+      open(account)
+      people(account)
+      const now = account.now()
+      const grace = idOf('Grace Hopper')
+      account.addMessage(grace, '', { at: now - 5 * MINUTE, notice: 'device_removed' })
+    },
+  },
   locked: {
     before: (account) => {
       open(account)

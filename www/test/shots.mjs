@@ -303,6 +303,41 @@ const screens = [
   ['nothing', 'nothing'],
   ['found', 'found'],
   ['back', 'back'],
+  ['removed', 'removed', (page) => id(page, 'removed').waitFor()],
+  [
+    'removed-chat',
+    'removed',
+    async (page) => {
+      await id(page, 'removed-read').click()
+      await chat('Grace')(page)
+    },
+  ],
+  [
+    'removed-devices',
+    'removed',
+    async (page) => {
+      await id(page, 'removed-read').click()
+      await settings(page)
+      await id(page, 'device').first().scrollIntoViewIfNeeded()
+    },
+  ],
+  ['contact-removed', 'contact-removed', chat('Grace')],
+  [
+    'device-remove',
+    'devices',
+    async (page) => {
+      await settings(page)
+      await id(page, 'device-remove').first().scrollIntoViewIfNeeded()
+    },
+  ],
+  [
+    'device-remove-full',
+    'devices',
+    async (page) => {
+      await settings(page)
+      await id(page, 'device-remove').first().click()
+    },
+  ],
   ['elsewhere', 'elsewhere', (page) => id(page, 'elsewhere').waitFor()],
   [
     'elsewhere-mine',

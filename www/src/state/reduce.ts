@@ -37,7 +37,7 @@ export interface Profile {
   avatar: string | null
 }
 
-/** The account was restored on another device: what the core says of it, and whether it was read. */
+/** The account goes on without this device: what the core says of it, and whether it was read. */
 export interface Elsewhere {
   problem: Problem
   dismissed: boolean
@@ -47,7 +47,10 @@ export interface State {
   phase: Phase
   profile: Profile | null
   recovery: Recovery | null
+  /** It was restored on another device. */
   elsewhere: Elsewhere | null
+  /** Another device took this one out of it. */
+  removed: Elsewhere | null
   /** What is under way, or how the last one ended, until that was read. */
   linking: Linking | null
   devices: DeviceView[]
@@ -67,6 +70,7 @@ export const initial: State = {
   profile: null,
   recovery: null,
   elsewhere: null,
+  removed: null,
   linking: null,
   devices: [],
   relays: [],
@@ -84,6 +88,8 @@ const TROUBLES_MAX = 4
 const ELSEWHERE = 'recovered_elsewhere'
 /** What a command is refused with meanwhile. */
 const SUPERSEDED = 'superseded'
+/** Told once and for good, and what commands are refused with from then on. */
+const REMOVED = 'device_removed'
 
 function without<T>(map: Record<string, T>, key: string): Record<string, T> {
   if (!(key in map)) return map
@@ -150,6 +156,10 @@ export function readElsewhere(state: State, dismissed: boolean): State {
   return { ...state, elsewhere: state.elsewhere && { ...state.elsewhere, dismissed } }
 }
 
+export function readRemoved(state: State, dismissed: boolean): State {
+  return { ...state, removed: state.removed && { ...state.removed, dismissed } }
+}
+
 export function dismissTrouble(state: State, code: string): State {
   return { ...state, troubles: state.troubles.filter((p) => p.code !== code) }
 }
@@ -167,12 +177,16 @@ function onTrouble(state: State, problem: Problem): State {
     const dismissed = state.elsewhere?.dismissed ?? false
     return { ...state, elsewhere: { problem, dismissed } }
   }
+  if (problem.code === REMOVED) {
+    return { ...state, removed: { problem, dismissed: state.removed?.dismissed ?? false } }
+  }
   const rest = state.troubles.filter((p) => p.code !== problem.code)
   return { ...state, troubles: [...rest, problem].slice(-TROUBLES_MAX) }
 }
 
-/** Refused for being superseded, one is shown again what to choose from. */
+/** Refused for being superseded or taken out, one is shown again what to choose from. */
 function onFailed(state: State, problem: Problem): State {
+  if (problem.code === REMOVED) return { ...state, removed: { problem, dismissed: false } }
   if (problem.code !== SUPERSEDED) return state
   const told = state.elsewhere?.problem ?? problem
   return { ...state, elsewhere: { problem: told, dismissed: false } }

@@ -13,6 +13,7 @@ import {
   forgetLinking,
   initial,
   readElsewhere,
+  readRemoved,
   reduceAll,
 } from './reduce'
 import { servedByRelay } from '../ownRelay'
@@ -28,6 +29,8 @@ export const profile = computed(() => state.value.profile)
 export const recovery = computed(() => state.value.recovery)
 /** Set while this device was overtaken by another one of the account. */
 export const elsewhere = computed(() => state.value.elsewhere)
+/** Set once another device of the account has taken this one out. */
+export const removed = computed(() => state.value.removed)
 export const linking = computed(() => state.value.linking)
 export const devices = computed(() => state.value.devices)
 /** Whether this device has the 18 words, as one that was linked may not. */
@@ -238,6 +241,10 @@ export async function cancelLinking(begun = false): Promise<void> {
 /** Whether what to choose from is shown. */
 export function showElsewhere(shown: boolean): void {
   state.value = readElsewhere(state.value, !shown)
+}
+
+export function showRemoved(shown: boolean): void {
+  state.value = readRemoved(state.value, !shown)
 }
 
 /** For tests: as if the page were opened anew. */

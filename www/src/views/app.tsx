@@ -24,6 +24,7 @@ import { Invites } from './invites'
 import { settings } from './later'
 import { List } from './list'
 import { Open } from './open'
+import { Removed } from './removed'
 import { Starting, Stop } from './stop'
 import { Unlock } from './unlock'
 import { Welcome } from './welcome'
@@ -96,6 +97,7 @@ function Main() {
         {s.skip}
       </a>
       <div class="over">
+        <Removed />
         <Elsewhere />
         <Troubles />
       </div>

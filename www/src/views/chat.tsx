@@ -8,7 +8,15 @@ import { toastProblem } from '../parts/toast'
 import type { ContactView, MessageView } from '../state/api'
 import { home, onEscape } from '../state/route'
 import { NOTHING } from '../state/reduce'
-import { conversations, elsewhere, loadHistory, run, showElsewhere } from '../state/store'
+import {
+  conversations,
+  elsewhere,
+  loadHistory,
+  removed,
+  run,
+  showElsewhere,
+  showRemoved,
+} from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Composer } from './composer'
@@ -87,6 +95,20 @@ function Overtaken() {
   )
 }
 
+/** In place of the field to write in, once this device is out of the account. */
+function TakenOut({ dismissed }: { dismissed: boolean }) {
+  return (
+    <Notice tone="danger" testid={T.removedChat}>
+      {s.removed.chat}{' '}
+      {dismissed && (
+        <Button small testid={T.removedChoose} onClick={() => showRemoved(true)}>
+          {s.elsewhere.choose}
+        </Button>
+      )}
+    </Notice>
+  )
+}
+
 /** Read is what was on the screen while the page was looked at. */
 function useMarkRead(contact: ContactView): void {
   const { unread } = contact
@@ -120,13 +142,19 @@ export function Chat({ contact }: { contact: ContactView }) {
       <Head contact={contact} onInfo={() => setInfo('about')} />
       <Log contact={contact} conversation={conversation} />
       <footer class="chat-foot">
-        <Overtaken />
-        <Standing
-          contact={contact}
-          messages={conversation.messages}
-          onCompare={() => setInfo('compare')}
-        />
-        {contact.state !== 'blocked' && <Composer contact={contact} />}
+        {removed.value ? (
+          <TakenOut dismissed={removed.value.dismissed} />
+        ) : (
+          <>
+            <Overtaken />
+            <Standing
+              contact={contact}
+              messages={conversation.messages}
+              onCompare={() => setInfo('compare')}
+            />
+            {contact.state !== 'blocked' && <Composer contact={contact} />}
+          </>
+        )}
       </footer>
       {info && (
         <ContactSheet

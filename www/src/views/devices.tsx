@@ -6,7 +6,7 @@ import { I } from '../parts/icons'
 import { ConfirmSheet } from '../parts/sheet'
 import { toast } from '../parts/toast'
 import type { DeviceView } from '../state/api'
-import { devices, hasWords, run } from '../state/store'
+import { devices, hasWords, removed, run } from '../state/store'
 import { devicesText } from '../stringsDevices'
 import { T } from '../testids'
 import { deviceTitle } from './linking'
@@ -60,7 +60,7 @@ function Device({ device }: { device: DeviceView }) {
         </span>
         <span class="field-hint">{facts.filter((fact) => fact !== null).join(' · ')}</span>
       </span>
-      {hasWords.value && !device.this && (
+      {hasWords.value && !removed.value && !device.this && (
         <Button kind="ghost" small testid={T.deviceRemove} onClick={() => setRemoving(true)}>
           {devicesText.remove}
         </Button>
@@ -87,7 +87,9 @@ export function Devices() {
             ))}
           </ul>
         )}
-        {hasWords.value ? (
+        {removed.value ? (
+          <p class="row-note">{devicesText.removedHere}</p>
+        ) : hasWords.value ? (
           <button
             type="button"
             class="settings-row"
