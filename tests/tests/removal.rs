@@ -245,3 +245,43 @@ fn two_at_once() {
         }
     }
 }
+
+/// What the removed one was to send, and nobody has acknowledged, can be sent by the others; the
+/// contact has it once.
+#[test]
+fn what_it_had_not_delivered_is_sent_from_another_one() {
+    let (mut world, [phone, laptop, tablet], bob) = three(41);
+    world.kill(bob);
+    world.say(laptop, bob, "not delivered");
+    world.run(5 * MINUTE);
+    remove(&mut world, phone, laptop);
+    world.run(5 * MINUTE);
+    let mut message = String::new();
+    for at in [phone, tablet] {
+        let all = world.history(at, bob);
+        let unsent = all.into_iter().find(|m| m.text == "not delivered").unwrap();
+        let Delivery::Failed { problem } = unsent.delivery else {
+            panic!("{:?}", unsent.delivery);
+        };
+        assert_eq!(problem.code, "device_removed_unsent");
+        message = unsent.message;
+    }
+    let contact = world.id(bob);
+    world.must(phone, Command::Retry { contact, message });
+    world.run(5 * MINUTE);
+    world.start(bob);
+    world.run(100);
+    world.unlock(bob);
+    world.run(HOUR);
+    let heard = world.heard(bob, phone);
+    let times = heard.iter().filter(|text| *text == "not delivered").count();
+    assert_eq!(times, 1, "{heard:?}; {}", world.replay());
+    for at in [phone, tablet] {
+        let all = world.history(at, bob);
+        let sent = all.into_iter().find(|m| m.text == "not delivered").unwrap();
+        assert!(
+            matches!(sent.delivery, Delivery::Delivered { .. }),
+            "{sent:?}"
+        );
+    }
+}

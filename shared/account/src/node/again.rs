@@ -42,7 +42,8 @@ impl Open {
             .outgoing
             .get(&(*who, *id))
             .ok_or_else(problems::message_done)?;
-        if message.delivery.is_on_the_way() || message.delivery == DeliveryRow::Elsewhere {
+        if message.delivery.is_on_the_way() || matches!(message.delivery, DeliveryRow::Elsewhere(_))
+        {
             return Err(problems::message_done());
         }
         let owner = match self.is_plain_message(who, id) {

@@ -59,7 +59,12 @@ impl Open {
             | Command::Send { .. }
             | Command::Retry { .. }
             | Command::RemoveDevice { .. }
-            | Command::LinkScan { .. }
+            | Command::Revoke { .. }
+            | Command::ComeBack
+            | Command::TakeBack
+            | Command::StartAnew
+            | Command::Unblock { .. }
+            | Command::Acknowledge { .. }
                 if self.profile.is_removed =>
             {
                 Err(problems::device_removed())

@@ -106,7 +106,7 @@ fn read(open: &Open, row: &Row) -> Option<(Who, MessageRow)> {
 
 fn way(delivery: &DeliveryRow) -> Way {
     match delivery {
-        DeliveryRow::Queued | DeliveryRow::Stored(..) | DeliveryRow::Elsewhere => Way::OnTheWay,
+        DeliveryRow::Queued | DeliveryRow::Stored(..) | DeliveryRow::Elsewhere(_) => Way::OnTheWay,
         DeliveryRow::Received | DeliveryRow::Delivered(_) => Way::Arrived,
         DeliveryRow::Cancelled(_)
         | DeliveryRow::Refused(_)
@@ -147,7 +147,7 @@ impl Open {
             delivery: match (copy.mine, copy.way) {
                 (false, _) => DeliveryRow::Received,
                 // The other device sends it, and tells how far it comes.
-                (true, Way::OnTheWay) => DeliveryRow::Elsewhere,
+                (true, Way::OnTheWay) => DeliveryRow::Elsewhere(None),
                 (true, Way::Arrived) => DeliveryRow::Delivered(copy.time),
                 (true, Way::GivenUp) => DeliveryRow::Cancelled(true),
             },
@@ -163,7 +163,7 @@ impl Open {
         let key = RowKey::Message(*who, message.index);
         cx.write(key, minicbor::to_vec(&message).ok());
         contact.saw(cx, copy.id);
-        if message.delivery == DeliveryRow::Elsewhere {
+        if matches!(message.delivery, DeliveryRow::Elsewhere(_)) {
             self.outgoing.insert((*who, copy.id), message);
             cx.touch(RowKey::Outgoing(*who, copy.id));
         }

@@ -118,9 +118,9 @@ pub enum DeliveryRow {
     /// A greeting whose invitation was revoked or used up.
     #[n(7)]
     TooLate,
-    /// Another device of ours sends it.
+    /// Another device of ours sends it: in that slot, if it is known.
     #[n(8)]
-    Elsewhere,
+    Elsewhere(#[n(0)] Option<u8>),
     /// The device that was to send it is none of ours any more.
     #[n(9)]
     DeviceGone,
@@ -152,7 +152,7 @@ impl DeliveryRow {
             Self::DeviceGone => Delivery::Failed {
                 problem: super::problems::device_removed_unsent(),
             },
-            Self::Elsewhere => Delivery::Queued {
+            Self::Elsewhere(_) => Delivery::Queued {
                 waits_for: WaitsFor::Device,
             },
         }

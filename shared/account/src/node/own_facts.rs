@@ -49,7 +49,7 @@ impl Open {
             DeliveryRow::Cancelled(_) | DeliveryRow::Refused(_) | DeliveryRow::DeviceGone
         );
         let progress = match message.delivery {
-            _ if *before == DeliveryRow::Elsewhere => return,
+            _ if matches!(before, DeliveryRow::Elsewhere(_)) => return,
             DeliveryRow::Delivered(_) => Progress::Delivered,
             DeliveryRow::Cancelled(_) => Progress::Cancelled,
             DeliveryRow::Queued if again => Progress::OnTheWay,

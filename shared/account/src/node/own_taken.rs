@@ -109,7 +109,7 @@ impl Open {
     fn take_item(&mut self, cx: &mut Cx, slot: u8, item: Item) -> bool {
         match item {
             Item::Entry(entry) => self.merge_state(cx, [entry].into()),
-            Item::Copy(copy) => return self.take_copy(cx, copy),
+            Item::Copy(copy) => return self.take_copy(cx, slot, copy),
             Item::Session(contact) => return self.take_shared(cx, *contact),
             Item::Keys(keys) => self.take_keys(cx, slot, keys),
             Item::Certificate(issued) => {
@@ -170,7 +170,7 @@ impl Open {
     }
 
     /// A message that another device sent, or received while this one was away.
-    fn take_copy(&mut self, cx: &mut Cx, copy: Copy) -> bool {
+    fn take_copy(&mut self, cx: &mut Cx, slot: u8, copy: Copy) -> bool {
         let who = copy.who;
         let Some(contact) = self.contacts.get_mut(&who) else {
             return false;
@@ -180,7 +180,7 @@ impl Open {
             return contact.row.state == 2;
         }
         if self.outgoing.contains_key(&(who, copy.id)) {
-            self.take_progress(cx, &copy);
+            self.take_progress(cx, slot, &copy);
             return true;
         }
         if contact.has_seen(&copy.id) {
@@ -197,7 +197,7 @@ impl Open {
             return true;
         }
         let mut message = MessageRow::mine(copy.id, copy.text.clone(), copy.at);
-        message.delivery = delivery_of(&copy);
+        message.delivery = delivery_of(slot, &copy);
         let is_over = matches!(copy.delivery, Progress::Delivered | Progress::Stored);
         let message = self.append(cx, &who, message, Some(copy.order));
         if !is_over {
@@ -210,7 +210,7 @@ impl Open {
     }
 
     /// How far a message is that is known to be under way.
-    fn take_progress(&mut self, cx: &mut Cx, copy: &Copy) {
+    fn take_progress(&mut self, cx: &mut Cx, slot: u8, copy: &Copy) {
         let (who, id) = (copy.who, copy.id);
         let Some(known) = self.outgoing.get(&(who, id)) else {
             return;
@@ -221,12 +221,12 @@ impl Open {
             // This device sends it itself, and knows better.
             _ if is_ours => {}
             Progress::Stored => {
-                self.set_delivery(cx, &who, &id, delivery_of(copy));
+                self.set_delivery(cx, &who, &id, delivery_of(slot, copy));
                 self.outgoing.remove(&(who, id));
                 cx.touch(RowKey::Outgoing(who, id));
             }
             Progress::OnTheWay | Progress::Cancelled => {
-                self.set_delivery(cx, &who, &id, delivery_of(copy));
+                self.set_delivery(cx, &who, &id, delivery_of(slot, copy));
             }
         }
     }
@@ -307,9 +307,9 @@ impl Open {
     }
 }
 
-fn delivery_of(copy: &Copy) -> DeliveryRow {
+fn delivery_of(slot: u8, copy: &Copy) -> DeliveryRow {
     match copy.delivery {
-        Progress::OnTheWay => DeliveryRow::Elsewhere,
+        Progress::OnTheWay => DeliveryRow::Elsewhere(Some(slot)),
         Progress::Delivered => DeliveryRow::Delivered(copy.time),
         Progress::Cancelled => DeliveryRow::Cancelled(true),
         Progress::Stored => DeliveryRow::Stored(1, copy.time.saturating_add(STORED_MS)),

@@ -110,7 +110,7 @@ fn what_is_said_of_a_message_is_shown_everywhere() {
         hear(&mut b, 0, &letter);
     }
     let (&(_, id), shown) = b.open.outgoing.first_key_value().unwrap();
-    assert!(shown.delivery == DeliveryRow::Elsewhere);
+    assert!(shown.delivery == DeliveryRow::Elsewhere(Some(0)));
     let retry = Command::Retry {
         contact: views::account(&who),
         message: views::hex(&id),

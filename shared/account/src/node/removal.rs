@@ -71,9 +71,7 @@ impl Open {
         self.own.forget_slot(removal);
         cx.touch(RowKey::Own);
         self.expect_own();
-        if self.other_devices().is_empty() {
-            self.end_elsewhere(cx);
-        }
+        self.end_elsewhere(cx, removal.slot);
         self.end_letters(cx);
         self.show_devices(cx);
     }
@@ -238,8 +236,12 @@ impl Open {
 
     /// What a device that is gone was to send is not under way any more: people may send it from
     /// here.
-    fn end_elsewhere(&mut self, cx: &mut Cx) {
-        let waits = |m: &MessageRow| m.delivery == DeliveryRow::Elsewhere;
+    fn end_elsewhere(&mut self, cx: &mut Cx, gone: u8) {
+        let is_last = self.other_devices().is_empty();
+        let waits = |m: &MessageRow| match m.delivery {
+            DeliveryRow::Elsewhere(slot) => is_last || slot == Some(gone),
+            _ => false,
+        };
         let waiting = self.outgoing.iter().filter(|(_, m)| waits(m));
         let waiting: Vec<(Who, Id16)> = waiting.map(|(of, _)| *of).collect();
         for (who, id) in waiting {

@@ -7,6 +7,7 @@ mod erase;
 mod fork;
 mod handshake;
 mod own;
+mod removed;
 mod run;
 mod share;
 mod vectors;
