@@ -152,12 +152,16 @@ export function forgetLinking(state: State): State {
   return { ...state, linking: null }
 }
 
-export function readElsewhere(state: State, dismissed: boolean): State {
-  return { ...state, elsewhere: state.elsewhere && { ...state.elsewhere, dismissed } }
+/** What is told over the whole page. */
+export type Over = 'elsewhere' | 'removed'
+
+export function readOver(state: State, which: Over, dismissed: boolean): State {
+  const told = state[which]
+  return { ...state, [which]: told && { ...told, dismissed } }
 }
 
-export function readRemoved(state: State, dismissed: boolean): State {
-  return { ...state, removed: state.removed && { ...state.removed, dismissed } }
+function overAll(state: State, which: Over, problem: Problem): State {
+  return { ...state, [which]: { problem, dismissed: state[which]?.dismissed ?? false } }
 }
 
 export function dismissTrouble(state: State, code: string): State {
@@ -173,13 +177,8 @@ function onPhase(state: State, phase: Phase): State {
 }
 
 function onTrouble(state: State, problem: Problem): State {
-  if (problem.code === ELSEWHERE) {
-    const dismissed = state.elsewhere?.dismissed ?? false
-    return { ...state, elsewhere: { problem, dismissed } }
-  }
-  if (problem.code === REMOVED) {
-    return { ...state, removed: { problem, dismissed: state.removed?.dismissed ?? false } }
-  }
+  if (problem.code === ELSEWHERE) return overAll(state, 'elsewhere', problem)
+  if (problem.code === REMOVED) return overAll(state, 'removed', problem)
   const rest = state.troubles.filter((p) => p.code !== problem.code)
   return { ...state, troubles: [...rest, problem].slice(-TROUBLES_MAX) }
 }

@@ -12,8 +12,8 @@ import {
   dismissTrouble,
   forgetLinking,
   initial,
-  readElsewhere,
-  readRemoved,
+  type Over,
+  readOver,
   reduceAll,
 } from './reduce'
 import { servedByRelay } from '../ownRelay'
@@ -238,13 +238,9 @@ export async function cancelLinking(begun = false): Promise<void> {
   endLinking()
 }
 
-/** Whether what to choose from is shown. */
-export function showElsewhere(shown: boolean): void {
-  state.value = readElsewhere(state.value, !shown)
-}
-
-export function showRemoved(shown: boolean): void {
-  state.value = readRemoved(state.value, !shown)
+/** Puts aside what is told over the whole page, or shows it again. */
+export function putAside(which: Over, dismissed: boolean): void {
+  state.value = readOver(state.value, which, dismissed)
 }
 
 /** For tests: as if the page were opened anew. */

@@ -8,20 +8,13 @@ import { toastProblem } from '../parts/toast'
 import type { ContactView, MessageView } from '../state/api'
 import { home, onEscape } from '../state/route'
 import { NOTHING } from '../state/reduce'
-import {
-  conversations,
-  elsewhere,
-  loadHistory,
-  removed,
-  run,
-  showElsewhere,
-  showRemoved,
-} from '../state/store'
+import { conversations, elsewhere, loadHistory, putAside, removed, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { Composer } from './composer'
 import { ContactSheet } from './contact'
 import { Log } from './log'
+import { OverChat } from './over'
 import { isReturning, Returned, Returning } from './returned'
 
 function Head({ contact, onInfo }: { contact: ContactView; onInfo: () => void }) {
@@ -84,28 +77,26 @@ function Standing(props: { contact: ContactView; messages: MessageView[]; onComp
 function Overtaken() {
   if (!elsewhere.value) return null
   return (
-    <Notice tone="danger" testid={T.elsewhereChat}>
-      {s.elsewhere.chat}{' '}
-      {elsewhere.value.dismissed && (
-        <Button small testid={T.elsewhereChoose} onClick={() => showElsewhere(true)}>
-          {s.elsewhere.choose}
-        </Button>
-      )}
-    </Notice>
+    <OverChat
+      text={s.elsewhere.chat}
+      testid={T.elsewhereChat}
+      dismissed={elsewhere.value.dismissed}
+      chooseId={T.elsewhereChoose}
+      onChoose={() => putAside('elsewhere', false)}
+    />
   )
 }
 
 /** In place of the field to write in, once this device is out of the account. */
 function TakenOut({ dismissed }: { dismissed: boolean }) {
   return (
-    <Notice tone="danger" testid={T.removedChat}>
-      {s.removed.chat}{' '}
-      {dismissed && (
-        <Button small testid={T.removedChoose} onClick={() => showRemoved(true)}>
-          {s.elsewhere.choose}
-        </Button>
-      )}
-    </Notice>
+    <OverChat
+      text={s.removed.chat}
+      testid={T.removedChat}
+      dismissed={dismissed}
+      chooseId={T.removedChoose}
+      onChoose={() => putAside('removed', false)}
+    />
   )
 }
 

@@ -2,17 +2,17 @@
 import { useState } from 'preact/hooks'
 import { Button } from '../parts/button'
 import { useContentAfter } from '../parts/focus'
-import { I } from '../parts/icons'
 import { ConfirmSheet, Sheet } from '../parts/sheet'
 import { toast } from '../parts/toast'
-import { elsewhere, run, showElsewhere } from '../state/store'
+import { elsewhere, putAside, run } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
+import { Over } from './over'
 
 function MineSheet({ onClose }: { onClose: () => void }) {
   const dismiss = () => {
     onClose()
-    showElsewhere(false)
+    putAside('elsewhere', true)
   }
   return (
     <Sheet title={s.elsewhere.mineTitle} onClose={onClose}>
@@ -57,26 +57,23 @@ export function Elsewhere() {
   const { happened, safe, code } = here.problem
   const close = () => setOver(null)
   return (
-    <div class="troubles">
-      <div class="notice danger" data-testid={T.elsewhere} data-code={code}>
-        <I name="warn" />
-        <div class="notice-text">
-          <div role="alert">
-            <strong dir="auto">{happened}</strong>
-            {safe && <p>{safe}</p>}
-          </div>
-          <div class="row">
-            <Button small testid={T.elsewhereMine} onClick={() => setOver('mine')}>
-              {s.elsewhere.mine}
-            </Button>
-            <Button small kind="danger" testid={T.elsewhereTake} onClick={() => setOver('take')}>
-              {s.elsewhere.notMine}
-            </Button>
-          </div>
-        </div>
-      </div>
+    <Over
+      lines={[happened, safe]}
+      code={code}
+      testid={T.elsewhere}
+      actions={
+        <>
+          <Button small testid={T.elsewhereMine} onClick={() => setOver('mine')}>
+            {s.elsewhere.mine}
+          </Button>
+          <Button small kind="danger" testid={T.elsewhereTake} onClick={() => setOver('take')}>
+            {s.elsewhere.notMine}
+          </Button>
+        </>
+      }
+    >
       {over === 'mine' && <MineSheet onClose={close} />}
       {over === 'take' && <TakeSheet onClose={close} />}
-    </div>
+    </Over>
   )
 }

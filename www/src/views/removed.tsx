@@ -2,11 +2,11 @@
 import { useState } from 'preact/hooks'
 import { Button } from '../parts/button'
 import { useContentAfter } from '../parts/focus'
-import { I } from '../parts/icons'
-import { removed, showRemoved } from '../state/store'
+import { putAside, removed } from '../state/store'
 import { s } from '../strings'
 import { T } from '../testids'
 import { EraseSheet } from './erase'
+import { Over } from './over'
 
 /** Over the whole page, until it was read; after each start again. */
 export function Removed() {
@@ -17,26 +17,22 @@ export function Removed() {
   if (!shown) return null
   const { happened, safe, todo, code } = here.problem
   return (
-    <div class="troubles">
-      <div class="notice danger" data-testid={T.removed} data-code={code}>
-        <I name="warn" />
-        <div class="notice-text">
-          <div role="alert">
-            <strong dir="auto">{happened}</strong>
-            {safe && <p>{safe}</p>}
-            {todo && <p>{todo}</p>}
-          </div>
-          <div class="row">
-            <Button small testid={T.removedRead} onClick={() => showRemoved(false)}>
-              {s.removed.read}
-            </Button>
-            <Button small kind="danger" testid={T.removedErase} onClick={() => setErasing(true)}>
-              {s.removed.erase}
-            </Button>
-          </div>
-        </div>
-      </div>
+    <Over
+      lines={[happened, safe, todo]}
+      code={code}
+      testid={T.removed}
+      actions={
+        <>
+          <Button small testid={T.removedRead} onClick={() => putAside('removed', true)}>
+            {s.removed.read}
+          </Button>
+          <Button small kind="danger" testid={T.removedErase} onClick={() => setErasing(true)}>
+            {s.removed.erase}
+          </Button>
+        </>
+      }
+    >
       {erasing && <EraseSheet onClose={() => setErasing(false)} />}
-    </div>
+    </Over>
   )
 }
