@@ -45,6 +45,17 @@ fn remove(world: &mut World, by: At, whom: At) {
     world.must(by, Command::RemoveDevice { slot });
 }
 
+/// What one device writes comes to the contact, and to the other device.
+fn goes_on(world: &mut World, from: At, other: At, bob: At) {
+    let text = format!("on from {from}");
+    world.say(from, bob, &text);
+    hear(world, bob, from, &text);
+    world.run(5 * MINUTE);
+    let all = world.history(other, bob);
+    let copied = all.iter().any(|m| m.text == text);
+    assert!(copied, "{other}: {text}; {}", world.replay());
+}
+
 fn notices(world: &mut World, at: At, other: At) -> usize {
     let all = world.history(at, other);
     let told = all
@@ -89,15 +100,7 @@ fn who_is_taken_out_hears_nothing_new_and_the_rest_go_on() {
         world.run(HOUR);
         assert!(!world.heard(laptop, bob).contains(&"to who stays".into()));
         for (from, other) in [(phone, tablet), (tablet, phone)] {
-            let text = format!("on from {from}");
-            world.say(from, bob, &text);
-            hear(&mut world, bob, from, &text);
-            world.run(5 * MINUTE);
-            let copied = world
-                .history(other, bob)
-                .into_iter()
-                .any(|m| m.text == text);
-            assert!(copied, "{seed}: {text}; {}", world.replay());
+            goes_on(&mut world, from, other, bob);
         }
         assert_eq!(notices(&mut world, bob, phone), 1);
         for at in [phone, tablet] {
@@ -225,15 +228,7 @@ fn two_at_once() {
         assert_eq!(notices(&mut world, bob, phone), 2, "{}", world.replay());
         for (from, other) in [(phone, laptop), (laptop, phone)] {
             assert_eq!(world.devices(from).len(), 2, "{:?}", world.devices(from));
-            let text = format!("on from {from}");
-            world.say(from, bob, &text);
-            hear(&mut world, bob, from, &text);
-            world.run(5 * MINUTE);
-            let copied = world
-                .history(other, bob)
-                .into_iter()
-                .any(|m| m.text == text);
-            assert!(copied, "{seed}: {text}; {}", world.replay());
+            goes_on(&mut world, from, other, bob);
         }
         world.say(bob, phone, "to both");
         for at in [phone, laptop] {

@@ -8,7 +8,7 @@ use crate::cbor::{self, Malformed};
 use crate::epoch_keys::EpochKeys;
 use crate::identity::CERTIFICATE_LEN;
 use crate::linking::{Leave, SharedContact};
-use crate::removal::{REMOVED_MAX, Removal};
+use crate::removal::{REMOVED_MAX, Told};
 use crate::session::OWN_BYTES_MAX;
 use crate::shown::TEXT_BYTES_MAX;
 use crate::state::Entry;
@@ -65,7 +65,7 @@ pub enum Item {
     /// The telling device's X-Wing key.
     Kem(Box<Kem>),
     /// Devices that are gone, and what one that stays goes on with.
-    Removed(Box<Removed>),
+    Removed(Box<Told>),
 }
 
 #[derive(Clone, Debug, Encode, Decode)]
@@ -73,22 +73,6 @@ pub enum Item {
 pub struct Kem {
     #[cbor(n(1), with = "cbor::kem_public")]
     pub public: KemPublic,
-}
-
-#[derive(Clone, Debug, Encode, Decode)]
-#[cbor(array)]
-pub struct Removed {
-    #[n(1)]
-    pub removals: Vec<Removal>,
-    #[n(2)]
-    pub turn: u32,
-    /// Of the device that the gift is for; 255 where nobody stays.
-    #[n(3)]
-    pub slot: u8,
-    #[cbor(n(4), with = "minicbor::bytes")]
-    pub gift: Vec<u8>,
-    #[cbor(n(5), with = "minicbor::bytes")]
-    pub signature: [u8; 64],
 }
 
 /// A message as another device shows it.
@@ -213,7 +197,7 @@ impl Item {
             Item::All(all) => rows(ALL, all),
             Item::Piece(piece) => rows(PIECE, piece),
             Item::Kem(kem) => rows(KEM, kem),
-            Item::Removed(removed) => rows(REMOVED, removed),
+            Item::Removed(told) => rows(REMOVED, told),
         }
     }
 
@@ -251,7 +235,7 @@ impl Item {
             Item::Copy(copy) => copy.is_in_bounds(),
             Item::Keys(keys) => keys.is_in_bounds(),
             Item::Piece(piece) => piece.at < piece.of && piece.of <= PIECES_MAX,
-            Item::Removed(removed) => removed.removals.len() <= REMOVED_MAX,
+            Item::Removed(told) => told.removals.len() <= REMOVED_MAX,
             _ => true,
         }
     }

@@ -124,35 +124,60 @@ impl Gift {
     }
 }
 
-/// What the account signs with the gift of a device: the device that is gone knows the key that it
-/// is sealed to, too.
-pub fn sign_gift(account: &SigningKey, told: &Told) -> [u8; 64] {
-    account.sign(&told.parts(&account.public()).each_ref().map(|p| &p[..]))
-}
-
-/// Who is gone, and what the device in a slot is given.
-pub struct Told<'a> {
-    pub removals: &'a [Removal],
+/// Who is gone, and what the device in a slot is given, as the account says it: the device that is
+/// gone knows the key that the gift is sealed to, too.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(array)]
+pub struct Told {
+    #[n(1)]
+    pub removals: Vec<Removal>,
+    #[n(2)]
     pub turn: u32,
+    /// Of the device that the gift is for; 255 where nobody stays.
+    #[n(3)]
     pub slot: u8,
-    pub gift: &'a [u8],
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub gift: Vec<u8>,
+    #[cbor(n(5), with = "minicbor::bytes")]
+    signature: [u8; 64],
 }
 
-impl Told<'_> {
-    pub fn is_by(&self, account: &PublicKey, signature: &[u8; 64]) -> bool {
-        let parts = self.parts(account);
-        let signed = account.verify(&parts.each_ref().map(|p| &p[..]), signature);
-        signed.is_ok() && self.removals.iter().all(|removal| removal.is_by(account))
+impl Told {
+    pub fn sign(
+        account: &SigningKey,
+        removals: Vec<Removal>,
+        turn: u32,
+        slot: u8,
+        gift: Vec<u8>,
+    ) -> Told {
+        let mut told = Told {
+            removals,
+            turn,
+            slot,
+            gift,
+            signature: [0; 64],
+        };
+        let text = told.signed(&account.public());
+        told.signature = account.sign(&text.each_ref().map(|part| &part[..]));
+        told
     }
 
-    fn parts(&self, account: &PublicKey) -> [Vec<u8>; 6] {
+    /// Whether that account said so, of each of them.
+    pub fn is_by(&self, account: &PublicKey) -> bool {
+        let text = self.signed(account);
+        let parts = text.each_ref().map(|part| &part[..]);
+        account.verify(&parts, &self.signature).is_ok()
+            && self.removals.iter().all(|removal| removal.is_by(account))
+    }
+
+    fn signed(&self, account: &PublicKey) -> [Vec<u8>; 6] {
         [
             b"wm-removed".to_vec(),
             account.as_bytes().to_vec(),
             self.turn.to_le_bytes().to_vec(),
             [self.slot].to_vec(),
-            sha256(&[&cbor::to_vec(&self.removals.to_vec())]).to_vec(),
-            sha256(&[self.gift]).to_vec(),
+            sha256(&[&cbor::to_vec(&self.removals)]).to_vec(),
+            sha256(&[&self.gift]).to_vec(),
         ]
     }
 }
@@ -242,33 +267,21 @@ mod tests {
 
     #[test]
     fn the_account_alone_gives() {
-        let removals = [Removal::sign(&key(1), 3, key(2).public(), NOW)];
-        let told = Told {
-            removals: &removals,
-            turn: 1,
-            slot: 2,
-            gift: b"gift",
+        let removals = alloc::vec![Removal::sign(&key(1), 3, key(2).public(), NOW)];
+        let told = Told::sign(&key(1), removals, 1, 2, b"gift".to_vec());
+        assert!(told.is_by(&key(1).public()));
+        assert!(!told.is_by(&key(2).public()));
+        let changed = |change: fn(&mut Told)| {
+            let mut other = told.clone();
+            change(&mut other);
+            other.is_by(&key(1).public())
         };
-        let signature = sign_gift(&key(1), &told);
-        assert!(told.is_by(&key(1).public(), &signature));
-        assert!(!told.is_by(&key(2).public(), &signature));
-        let other = Told {
-            gift: b"Gift",
-            ..told
-        };
-        assert!(!other.is_by(&key(1).public(), &signature));
-        let other = Told {
-            gift: b"gift",
-            turn: 2,
-            ..other
-        };
-        assert!(!other.is_by(&key(1).public(), &signature));
-        let foreign = [Removal::sign(&key(2), 3, key(1).public(), NOW)];
-        let other = Told {
-            removals: &foreign,
-            turn: 1,
-            ..other
-        };
-        assert!(!other.is_by(&key(1).public(), &sign_gift(&key(1), &other)));
+        assert!(!changed(|told| told.gift = b"Gift".to_vec()));
+        assert!(!changed(|told| told.turn = 2));
+        assert!(!changed(|told| told.slot = 3));
+        assert!(!changed(|told| told.removals.clear()));
+        let foreign = alloc::vec![Removal::sign(&key(2), 3, key(1).public(), NOW)];
+        let other = Told::sign(&key(1), foreign, 1, 2, b"gift".to_vec());
+        assert!(!other.is_by(&key(1).public()));
     }
 }

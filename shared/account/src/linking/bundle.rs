@@ -13,7 +13,7 @@ use crate::epoch_keys::EpochKeys;
 use crate::greeting::certificate_now;
 use crate::identity::{CERTIFICATE_LEN, Certificate, Identity, RecoveryPublic, Seed};
 use crate::sealed::Mailbox;
-use crate::session::{Session, SharedSession};
+use crate::session::{PairSeed, Session, SharedSession};
 use crate::shown::NAME_BYTES_MAX;
 use crate::state::Entry;
 use crate::state::entry::lines;
@@ -96,6 +96,15 @@ pub struct SelfPair {
     pub epoch: u32,
     #[cbor(n(1), with = "cbor::key")]
     pub secret: Key,
+}
+
+impl SelfPair {
+    pub fn seed(&self) -> PairSeed {
+        PairSeed {
+            epoch: self.epoch,
+            rz: self.secret.clone(),
+        }
+    }
 }
 
 /// Leave to write a record: [`crate::delegation::Delegation`] with what it is for.

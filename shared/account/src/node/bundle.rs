@@ -13,8 +13,7 @@ use super::recovery::Recovering;
 use crate::agreed_time::AgreedTime;
 use crate::identity::Certificate;
 use crate::invite::Invitation;
-use crate::linking::{Bundle, SharedContact, StateSecret};
-use crate::root::Root;
+use crate::linking::{Bundle, SharedContact};
 use crate::sealed::Mailbox;
 use crate::shown;
 use crate::state::values::{DeviceKind, SharedInvitation};
@@ -38,10 +37,7 @@ impl Open {
         kind: DeviceKind,
     ) -> Option<Bundle> {
         self.authority.full()?;
-        let state_read = self.state_root().map(|root| StateSecret {
-            generation: root.generation,
-            secret: root.read.clone(),
-        });
+        let state_read = self.state_secret();
         let open = |invite: &&Invite| invite.row.state <= 1;
         let invites = self.invites.values().filter(open);
         let invitations = invites.filter_map(|i| Some(i.secret.as_ref()?.share()));
@@ -127,13 +123,7 @@ impl Open {
             cx.touch(row);
         }
         if let Some(told) = &bundle.state_read {
-            let (generation, read) = (told.generation, told.secret.clone());
-            let root = Root {
-                version: 1,
-                read,
-                generation,
-            };
-            open.take_root(cx, &root.text());
+            open.take_state_secret(cx, told);
         }
         open.load_state(cx, bundle.state.clone());
         Some(open)

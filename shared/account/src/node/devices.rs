@@ -13,7 +13,7 @@ use crate::state::{Key, Value};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
-use shared::crypto::{KemSecret, sha256};
+use shared::crypto::{KemPublic, KemSecret, sha256};
 
 /// Of a device that nobody has named.
 const NAME: &str = "First device";
@@ -24,9 +24,7 @@ impl Open {
         if self.own.session.is_none() {
             return;
         }
-        let key = Key::Device(self.profile.slot);
-        let known = self.state.set.get(&key);
-        let known = known.and_then(|value| Device::decode(value).ok());
+        let known = self.device_entry(self.profile.slot);
         let public = *self.device.public().as_bytes();
         if known.as_ref().is_some_and(|device| device.key == public) {
             return;
@@ -39,7 +37,7 @@ impl Open {
             since: self.profile.created.max(1),
         };
         if let Some(value) = device.encode() {
-            self.write_state(cx, key, value);
+            self.write_state(cx, Key::Device(self.profile.slot), value);
             self.show_devices(cx);
         }
     }
@@ -61,12 +59,22 @@ impl Open {
         }
     }
 
-    /// H of this device's X-Wing public key, which is drawn when it is first asked for.
     fn kem_hash(&mut self, cx: &mut Cx) -> [u8; 32] {
+        sha256(&[self.kem_public(cx).as_bytes()])
+    }
+
+    /// This device's X-Wing public key, which is drawn when it is first asked for.
+    pub(super) fn kem_public(&mut self, cx: &mut Cx) -> KemPublic {
         let drawn = cx.rng.array();
         let secret = *self.profile.kem.get_or_insert(drawn);
         cx.touch(RowKey::Profile);
-        sha256(&[KemSecret::from_bytes(secret).public().as_bytes()])
+        KemSecret::from_bytes(secret).public()
+    }
+
+    /// What the state says of the device in that slot.
+    pub(super) fn device_entry(&self, slot: u8) -> Option<Device> {
+        let value = self.state.set.get(&Key::Device(slot))?;
+        Device::decode(value).ok()
     }
 
     /// What the state says of each slot that has a device.

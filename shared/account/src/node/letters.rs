@@ -10,7 +10,7 @@ use super::open::{Open, Ride};
 use super::seal::sender;
 use crate::letter::{self, ITEMS_BYTES_MAX, ITEMS_MAX, Item};
 use crate::sealed::Sealed;
-use crate::session::{ACKS_MAX, Draft, message_id};
+use crate::session::{ACKS_MAX, Draft, message_id, slot_bit};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
@@ -65,6 +65,21 @@ pub struct LetterRow {
     turn: Option<u32>,
 }
 
+impl LetterRow {
+    fn begin(made: Millis, number: u64) -> LetterRow {
+        LetterRow {
+            items: Vec::new(),
+            count: 0,
+            made,
+            had_by: 0,
+            keys: None,
+            number,
+            stored: None,
+            turn: None,
+        }
+    }
+}
+
 impl Letters {
     pub fn row(&self, id: &Id16) -> Option<&LetterRow> {
         self.rows.get(id)
@@ -96,16 +111,8 @@ impl Letters {
             .filter(|id| self.rows.get(id).is_some_and(has_room));
         let (id, number) = (open.unwrap_or(id), self.next_number());
         self.open = Some(id);
-        let letter = self.rows.entry(id).or_insert_with(|| LetterRow {
-            items: Vec::new(),
-            count: 0,
-            made,
-            had_by: 0,
-            keys: None,
-            number,
-            stored: None,
-            turn: None,
-        });
+        let letter = self.rows.entry(id);
+        let letter = letter.or_insert_with(|| LetterRow::begin(made, number));
         (id, letter)
     }
 }
@@ -148,12 +155,8 @@ impl Open {
             let letter = LetterRow {
                 items,
                 count: 1,
-                made,
-                had_by: 0,
-                keys: None,
-                number: self.own.letters.next_number(),
-                stored: None,
                 turn: Some(turn),
+                ..LetterRow::begin(made, self.own.letters.next_number())
             };
             self.own.letters.rows.insert(id, letter);
             cx.touch(RowKey::Letter(id));
@@ -283,7 +286,7 @@ impl Open {
 
     /// The device of that slot has these letters.
     pub(super) fn letters_had(&mut self, cx: &mut Cx, slot: u8, ids: &[Id16]) {
-        let bit = 1_u8.checked_shl(slot.into()).unwrap_or(0);
+        let bit = slot_bit(slot);
         let keys = self.keys_digest();
         for id in ids {
             let Some(letter) = self.own.letters.rows.get_mut(id) else {
@@ -300,11 +303,7 @@ impl Open {
 
     /// Letters that all have, or that are so old that nobody will.
     pub(super) fn end_letters(&mut self, cx: &mut Cx) {
-        let others = self.other_devices();
-        let bits = others
-            .iter()
-            .filter_map(|slot| 1_u8.checked_shl((*slot).into()));
-        let all = bits.fold(0, |all, bit| all | bit);
+        let all = self.other_bits();
         let now = self.clock.assumed();
         let over = |l: &LetterRow| {
             let stored = l.stored.is_some_and(|at| at.saturating_add(KEPT_MS) <= now);

@@ -13,7 +13,7 @@ use crate::cbor;
 use crate::epoch_keys::{ContactKeys, KeyName};
 use crate::linking::SelfPair;
 use crate::removal::Removal;
-use crate::session::{PairSeed, Session};
+use crate::session::{PairSeed, Session, slot_bit};
 use crate::state::Key;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -35,6 +35,7 @@ const OLD_CHAINS_MAX: usize = 1_024;
 pub struct Own {
     pub(super) session: Option<Session>,
     /// Those of turns before: heard for a while, by who does not know the present one.
+    /// The last one first.
     pub(super) former: Vec<Former>,
     pub(super) row: OwnRow,
     pub(super) letters: Letters,
@@ -208,7 +209,7 @@ impl Own {
         self.row.kems.retain(|kem| kem.slot != slot);
         self.row.waiting.retain(|row| row.slot != slot);
         self.row.pieces.retain(|row| row.slot != slot);
-        self.row.kem_told &= !1_u8.checked_shl(slot.into()).unwrap_or(0);
+        self.row.kem_told &= !slot_bit(slot);
         for session in self.sessions() {
             session.forget_device(removal);
         }
@@ -282,11 +283,7 @@ impl Open {
     /// This device is a new one of the account, with what [`Open::self_pair`] gave. Slot, device
     /// key, epoch keys, contacts and state are to be there before.
     pub(super) fn begin_own(&mut self, cx: &mut Cx, pair: &SelfPair) {
-        let seed = PairSeed {
-            epoch: pair.epoch,
-            rz: pair.secret.clone(),
-        };
-        self.start_own(cx, &seed);
+        self.start_own(cx, &pair.seed());
     }
 
     fn start_own(&mut self, cx: &mut Cx, pair: &PairSeed) {
@@ -339,10 +336,12 @@ impl Open {
         let old = &mut self.own.row.old_chains;
         old.retain(|chain| chains.contains(&chain.0));
         let mailbox = self.profile.mailbox;
-        let before = self.own.former.len();
-        let over = |since: Millis| since.saturating_add(FORMER_KEPT_MS) <= agreed;
-        self.own.former.retain(|former| !over(former.since));
-        let mut changed = before != self.own.former.len();
+        let over = |f: &Former| f.since.saturating_add(FORMER_KEPT_MS) <= agreed;
+        let mut changed = false;
+        while self.own.former.last().is_some_and(over) {
+            self.drop_oldest_former();
+            changed = true;
+        }
         for session in self.own.sessions() {
             session.set_mailbox(mailbox);
             changed |= session.on_epoch(assumed, agreed);
@@ -351,6 +350,15 @@ impl Open {
             cx.touch(RowKey::Own);
         }
         self.expect_own();
+    }
+
+    /// The session of the turn that is over for longest is heard no more.
+    pub(super) fn drop_oldest_former(&mut self) {
+        let oldest = self.own.former.pop();
+        let expected = oldest.iter().flat_map(|former| former.session.expected());
+        for (locator, _) in expected {
+            self.expected.remove(&locator);
+        }
     }
 
     pub(super) fn expect_own(&mut self) {
@@ -379,6 +387,12 @@ impl Open {
         let mut slots: BTreeSet<u8> = named.chain(heard).collect();
         slots.remove(&self.profile.slot);
         slots
+    }
+
+    /// The same, a bit each.
+    pub(super) fn other_bits(&self) -> u8 {
+        let slots = self.other_devices().into_iter();
+        slots.fold(0, |all, slot| all | slot_bit(slot))
     }
 
     /// Whether this device is the one, of those that were heard lately and that one aside, which

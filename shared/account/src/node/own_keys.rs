@@ -9,7 +9,7 @@ use super::model::*;
 use super::open::Open;
 use crate::epoch_keys::{ContactKeys, EpochKeys, KeyName, beginning};
 use crate::letter::Item;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use shared::crypto::{KemPublic, sha256};
 
@@ -108,15 +108,15 @@ impl Open {
             .map(|(_, names)| names.iter().copied().collect())
             .collect();
         let lacking = |name: &KeyName| has.iter().filter(|h| !h.contains(name)).count();
-        // Lacking, place in the order of epochs, key.
-        let mut best: Option<(usize, u32, KeyName, KemPublic)> = None;
+        // How many lack it, and which it is.
+        let mut best: Option<(usize, KeyName, KemPublic)> = None;
         let mut consider = |lacking: usize, name: KeyName, key: KemPublic| {
             let better = best.as_ref().is_none_or(|(least, ..)| lacking < *least);
             if better {
-                best = Some((lacking, name.0, name, key));
+                best = Some((lacking, name, key));
             }
         };
-        for epoch in [now, now.saturating_sub(1), now.saturating_add(1)] {
+        for epoch in around(now) {
             let mut own: Vec<KemPublic> = Vec::new();
             for (name, key) in self.epoch_keys.publics_of(epoch) {
                 own.push(key.clone());
@@ -128,28 +128,27 @@ impl Open {
                 consider(0, name, key.clone());
             }
         }
-        let (_, epoch, name, key) = best?;
-        let keys: BTreeMap<u32, KemPublic> = [(epoch, key)].into();
-        Some(ContactKeys::exactly(name.1 as u32, keys))
+        let (_, name, key) = best?;
+        Some(only(name, key))
+    }
+
+    /// A key that devices have which know no later session than that of a turn.
+    pub(super) fn keys_of_former(&self, turn: u32) -> Option<ContactKeys> {
+        let former = self.own.former.iter().find(|f| f.turn == turn)?;
+        let epochs = around(self.clock.assumed_epoch()).into_iter();
+        let mut keys = epochs.flat_map(|epoch| self.epoch_keys.publics_of(epoch));
+        let (name, key) = keys.find(|(name, _)| former.keys.contains(name))?;
+        Some(only(name, key))
     }
 }
 
-impl Open {
-    /// A key that devices have which know no later session than that of a turn.
-    pub(super) fn keys_of_former(&self, turn: u32) -> Option<ContactKeys> {
-        let now = self.clock.assumed_epoch();
-        let former = self.own.former.iter().find(|f| f.turn == turn)?;
-        let (epoch, name, key) = [now, now.saturating_sub(1), now.saturating_add(1)]
-            .into_iter()
-            .flat_map(|epoch| {
-                self.epoch_keys
-                    .publics_of(epoch)
-                    .map(move |(n, k)| (epoch, n, k))
-            })
-            .find(|(_, name, _)| former.keys.contains(name))?;
-        let keys: BTreeMap<u32, KemPublic> = [(epoch, key)].into();
-        Some(ContactKeys::exactly(name.1 as u32, keys))
-    }
+/// Epochs of which a key is sealed to, in the order in which they are preferred.
+fn around(now: u32) -> [u32; 3] {
+    [now, now.saturating_sub(1), now.saturating_add(1)]
+}
+
+fn only(name: KeyName, key: KemPublic) -> ContactKeys {
+    ContactKeys::exactly(name.1 as u32, [(name.0, key)].into())
 }
 
 fn fingerprint(key: &KemPublic) -> u64 {

@@ -124,7 +124,7 @@ impl Open {
             Item::All(all) => self.on_all(cx, all),
             Item::Piece(piece) => self.take_piece(cx, slot, piece),
             Item::Kem(kem) => return self.take_kem(cx, slot, *kem),
-            Item::Removed(removed) => self.take_removed(cx, slot, *removed),
+            Item::Removed(told) => self.take_removed(cx, slot, *told),
         }
         true
     }

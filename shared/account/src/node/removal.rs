@@ -10,12 +10,14 @@ use super::open::Open;
 use super::own::Former;
 use super::problems;
 use crate::api::{Answer, Problem};
-use crate::letter::{Item, Removed};
-use crate::linking::{SelfPair, StateSecret};
-use crate::removal::{Gift, REMOVED_MAX, REMOVED_MS, Removal, Told, sign_gift};
-use crate::session::{PairSeed, REMOVALS_MAX};
+use crate::epoch_keys::KeyName;
+use crate::letter::Item;
+use crate::linking::SelfPair;
+use crate::removal::{Gift, REMOVED_MAX, REMOVED_MS, Removal, Told};
+use crate::session::REMOVALS_MAX;
 use crate::state::Key;
 use crate::state::values::DeviceKind;
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use shared::crypto::{Key as Secret, PublicKey};
 
@@ -48,7 +50,7 @@ impl Open {
 
     /// The key of the device in that slot, as the list or the session says.
     fn device_key(&self, slot: u8) -> Option<PublicKey> {
-        let named = self.device_entries().remove(&slot);
+        let named = self.device_entry(slot);
         let named = named.and_then(|device| PublicKey::from_bytes(&device.key).ok());
         named.or_else(|| self.own.session.as_ref()?.device_in(slot))
     }
@@ -64,7 +66,7 @@ impl Open {
             .given
             .retain(|given| given.slot != removal.slot);
         cx.touch(RowKey::Profile);
-        let named = self.device_entries().remove(&removal.slot);
+        let named = self.device_entry(removal.slot);
         if named.is_some_and(|device| device.key == *removal.device.as_bytes()) {
             self.delete_state(cx, &Key::Device(removal.slot));
         }
@@ -92,12 +94,7 @@ impl Open {
         };
         let turn = self.own.row.turn;
         let has_others = self.own.session.is_some();
-        self.begin_turn(
-            cx,
-            turn.saturating_add(1),
-            &pair,
-            before.into_iter().collect(),
-        );
+        self.begin_turn(cx, turn.saturating_add(1), &pair, before);
         self.change_read(cx);
         self.tell_contacts_of_removal(cx);
         if has_others {
@@ -112,18 +109,14 @@ impl Open {
         cx: &mut Cx,
         turn: u32,
         pair: &SelfPair,
-        keys: Vec<crate::epoch_keys::KeyName>,
+        keys: BTreeSet<KeyName>,
     ) {
         self.own.keys_said = self.epoch_keys.names();
         self.own.row.has.clear();
-        let seed = PairSeed {
-            epoch: pair.epoch,
-            rz: pair.secret.clone(),
-        };
         let Some(session) = self.own.session.as_mut() else {
             return;
         };
-        let mut next = session.own_next(&seed);
+        let mut next = session.own_next(&pair.seed());
         if turn > self.own.row.turn {
             core::mem::swap(session, &mut next);
         }
@@ -133,15 +126,11 @@ impl Open {
             turn: turn.min(self.own.row.turn),
             session: next,
             since: self.clock.assumed(),
-            keys,
+            keys: keys.into_iter().collect(),
         };
         self.own.former.insert(0, former);
-        if self.own.former.len() > FORMER_MAX
-            && let Some(oldest) = self.own.former.pop()
-        {
-            for (locator, _) in oldest.session.expected() {
-                self.expected.remove(&locator);
-            }
+        if self.own.former.len() > FORMER_MAX {
+            self.drop_oldest_former();
         }
         self.own.row.turn = turn.max(self.own.row.turn);
         cx.touch(RowKey::Own);
@@ -158,46 +147,26 @@ impl Open {
             self_pair: pair.clone(),
             keys: self.epoch_keys.clone(),
             read: Secret::new(self.profile.read_secret),
-            state_read: self.state_root().map(|root| StateSecret {
-                generation: root.generation,
-                secret: root.read.clone(),
-            }),
+            state_read: self.state_secret(),
         };
         let account = identity.account_key().clone();
         let stay = self.other_devices();
-        let kems = self
-            .own
-            .row
-            .kems
-            .iter()
-            .filter(|kem| stay.contains(&kem.slot));
-        let mut gifts: Vec<(u8, Vec<u8>)> = kems
-            .map(|kem| {
-                (
+        let mut gifts: Vec<(u8, Vec<u8>)> = Vec::new();
+        for kem in &self.own.row.kems {
+            if stay.contains(&kem.slot) {
+                gifts.push((
                     kem.slot,
                     gift.seal(last, kem.slot, &kem.public, &mut cx.rng),
-                )
-            })
-            .collect();
+                ));
+            }
+        }
         if gifts.is_empty() {
             gifts.push((NOBODY, Vec::new()));
         }
         for (slot, gift) in gifts {
-            let told = Told {
-                removals: &removals,
-                turn: self.own.row.turn,
-                slot,
-                gift: &gift,
-            };
-            let signature = sign_gift(&account, &told);
-            let removed = Removed {
-                removals: removals.clone(),
-                turn: self.own.row.turn,
-                slot,
-                gift,
-                signature,
-            };
-            self.tell_former(cx, turn, &Item::Removed(removed.into()));
+            let removals = removals.clone();
+            let told = Told::sign(&account, removals, self.own.row.turn, slot, gift);
+            self.tell_former(cx, turn, &Item::Removed(told.into()));
         }
         for (slot, device) in self.device_entries() {
             if stay.contains(&slot) && device.kind == DeviceKind::Linked {
@@ -210,13 +179,8 @@ impl Open {
     pub(super) fn removals(&self) -> Vec<Removal> {
         let now = self.clock.assumed();
         let lately = |r: &&Removal| r.time.saturating_add(REMOVED_MS) > now;
-        let lately: Vec<Removal> = self
-            .profile
-            .removed
-            .iter()
-            .filter(lately)
-            .cloned()
-            .collect();
+        let lately = self.profile.removed.iter().filter(lately);
+        let lately: Vec<Removal> = lately.cloned().collect();
         let first = lately.len().saturating_sub(REMOVALS_MAX);
         lately.into_iter().skip(first).collect()
     }

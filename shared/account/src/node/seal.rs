@@ -82,13 +82,9 @@ impl Open {
         let row = &contact.row;
         let mailbox = self.profile.mailbox;
         let owed = row.owed_anyway.iter().chain(&row.owed);
-        // Beside a text there is no room for our new keys, and nothing is told of who is gone.
-        let removals = match id {
-            Some(_) => Vec::new(),
-            None => self.removals(),
-        };
-        let waits = id.is_some() && !self.removals().is_empty();
-        let read_untold = row.told.is_read_untold && !waits;
+        // Who is gone is told with the secret, and beside a text there is no room for our new keys.
+        let removals = self.removals();
+        let tells_read = row.told.is_read_untold && (id.is_none() || removals.is_empty());
         let mut draft = Draft {
             acks: owed.take(ACKS_MAX).map(|owed| owed.0).collect(),
             time: self.clock.assumed(),
@@ -98,9 +94,9 @@ impl Open {
             // It may have got more bits since the contact was last told.
             mailbox: (mailbox.bits() > 0).then_some(mailbox),
             heads: Some(self.shelf.heads()),
-            read: read_untold.then_some(self.profile.read_secret),
+            read: tells_read.then_some(self.profile.read_secret),
             recovery: (!row.recovery_told).then(|| self.authority.recovery()),
-            removals: removals.into_iter().filter(|_| read_untold).collect(),
+            removals: if tells_read { removals } else { Vec::new() },
             ..Draft::default()
         };
         match id {

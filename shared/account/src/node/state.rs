@@ -9,6 +9,7 @@ use super::model::*;
 use super::open::Open;
 use super::problems;
 use crate::cbor::Malformed;
+use crate::linking::StateSecret;
 use crate::record::SLOT_ROOT;
 use crate::root::Root;
 use crate::state::parts::{PARTS_MAX, TooLong, Written};
@@ -265,6 +266,24 @@ impl Open {
         }
         self.state.root = Some(found);
         cx.touch(RowKey::StateParts);
+    }
+
+    /// The state's read secret, as a device without the root is given it.
+    pub(super) fn state_secret(&self) -> Option<StateSecret> {
+        let root = self.state_root()?;
+        Some(StateSecret {
+            generation: root.generation,
+            secret: root.read.clone(),
+        })
+    }
+
+    pub(super) fn take_state_secret(&mut self, cx: &mut Cx, told: &StateSecret) {
+        let root = Root {
+            version: 1,
+            read: told.secret.clone(),
+            generation: told.generation,
+        };
+        self.take_root(cx, &root.text());
     }
 
     /// Something of the state changed: its records are written soon.

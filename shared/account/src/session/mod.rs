@@ -29,17 +29,19 @@ pub use seal::{Draft, SealError, SealedMessage};
 pub use share::SharedSession;
 pub use tags::{ENTRIES_MAX, TagTable};
 
+pub(crate) use pair::slot_bit;
 pub(crate) use payload::{read_certificate, split_signed};
 
 use crate::cbor::{self, StateError};
 use crate::epoch_keys::EPOCHS_KEPT;
+use crate::removal::REMOVED_MAX;
 use crate::sealed::Mailbox;
 use alloc::vec::Vec;
 use chain::{ReceiveChain, SendChain};
 use expected::Expected;
 use minicbor::{Decode, Encode};
 use pair::{PAIR_KEPT_MS, Pair, PairId};
-use removed::{REMOVED_MAX, Removed};
+use removed::Removed;
 use shared::crypto::PublicKey;
 use shared::time::{Millis, epoch};
 

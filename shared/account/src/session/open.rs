@@ -158,9 +158,8 @@ impl Session {
         } else if counted {
             self.expect_openers(pair, who.device, who.epoch);
         }
-        let known = self.pair_ids();
-        let is_current = self.take_in(&payload, pair, who.epoch, who.device);
-        let removed = self.take_removals(&payload, &device.key, &known);
+        let (on, by) = ((pair, who.epoch), (who.device, &device.key));
+        let (is_current, removed) = self.take_all(&payload, on, by);
         let Device {
             slot, key: device, ..
         } = device;
@@ -228,9 +227,7 @@ impl Session {
                 heard: payload.sealed,
             });
         }
-        let known = self.pair_ids();
-        let is_current = self.take_in(&payload, &pair, epoch, slot);
-        let removed = self.take_removals(&payload, &device, &known);
+        let (is_current, removed) = self.take_all(&payload, (&pair, epoch), (slot, &device));
         Ok(Opened {
             payload,
             device,
@@ -244,7 +241,7 @@ impl Session {
         })
     }
 
-    pub(super) fn is_lost(&self, pair: &PairId) -> bool {
+    fn is_lost(&self, pair: &PairId) -> bool {
         self.kept.pairs.iter().any(|p| p.id == *pair && p.lost)
     }
 

@@ -5,7 +5,6 @@
 
 use super::pair::{Pair, PairSeed};
 use super::{Expected, Kept, Session};
-use crate::linking::SelfPair;
 use crate::sealed::Mailbox;
 use alloc::vec::Vec;
 use shared::crypto::{Key, PublicKey};
@@ -46,12 +45,9 @@ impl Session {
     }
 
     /// Whether it is the one on that pair.
-    pub(crate) fn is_on(&self, pair: &SelfPair) -> bool {
-        let seed = PairSeed {
-            epoch: pair.epoch,
-            rz: pair.secret.clone(),
-        };
-        self.kept.pairs.iter().any(|known| known.id == seed.id())
+    pub(crate) fn is_on(&self, pair: &PairSeed) -> bool {
+        let id = pair.id();
+        self.kept.pairs.iter().any(|known| known.id == id)
     }
 
     pub(super) fn is_own(&self) -> bool {

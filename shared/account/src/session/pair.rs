@@ -308,6 +308,11 @@ pub(crate) fn sending(pairs: &[Pair], epoch: u32) -> Option<&Pair> {
         .or_else(|| all().max_by_key(|p| p.rank()))
 }
 
+/// A device's slot as a bit; none for one that there is not.
+pub(crate) fn slot_bit(slot: u8) -> u8 {
+    1_u8.checked_shl(slot.into()).unwrap_or(0)
+}
+
 /// Notes that a message came on a pair from the device in a slot, sealed at `time` by its clock.
 /// Spoken to on a lower pair later than on a higher one, we take it that the device was set back to
 /// a state without the higher one, and retire that; until they speak on it later still. A device
@@ -318,7 +323,7 @@ pub(crate) fn heard(pairs: &mut [Pair], id: &PairId, slot: u8, time: Millis) {
     let Some(found) = pairs.iter_mut().find(|p| p.id == *id) else {
         return;
     };
-    let bit = 1_u8.checked_shl(slot.into()).unwrap_or(0);
+    let bit = slot_bit(slot);
     // Of a pair heard on before this was noted, anybody may have written.
     if found.heard == 0 || found.by != 0 {
         found.by |= bit;

@@ -7,14 +7,11 @@
 use super::pair::PairId;
 use super::{Payload, Session};
 use crate::cbor;
-use crate::removal::{REMOVED_MS, Removal};
+use crate::removal::{REMOVED_MAX, REMOVED_MS, Removal};
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
 use shared::crypto::PublicKey;
 use shared::time::Millis;
-
-/// So many are remembered; the one that is to be forgotten first gives way.
-pub(super) const REMOVED_MAX: usize = 8;
 
 /// A device of theirs that is none any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -41,19 +38,27 @@ impl Session {
         self.kept.removed.iter().any(|removed| removed.key == *key)
     }
 
-    pub(super) fn pair_ids(&self) -> Vec<PairId> {
-        self.kept.pairs.iter().map(|pair| pair.id).collect()
+    /// All that a message changes here: [`Session::take_in`], and who it says is gone.
+    pub(super) fn take_all(
+        &mut self,
+        payload: &Payload,
+        (pair, epoch): (&PairId, u32),
+        (slot, device): (u8, &PublicKey),
+    ) -> (bool, Vec<Removal>) {
+        let known: Vec<PairId> = self.kept.pairs.iter().map(|pair| pair.id).collect();
+        let is_current = self.take_in(payload, pair, epoch, slot);
+        self.settle_anew();
+        (is_current, self.take_removals(payload, device, &known))
     }
 
     /// Devices of theirs that this message says are gone, as far as that is news. `known` are the
     /// pairs there were before it came.
-    pub(super) fn take_removals(
+    fn take_removals(
         &mut self,
         payload: &Payload,
         by: &PublicKey,
         known: &[PairId],
     ) -> Vec<Removal> {
-        self.settle_anew();
         let peer = self.kept.peer;
         let mut news = Vec::new();
         if self.is_own() {
@@ -71,16 +76,17 @@ impl Session {
                 news.push(removal.clone());
             }
         }
+        if news.is_empty() {
+            return news;
+        }
         let is_new = |id: &PairId| !known.contains(id);
-        if !news.is_empty() && self.kept.pairs.iter().any(|p| is_new(&p.id)) {
+        if self.kept.pairs.iter().any(|p| is_new(&p.id)) {
             // It knew all others, and may have made some of them.
             let before = self.kept.pairs.iter_mut().filter(|p| !is_new(&p.id));
             before.for_each(|p| p.retired = true);
             self.end_chain();
         }
-        if !news.is_empty() {
-            self.expect_all();
-        }
+        self.expect_all();
         news
     }
 
@@ -93,6 +99,7 @@ impl Session {
         kept.devices.retain(|d| d.key != removed.key);
         kept.chains.retain(|c| c.device != removed.key);
         kept.removed.push(removed);
+        // The one that is to be forgotten first gives way.
         kept.removed.sort_unstable_by_key(|r| r.until);
         if kept.removed.len() > REMOVED_MAX {
             kept.removed.remove(0);

@@ -5,9 +5,10 @@
 //! there before stays with the device that has them.
 
 use super::pair::{Pair, SharedPair};
-use super::removed::{REMOVED_MAX, Removed};
+use super::removed::Removed;
 use super::{DEVICES_MAX, Device, Expected, Kept, PAIRS_MAX, Session};
 use crate::cbor::Malformed;
+use crate::removal::REMOVED_MAX;
 use crate::sealed::Mailbox;
 use alloc::vec::Vec;
 use minicbor::{Decode, Encode};
